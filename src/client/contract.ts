@@ -1,0 +1,112 @@
+// What every component uses to talk to an API server: ours, over HTTP or in process, or any Kubernetes one.
+// Types only.
+import type { KubeObject, Unstored } from '../api/types.ts';
+import type { Resource } from '../api/resources.ts';
+
+export interface ListOptions {
+  /** Absent: all namespaces. */
+  namespace?: string;
+  labelSelector?: string;
+  fieldSelector?: string;
+  limit?: number;
+  continue?: string;
+  resourceVersion?: string;
+}
+
+export interface ListResult<T> {
+  items: T[];
+  resourceVersion: string;
+  continue?: string;
+}
+
+export interface WatchOptions {
+  namespace?: string;
+  labelSelector?: string;
+  fieldSelector?: string;
+  resourceVersion?: string;
+  allowBookmarks?: boolean;
+  timeoutSeconds?: number;
+}
+
+export type WatchEvent<T> =
+  { type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: T } | { type: 'BOOKMARK'; resourceVersion: string };
+
+export type PatchType = 'json' | 'merge' | 'strategic' | 'apply';
+
+export interface WriteOptions {
+  namespace?: string;
+  dryRun?: boolean;
+  fieldManager?: string;
+}
+
+export interface PatchOptions extends WriteOptions {
+  type: PatchType;
+  subresource?: string;
+  force?: boolean;
+}
+
+export interface DeleteOptions {
+  namespace?: string;
+  gracePeriodSeconds?: number;
+  propagationPolicy?: 'Background' | 'Foreground' | 'Orphan';
+  preconditions?: { uid?: string; resourceVersion?: string };
+}
+
+/** Typed access to one resource. Every call throws StatusError for an answer that is a failure. */
+export interface ResourceClient<T extends KubeObject> {
+  get(name: string, namespace?: string): Promise<T>;
+  list(options?: ListOptions, signal?: AbortSignal): Promise<ListResult<T>>;
+  /** Ends when the server closes the watch; throws StatusError 410 when the version is gone. */
+  watch(options: WatchOptions, signal: AbortSignal): AsyncIterable<WatchEvent<T>>;
+  create(object: Unstored<T>, options?: WriteOptions): Promise<T>;
+  /** The namespace is the object's own. `metadata.resourceVersion` makes the update conditional. */
+  update(object: T, options?: WriteOptions): Promise<T>;
+  updateStatus(object: T, options?: WriteOptions): Promise<T>;
+  /** `patch` is the JSON value of the patch document. */
+  patch(name: string, patch: unknown, options: PatchOptions): Promise<T>;
+  delete(name: string, options?: DeleteOptions): Promise<void>;
+  /** POST to NAME/SUBRESOURCE, e.g. binding, eviction, token. */
+  createSubresource<B, R>(name: string, subresource: string, body: B, options?: WriteOptions): Promise<R>;
+}
+
+export interface Client {
+  resource<T extends KubeObject>(resource: Resource<T>): ResourceClient<T>;
+  /** Raw GET, parsed as JSON when the answer is JSON, else as text: /version, /readyz. */
+  get(path: string): Promise<unknown>;
+  close(): void;
+}
+
+/** `namespace/name`, or `name` for a cluster-scoped object. */
+export type Key = string;
+
+export interface InformerChange<T> {
+  key: Key;
+  before?: T;
+  after?: T;
+}
+
+export interface InformerOptions<T, U = T> {
+  namespace?: string;
+  labelSelector?: string;
+  fieldSelector?: string;
+  /** Keeps of each object only what the component needs (memory). */
+  transform?: (object: T) => U;
+}
+
+/**
+ * A local copy of a resource, kept by list and watch. Survives any failure of the server: it goes on with
+ * what it has and relists. After a relist it reports exactly the differences.
+ */
+export interface Informer<T> {
+  readonly items: ReadonlyMap<Key, T>;
+  /** Handlers run synchronously, in the order of the events; objects are shared values: never change them. */
+  onChange(handler: (change: InformerChange<T>) => void): Disposable;
+  /** Called after each batch of events that arrived together, also after a relist: the moment to plan. */
+  onBatch(handler: () => void): Disposable;
+  readonly hasSynced: boolean;
+  /** Resolves when the first list is in. */
+  synced(signal?: AbortSignal): Promise<void>;
+  /** Milliseconds (monotonic clock) since the server last gave a sign of life on the watch. */
+  readonly idleMs: number;
+  stop(): void;
+}
