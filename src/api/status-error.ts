@@ -61,8 +61,7 @@ export class StatusError extends Error {
   }
 }
 
-const hasReason = (e: unknown, ...reasons: string[]): boolean =>
-  e instanceof StatusError && reasons.includes(e.reason);
+const hasReason = (e: unknown, ...reasons: string[]): boolean => e instanceof StatusError && reasons.includes(e.reason);
 
 export const isNotFound = (e: unknown): boolean => hasReason(e, 'NotFound');
 export const isAlreadyExists = (e: unknown): boolean => hasReason(e, 'AlreadyExists');

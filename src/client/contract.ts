@@ -29,7 +29,8 @@ export interface WatchOptions {
 }
 
 export type WatchEvent<T> =
-  { type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: T } | { type: 'BOOKMARK'; resourceVersion: string };
+  | { type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: T }
+  | { type: 'BOOKMARK'; resourceVersion: string };
 
 export type PatchType = 'json' | 'merge' | 'strategic' | 'apply';
 
