@@ -1,0 +1,120 @@
+// The revisioned key–value store under the API server: what etcd gives Kubernetes, no more. Keys are paths, values are
+// text the store never looks into. Types and two error classes only; `memory/` and `sqlite/` implement it.
+
+/** One number for the whole store; each successful commit takes the next one. */
+export type Revision = number;
+
+/** One version of one key. Shared by readers and watchers, never changed: its identity can key a cache. */
+export interface Entry {
+  readonly key: string;
+  readonly value: string;
+  /** Revision at which the key last came into being. */
+  readonly createRevision: Revision;
+  /** Revision at which this version was written. */
+  readonly revision: Revision;
+}
+
+/** The commit goes through only if every named key stands at this revision; 0 means: it does not exist. */
+export interface Compare {
+  readonly key: string;
+  readonly revision: Revision;
+}
+
+export type Op =
+  | { readonly type: 'put'; readonly key: string; readonly value: string }
+  | { readonly type: 'delete'; readonly key: string };
+
+export type CommitResult =
+  | {
+      readonly committed: true;
+      readonly revision: Revision;
+      /** The written version of each put, in the order of the puts. */
+      readonly entries: readonly Entry[];
+    }
+  /** `current` is what the first failing comparison found; undefined when the key does not exist. */
+  | { readonly committed: false; readonly key: string; readonly current: Entry | undefined };
+
+export interface ListOptions {
+  /** At most so many entries; absent: all. */
+  limit?: number;
+  /** Only keys after this one. */
+  after?: string;
+  /** The state as it was then. @throws CompactedError, FutureRevisionError from `list`. */
+  revision?: Revision;
+}
+
+export interface Page {
+  /** In key order. */
+  readonly entries: readonly Entry[];
+  /** The revision this page shows. */
+  readonly revision: Revision;
+  /** How many more entries follow; 0 on the last page. */
+  readonly remaining: number;
+}
+
+/** One key's step in one revision. `entry` is absent when the key was deleted, `previous` when it was created. */
+export interface Change {
+  readonly key: string;
+  readonly revision: Revision;
+  readonly entry: Entry | undefined;
+  readonly previous: Entry | undefined;
+}
+
+/** Yields batches of changes that became visible together, in order of revision, each exactly once. */
+export interface Watch extends AsyncIterable<readonly Change[]> {
+  /** Every change up to here was handed over: the value for a bookmark. */
+  readonly progress: Revision;
+}
+
+export interface WatchOptions {
+  /** Only keys that begin so. */
+  prefix: string;
+  /** Changes strictly after this revision. */
+  after: Revision;
+}
+
+export interface Store {
+  /** The newest version, undefined when the key does not exist. */
+  get(key: string): Promise<Entry | undefined>;
+  list(prefix: string, options?: ListOptions): Promise<Page>;
+  /** How many keys begin with the prefix. */
+  count(prefix: string): number;
+  /**
+   * All or nothing, under one new revision. Resolves once the write is durable: what was acknowledged survives SIGKILL
+   * and power loss. Nobody reads or watches a write before it is durable.
+   */
+  commit(compares: readonly Compare[], ops: readonly Op[]): Promise<CommitResult>;
+  /**
+   * Ends when the signal aborts or the store closes.
+   * @throws CompactedError from the iteration when `after` lies before the retained window, or when the reader fell so
+   * far behind that its backlog was dropped: list again.
+   */
+  watch(options: WatchOptions, signal: AbortSignal): Watch;
+  /** Forgets the history up to and including `revision`. The current state stays. */
+  compact(revision: Revision): Promise<void>;
+  /** The newest durable revision. */
+  readonly currentRevision: Revision;
+  /** Reads and watches from before this revision fail with CompactedError. */
+  readonly compactedRevision: Revision;
+  close(): Promise<void>;
+}
+
+export class CompactedError extends Error {
+  readonly compactedRevision: Revision;
+
+  constructor(asked: Revision, compactedRevision: Revision) {
+    super(`revision ${asked} is gone: history is kept from ${compactedRevision} on`);
+    this.name = 'CompactedError';
+    this.compactedRevision = compactedRevision;
+  }
+}
+
+export class FutureRevisionError extends Error {
+  readonly currentRevision: Revision;
+
+  constructor(asked: Revision, currentRevision: Revision) {
+    super(`revision ${asked} does not exist yet: the store is at ${currentRevision}`);
+    this.name = 'FutureRevisionError';
+    this.currentRevision = currentRevision;
+  }
+}
