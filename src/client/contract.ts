@@ -2,6 +2,23 @@
 // Types only.
 import type { KubeObject, Unstored } from '../api/types.ts';
 import type { Resource } from '../api/resources.ts';
+import type { Clock } from '../clock/index.ts';
+import type { Logger } from '../log/index.ts';
+
+/** How to reach and whom to be at an API server. */
+export interface ClientConfig {
+  /** Base URL, e.g. `https://127.0.0.1:6443`. */
+  server: string;
+  caPem?: string;
+  certPem?: string;
+  keyPem?: string;
+  /** Bearer token; a function is asked before each request, so that a rotated token is picked up. */
+  token?: string | (() => string);
+  insecureSkipVerify?: boolean;
+  /** Name to check the server's certificate against, if not the URL's host. */
+  tlsServerName?: string;
+  userAgent?: string;
+}
 
 export interface ListOptions {
   /** Absent: all namespaces. */
@@ -26,6 +43,8 @@ export interface WatchOptions {
   resourceVersion?: string;
   allowBookmarks?: boolean;
   timeoutSeconds?: number;
+  /** Called once when the server has accepted the watch, before the first event. */
+  onOpen?: () => void;
 }
 
 export type WatchEvent<T> =
@@ -68,6 +87,8 @@ export interface ResourceClient<T extends KubeObject> {
   delete(name: string, options?: DeleteOptions): Promise<void>;
   /** POST to NAME/SUBRESOURCE, e.g. binding, eviction, token. */
   createSubresource<B, R>(name: string, subresource: string, body: B, options?: WriteOptions): Promise<R>;
+  /** PUT to NAME/SUBRESOURCE, e.g. finalize, scale. */
+  updateSubresource<B, R>(name: string, subresource: string, body: B, options?: WriteOptions): Promise<R>;
 }
 
 export interface Client {
@@ -92,6 +113,16 @@ export interface InformerOptions<T, U = T> {
   fieldSelector?: string;
   /** Keeps of each object only what the component needs (memory). */
   transform?: (object: T) => U;
+  log?: Logger;
+  clock?: Clock;
+  /** 0 ≤ n < 1; spreads retries of many clients. */
+  random?: () => number;
+  /** Objects a page of the list. */
+  pageSize?: number;
+  /** A watch without event or bookmark for this long is opened again; servers send a bookmark about every minute. */
+  silentAfterMs?: number;
+  /** First and longest wait between attempts while the server fails. */
+  backoffMs?: { first: number; longest: number };
 }
 
 /**
