@@ -1,0 +1,12 @@
+export type {
+  ApiRequest,
+  ApiResponse,
+  ApiServer,
+  ApiServerOptions,
+  ListenAddress,
+  Listening,
+  NodeAgentTls,
+  ServingTls,
+  User,
+  WatchStep,
+} from './contract.ts';
