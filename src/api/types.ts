@@ -67,4 +67,4 @@ export type IPAddress = Stored<{
   spec?: { parentRef?: { group?: string; resource?: string; namespace?: string; name?: string } };
 }>;
 
-export type { apps, coordination, core, discovery, events, meta, networking, rbac };
+export type { apps, coordination, core, discovery, meta, networking, rbac };
