@@ -38,3 +38,5 @@ export { keyOf, objectKey, splitKey } from './object-key.ts';
 export { runLeaderElection } from './leader-election.ts';
 export type { LeaderElection, LeaderElectionOptions } from './leader-election.ts';
 export { tokenFromFile } from './token-file.ts';
+export { createFakeClient } from './fake/fake-client.ts';
+export type { FakeAction, FakeClient } from './fake/fake-client.ts';
