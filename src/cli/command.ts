@@ -1,0 +1,96 @@
+// The shape of a command and its flags. Parsing is node:util's; the help text follows from the same table.
+import { parseArgs } from 'node:util';
+
+import { UserError } from '../errors/index.ts';
+
+/** One flag. A flag without `value` is a switch. */
+export interface Flag {
+  /** Name of the value in the help text, e.g. `N`; absent for a switch. */
+  value?: string;
+  short?: string;
+  multiple?: boolean;
+  help: string;
+}
+
+export interface Parsed {
+  flags: Readonly<Record<string, string | boolean | string[] | undefined>>;
+  positionals: readonly string[];
+}
+
+export interface Command {
+  /** What follows `portico NAME`, e.g. `FROM TO[:PORT] [flags]`. */
+  usage: string;
+  summary: string;
+  flags: Readonly<Record<string, Flag>>;
+  /** Hand over everything after the name unparsed (for `kubectl`). */
+  passThrough?: boolean;
+  /** Resolves with the exit code. */
+  run(parsed: Parsed): Promise<number>;
+}
+
+/** @throws UserError for a flag that does not exist or lacks its value. */
+export function parseCommand(name: string, command: Command, argv: readonly string[]): Parsed {
+  if (command.passThrough === true) return { flags: {}, positionals: argv };
+  const options = Object.fromEntries(
+    Object.entries({ ...command.flags, help: HELP }).map(([flag, f]) => [
+      flag,
+      {
+        type: f.value === undefined ? ('boolean' as const) : ('string' as const),
+        ...(f.short === undefined ? {} : { short: f.short }),
+        ...(f.multiple === undefined ? {} : { multiple: f.multiple }),
+      },
+    ]),
+  );
+  try {
+    const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true, strict: true });
+    return { flags: values as Parsed['flags'], positionals };
+  } catch (e) {
+    const first = (e instanceof Error ? e.message : String(e)).split('. ')[0] ?? '';
+    throw new UserError(`${first}; see 'portico ${name} --help'`);
+  }
+}
+
+const HELP: Flag = { short: 'h', help: 'Show this help.' };
+
+export function helpText(name: string, command: Command): string {
+  const rows = Object.entries({ ...command.flags, help: HELP }).map(([flag, f]) => {
+    const short = f.short === undefined ? '' : `-${f.short}, `;
+    return [`  ${short}--${flag}${f.value === undefined ? '' : ` ${f.value}`}`, f.help] as const;
+  });
+  const width = Math.max(...rows.map(([left]) => left.length)) + 2;
+  return [
+    `Usage: portico ${name} ${command.usage}`.trimEnd(),
+    '',
+    command.summary,
+    '',
+    'Flags:',
+    ...rows.map(([left, right]) => left.padEnd(width) + right),
+    '',
+  ].join('\n');
+}
+
+export function stringFlag(parsed: Parsed, name: string): string | undefined {
+  const value = parsed.flags[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+export function listFlag(parsed: Parsed, name: string): string[] {
+  const value = parsed.flags[name];
+  if (Array.isArray(value)) return value.flatMap((v) => v.split(','));
+  return typeof value === 'string' ? value.split(',') : [];
+}
+
+/** @throws UserError when the value is not a whole number. */
+export function integerFlag(parsed: Parsed, name: string): number | undefined {
+  const text = stringFlag(parsed, name);
+  if (text === undefined) return undefined;
+  if (!/^-?\d+$/.test(text)) throw new UserError(`--${name} ${text}: give a whole number`);
+  return Number(text);
+}
+
+/** @throws UserError when a flag that must be given is missing. */
+export function requiredFlag(parsed: Parsed, name: string): string {
+  const value = stringFlag(parsed, name);
+  if (value === undefined || value === '') throw new UserError(`--${name} is required`);
+  return value;
+}

@@ -1,0 +1,56 @@
+import { UserError } from '../errors/index.ts';
+import { parseCidr, splitHostPort } from '../ip/index.ts';
+import { runServer } from '../roles/server.ts';
+import { integerFlag, listFlag, requiredFlag, stringFlag, type Command } from './command.ts';
+
+function cidrs(flag: string, texts: readonly string[]): readonly string[] {
+  for (const text of texts) {
+    if (parseCidr(text) === undefined) throw new UserError(`--${flag} ${text}: not a range such as 10.0.0.0/16`);
+  }
+  return texts;
+}
+
+export const command: Command = {
+  usage: '--pki DIR --store FILE --advertise-address IP [flags]',
+  summary: 'Runs the API server, the controllers and the scheduler in one process.',
+  flags: {
+    'cluster-name': { value: 'NAME', help: 'Name of the cluster (default portico).' },
+    'cluster-domain': { value: 'NAME', help: 'DNS zone of the cluster (default cluster.local).' },
+    store: { value: 'FILE', help: 'The database file.' },
+    pki: { value: 'DIR', help: 'Directory with the certificates and keys.' },
+    listen: { value: 'ADDRESS:PORT', multiple: true, help: 'Where to serve the API; may be given again.' },
+    'listen-fd': { value: 'N', help: 'A listening socket handed over by the parent process.' },
+    'advertise-address': { value: 'IP', help: 'Address of the API that nodes and pods can reach.' },
+    'pod-cidr': { value: 'CIDR', multiple: true, help: 'Ranges that nodes get their pod ranges from.' },
+    'service-cidr': { value: 'CIDR', multiple: true, help: 'Ranges of virtual addresses.' },
+    'load-balancer-cidr': { value: 'CIDR', help: 'Addresses for Services of type LoadBalancer.' },
+    'cluster-dns': { value: 'IP', help: 'Deploy cluster DNS behind this virtual address.' },
+    'upstream-dns': { value: 'ADDRESS', help: 'Nameserver for names outside the cluster.' },
+  },
+  async run(parsed) {
+    const listen = listFlag(parsed, 'listen').map((text) => {
+      const at = splitHostPort(text);
+      if (at === undefined) throw new UserError(`--listen ${text}: write ADDRESS:PORT`);
+      return at;
+    });
+    const fd = integerFlag(parsed, 'listen-fd');
+    const port = listen[0]?.port;
+    if (port === undefined) throw new UserError('--listen is required: the address that nodes and pods reach');
+    const loadBalancerCidr = stringFlag(parsed, 'load-balancer-cidr');
+    const clusterDns = stringFlag(parsed, 'cluster-dns');
+    const upstreamDns = stringFlag(parsed, 'upstream-dns');
+    await runServer({
+      storeFile: requiredFlag(parsed, 'store'),
+      pkiDir: requiredFlag(parsed, 'pki'),
+      listen: [...(fd === undefined ? [] : [{ fd }]), ...listen],
+      advertise: { address: requiredFlag(parsed, 'advertise-address'), port },
+      podCidrs: cidrs('pod-cidr', listFlag(parsed, 'pod-cidr')),
+      serviceCidrs: cidrs('service-cidr', listFlag(parsed, 'service-cidr')),
+      clusterDomain: stringFlag(parsed, 'cluster-domain') ?? 'cluster.local',
+      ...(loadBalancerCidr === undefined ? {} : { loadBalancerCidr }),
+      ...(clusterDns === undefined ? {} : { clusterDns }),
+      ...(upstreamDns === undefined ? {} : { upstreamDns }),
+    });
+    return 0;
+  },
+};

@@ -1,0 +1,53 @@
+// `portico down`: ends the processes of a cluster and removes its namespaces, mounts, cgroups and files. Works from
+// whatever is left: after a crash, a killed supervisor, a half-made start.
+import { readdirSync, readlinkSync, rmSync } from 'node:fs';
+
+import { netnsId, removeCgroupTree, unmountBelow } from '../linux/index.ts';
+import { clusterNamespaces, removeFabric } from './fabric.ts';
+import { statePaths } from './paths.ts';
+import { endProcess, identify, readRecords, signal, type ProcessRecord } from './process-record.ts';
+
+/** Every process whose network namespace is one of these: pods, and agents whose record was lost. */
+function processesIn(namespaces: readonly string[]): ProcessRecord[] {
+  const ids = new Set(namespaces.map((n) => netnsId(n)));
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      try {
+        const id = /\[(\d+)\]/.exec(readlinkSync(`/proc/${pid}/ns/net`))?.[1];
+        const record = id !== undefined && ids.has(id) ? identify(Number(pid)) : undefined;
+        return record === undefined ? [] : [record];
+      } catch {
+        return [];
+      }
+    });
+}
+
+/** True when there was something to remove. */
+export async function downCluster(name: string, stateDir: string): Promise<boolean> {
+  const paths = statePaths(stateDir);
+  const records = readRecords(paths.run);
+  // The supervisor first: it would start again whatever ends.
+  const supervisor = records.get('supervisor');
+  if (supervisor !== undefined) await endProcess(supervisor, 5_000);
+  await Promise.all([...records.values()].map((r) => endProcess(r, 2_000)));
+
+  const namespaces = clusterNamespaces(name);
+  // Pods get no grace: everything they could say goodbye to is going away. Twice, for what was being born.
+  for (let round = 0; round < 2; round++) {
+    const processes = processesIn(namespaces);
+    for (const p of processes) signal(p, 'SIGKILL');
+    await Promise.all(processes.map((p) => endProcess(p, 0)));
+  }
+  removeFabric(name);
+  unmountBelow(paths.dir);
+  removeCgroupTree(`portico-${name}`);
+  let hadFiles = true;
+  try {
+    readdirSync(paths.dir);
+  } catch {
+    hadFiles = false;
+  }
+  rmSync(paths.dir, { recursive: true, force: true });
+  return hadFiles || records.size > 0 || namespaces.length > 0;
+}

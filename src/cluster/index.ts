@@ -1,0 +1,12 @@
+// The door of the cluster room.
+export { downCluster } from './down.ts';
+export { DEFAULT_STATE_ROOT, statePaths } from './paths.ts';
+export type { StatePaths } from './paths.ts';
+export { identify, writeRecord } from './process-record.ts';
+export { addressPlan, DEFAULT_SPEC, namespaceNames, nodeNames } from './spec.ts';
+export type { ClusterSpec, NetworkMode, ProxyMode } from './spec.ts';
+export { clusterStatus } from './status.ts';
+export type { ClusterStatus } from './status.ts';
+export { failureMessage, readSpec, runSupervisor } from './supervisor.ts';
+export type { SupervisorMessage } from './supervisor.ts';
+export { upCluster } from './up.ts';

@@ -1,0 +1,1 @@
+export { errorText, UserError } from './user-error.ts';

@@ -1,0 +1,154 @@
+// Cluster DNS as an add-on: a Deployment of two replicas behind the Service kube-system/kube-dns, with its
+// configuration in a ConfigMap that `kubectl edit` changes. What exists already is left as it is.
+import {
+  clusterRoleBindings,
+  clusterRoles,
+  configMaps,
+  deployments,
+  isAlreadyExists,
+  serviceAccounts,
+  services,
+  type KubeObject,
+  type Resource,
+  type Unstored,
+} from '../api/index.ts';
+import type { Client } from '../client/index.ts';
+
+export interface ClusterDnsOptions {
+  clusterIp: string;
+  clusterDomain: string;
+  /** Where other names are forwarded: an address, or a resolv.conf. */
+  upstream: string;
+}
+
+const NAMESPACE = 'kube-system';
+const NAME = 'kube-dns';
+const LABELS = { 'k8s-app': NAME };
+const CONFIG_DIR = '/etc/portico-dns';
+
+/** In CoreDNS's own format, so that people who know it are at home. */
+function corefile({ clusterDomain, upstream }: ClusterDnsOptions): string {
+  return `.:53 {
+    errors
+    health {
+        lameduck 5s
+    }
+    ready
+    kubernetes ${clusterDomain} in-addr.arpa ip6.arpa {
+        pods insecure
+        fallthrough in-addr.arpa ip6.arpa
+        ttl 30
+    }
+    prometheus :9153
+    forward . ${upstream} {
+        max_concurrent 1000
+    }
+    cache 30 {
+        disable success ${clusterDomain}
+        disable denial ${clusterDomain}
+    }
+    loop
+    reload
+    loadbalance
+}
+`;
+}
+
+async function createIfMissing<T extends KubeObject>(client: Client, r: Resource<T>, object: Unstored<T>) {
+  const namespace = object.metadata.namespace;
+  try {
+    await client
+      .resource(r)
+      .create(object, { fieldManager: 'portico', ...(namespace === undefined ? {} : { namespace }) });
+  } catch (e) {
+    if (!isAlreadyExists(e)) throw e;
+  }
+}
+
+/** Creates what is missing of cluster DNS. */
+export async function applyClusterDns(client: Client, options: ClusterDnsOptions): Promise<void> {
+  const metadata = { name: NAME, namespace: NAMESPACE, labels: LABELS };
+  await createIfMissing(client, serviceAccounts, { apiVersion: 'v1', kind: 'ServiceAccount', metadata });
+  await createIfMissing(client, clusterRoles, {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'ClusterRole',
+    metadata: { name: 'system:kube-dns' },
+    rules: [
+      { apiGroups: [''], resources: ['services', 'pods', 'namespaces'], verbs: ['list', 'watch'] },
+      { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'] },
+    ],
+  });
+  await createIfMissing(client, clusterRoleBindings, {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'ClusterRoleBinding',
+    metadata: { name: 'system:kube-dns' },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'system:kube-dns' },
+    subjects: [{ kind: 'ServiceAccount', name: NAME, namespace: NAMESPACE }],
+  });
+  await createIfMissing(client, configMaps, {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata,
+    data: { Corefile: corefile(options) },
+  });
+  await createIfMissing(client, services, {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: {
+      ...metadata,
+      labels: { ...LABELS, 'kubernetes.io/cluster-service': 'true', 'kubernetes.io/name': 'kube-dns' },
+      annotations: { 'prometheus.io/port': '9153', 'prometheus.io/scrape': 'true' },
+    },
+    spec: {
+      selector: LABELS,
+      clusterIP: options.clusterIp,
+      ports: [
+        { name: 'dns', port: 53, protocol: 'UDP', targetPort: 53 },
+        { name: 'dns-tcp', port: 53, protocol: 'TCP', targetPort: 53 },
+        { name: 'metrics', port: 9153, protocol: 'TCP', targetPort: 9153 },
+      ],
+    },
+  });
+  await createIfMissing(client, deployments, {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata,
+    spec: {
+      replicas: 2,
+      strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 1 } },
+      selector: { matchLabels: LABELS },
+      template: {
+        metadata: { labels: LABELS },
+        spec: {
+          serviceAccountName: NAME,
+          dnsPolicy: 'Default',
+          priorityClassName: 'system-cluster-critical',
+          terminationGracePeriodSeconds: 15,
+          tolerations: [{ key: 'CriticalAddonsOnly', operator: 'Exists' }],
+          containers: [
+            {
+              name: 'dns',
+              image: 'portico/dns',
+              args: ['--config', `${CONFIG_DIR}/Corefile`],
+              ports: [
+                { name: 'dns', containerPort: 53, protocol: 'UDP' },
+                { name: 'dns-tcp', containerPort: 53, protocol: 'TCP' },
+                { name: 'metrics', containerPort: 9153, protocol: 'TCP' },
+              ],
+              readinessProbe: { httpGet: { path: '/ready', port: 8181 }, periodSeconds: 1, timeoutSeconds: 2 },
+              livenessProbe: {
+                httpGet: { path: '/health', port: 8080 },
+                initialDelaySeconds: 10,
+                periodSeconds: 10,
+                timeoutSeconds: 5,
+                failureThreshold: 5,
+              },
+              volumeMounts: [{ name: 'config', mountPath: CONFIG_DIR, readOnly: true }],
+            },
+          ],
+          volumes: [{ name: 'config', configMap: { name: NAME } }],
+        },
+      },
+    },
+  });
+}

@@ -1,0 +1,98 @@
+// The role `server`: store, API server, controllers and scheduler in one process. The parts talk through the API,
+// in process, each under its own identity.
+import { mkdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+
+import { createApiServer, type ListenAddress } from '../apiserver/index.ts';
+import { createInProcessClient, type Client } from '../client/index.ts';
+import { systemClock } from '../clock/index.ts';
+import { startControllers } from '../controllers/index.ts';
+import { Registry } from '../metrics/index.ts';
+import { startScheduler } from '../scheduler/index.ts';
+import { openSqliteStore } from '../store/index.ts';
+import { applyClusterDns } from './cluster-dns.ts';
+import { aborted, endOnSignal, roleLogger } from './lifecycle.ts';
+
+export interface ServerOptions {
+  storeFile: string;
+  /** Directory with ca.crt, apiserver.{crt,key}, apiserver-kubelet-client.{crt,key}, service-account.key. */
+  pkiDir: string;
+  listen: readonly ListenAddress[];
+  advertise: { address: string; port: number };
+  podCidrs: readonly string[];
+  serviceCidrs: readonly string[];
+  loadBalancerCidr?: string;
+  clusterDomain: string;
+  /** Address of the Service kube-system/kube-dns; absent: cluster DNS is not deployed. */
+  clusterDns?: string;
+  /** Nameserver for names outside the cluster. */
+  upstreamDns?: string;
+}
+
+/** Runs until a signal. */
+export async function runServer(options: ServerOptions): Promise<void> {
+  const log = roleLogger('server');
+  const ended = endOnSignal();
+  const pem = (file: string) => readFileSync(path.join(options.pkiDir, file), 'utf8');
+  mkdirSync(path.dirname(options.storeFile), { recursive: true, mode: 0o700 });
+  const store = openSqliteStore({ path: options.storeFile });
+  const metrics = new Registry();
+  const caPem = pem('ca.crt');
+  const api = createApiServer({
+    store,
+    serviceCidrs: options.serviceCidrs,
+    ...(options.loadBalancerCidr === undefined ? {} : { loadBalancerCidr: options.loadBalancerCidr }),
+    advertise: options.advertise,
+    serviceAccountKeyPem: pem('service-account.key'),
+    issuer: `https://kubernetes.default.svc.${options.clusterDomain}`,
+    nodeAgentTls: {
+      certPem: pem('apiserver-kubelet-client.crt'),
+      keyPem: pem('apiserver-kubelet-client.key'),
+      caPem,
+    },
+    log: log.with({ room: 'apiserver' }),
+    metrics,
+  });
+  await api.listen(options.listen, {
+    certPem: pem('apiserver.crt'),
+    keyPem: pem('apiserver.key'),
+    clientCaPem: caPem,
+  });
+  await api.ready;
+  log.info('API server ready', { listen: options.listen });
+
+  const clients: Client[] = [];
+  const clientFor = (name: string, groups: readonly string[] = []) => {
+    const client = createInProcessClient((request) => api.handle(request), {
+      name,
+      groups: [...groups, 'system:authenticated'],
+    });
+    clients.push(client);
+    return client;
+  };
+  const controllers = await startControllers({
+    client: clientFor('system:kube-controller-manager'),
+    log: log.with({ room: 'controllers' }),
+    clock: systemClock,
+    options: { podCidrs: options.podCidrs, caPem },
+  });
+  const scheduler = await startScheduler({
+    client: clientFor('system:kube-scheduler'),
+    log: log.with({ room: 'scheduler' }),
+    clock: systemClock,
+  });
+  if (options.clusterDns !== undefined) {
+    await applyClusterDns(clientFor('system:addons', ['system:masters']), {
+      clusterIp: options.clusterDns,
+      clusterDomain: options.clusterDomain,
+      upstream: options.upstreamDns ?? '/etc/resolv.conf',
+    });
+  }
+
+  await aborted(ended);
+  await scheduler.stop();
+  await controllers.stop();
+  for (const client of clients) client.close();
+  await api.close();
+  await store.close();
+}

