@@ -1,0 +1,108 @@
+// The pages of the proxy: /healthz and /livez for load balancers, /metrics, /proxyMode and /configz for people.
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Clock } from '../clock/index.ts';
+import { splitHostPort } from '../ip/index.ts';
+import { openTcpListenerIn } from '../linux/index.ts';
+import type { Registry } from '../metrics/index.ts';
+import type { ProxyConfig } from './config.ts';
+import type { Family } from './contract.ts';
+import type { FamilyHealth } from './family-loop.ts';
+import type { ProxyMetrics } from './metrics.ts';
+
+export interface HealthOptions {
+  readonly clock: Clock;
+  readonly syncPeriodMs: number;
+  readonly families: () => ReadonlyMap<Family, FamilyHealth>;
+  /** False while the node is going away: load balancers should stop sending. */
+  readonly nodeEligible: () => boolean;
+}
+
+export interface Health {
+  readonly healthy: boolean;
+  readonly body: Record<string, unknown>;
+}
+
+const rfc3339 = (ms: number) => new Date(ms).toISOString();
+
+/** Whether an update waits for longer than two sync periods, family by family. */
+export function proxyHealth(o: HealthOptions, withNode: boolean): Health {
+  const now = o.clock.now();
+  const status: Record<string, { lastUpdated: string; healthy: boolean }> = {};
+  let healthy = true;
+  let last = 0;
+  for (const [family, h] of o.families()) {
+    const late = h.queuedSince !== undefined && now - h.queuedSince > 2 * o.syncPeriodMs;
+    const ok = h.lastUpdated !== undefined && !late;
+    status[family] = { lastUpdated: rfc3339(h.lastUpdated ?? 0), healthy: ok };
+    last = Math.max(last, h.lastUpdated ?? 0);
+    healthy &&= ok;
+  }
+  const nodeEligible = o.nodeEligible();
+  // Kubernetes' readers take lastUpdated for "when it was last known to be well".
+  const body: Record<string, unknown> = {
+    lastUpdated: rfc3339(healthy ? now : last),
+    currentTime: rfc3339(now),
+    ...(withNode ? { nodeEligible } : {}),
+    healthy,
+    status,
+  };
+  return { healthy: healthy && (!withNode || nodeEligible), body };
+}
+
+export interface PagesOptions {
+  readonly netns?: string | undefined;
+  readonly config: ProxyConfig;
+  readonly mode: string;
+  readonly health: HealthOptions;
+  readonly metrics: ProxyMetrics;
+  readonly registry: Registry;
+}
+
+type Page = (response: ServerResponse) => void;
+
+function send(response: ServerResponse, code: number, type: string, body: string): void {
+  response.writeHead(code, { 'content-type': type, 'x-content-type-options': 'nosniff' });
+  response.end(body);
+}
+
+function healthPage(o: PagesOptions, withNode: boolean): Page {
+  return (response) => {
+    const { healthy, body } = proxyHealth(o.health, withNode);
+    const code = healthy ? 200 : 503;
+    (withNode ? o.metrics.healthz : o.metrics.livez).inc({ code: String(code) });
+    send(response, code, 'application/json', JSON.stringify(body));
+  };
+}
+
+export const healthPages = (o: PagesOptions): Record<string, Page> => ({
+  '/healthz': healthPage(o, true),
+  '/livez': healthPage(o, false),
+});
+
+export const metricsPages = (o: PagesOptions): Record<string, Page> => ({
+  '/healthz': (r) => send(r, 200, 'text/plain; charset=utf-8', 'ok'),
+  '/metrics': (r) => send(r, 200, 'text/plain; version=0.0.4; charset=utf-8', o.registry.render()),
+  '/proxyMode': (r) => send(r, 200, 'text/plain; charset=utf-8', o.mode),
+  '/configz': (r) => send(r, 200, 'application/json', JSON.stringify({ 'kubeproxy.config.k8s.io': o.config })),
+});
+
+/** Serves pages on `address:port` inside the namespace. @throws KernelError when the port is taken */
+export function servePages(netns: string | undefined, bind: string, pages: Record<string, Page>): Server {
+  const { host, port } = splitHostPort(bind) ?? { host: '', port: 0 };
+  const server = createServer((request: IncomingMessage, response: ServerResponse) => {
+    const page = pages[(request.url ?? '/').split('?')[0] ?? '/'];
+    if (page === undefined) send(response, 404, 'text/plain; charset=utf-8', '404 page not found\n');
+    else if (request.method !== 'GET' && request.method !== 'HEAD') send(response, 405, 'text/plain', 'GET only\n');
+    else page(response);
+  });
+  const fd = openTcpListenerIn(netns, { address: host === '' ? '0.0.0.0' : host, port });
+  server.listen({ fd });
+  server.unref();
+  return server;
+}
+
+export function portOf(server: Server): number {
+  const address: AddressInfo | string | null = server.address();
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}

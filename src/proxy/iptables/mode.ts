@@ -1,0 +1,67 @@
+// The iptables mode: kube-proxy's rules through iptables-restore.
+import { writeSysctl, type IptablesVariant } from '../../linux/index.ts';
+import type { Family } from '../contract.ts';
+import type { ModeOptions, ModeParts } from '../mode.ts';
+import { coversLoopback, nodePortAddresses } from '../node-addresses.ts';
+import { isConntrackLiberal } from '../sysctls.ts';
+import { familyOf } from '../views.ts';
+import { openIptablesKernel } from './kernel.ts';
+import { countRules, nodePortTail } from './plan.ts';
+import { IptablesSync } from './sync.ts';
+
+export function createIptablesMode(options: ModeOptions, variant: IptablesVariant): ModeParts {
+  const { config, netns, clock, log, metrics } = options;
+  const settings = config.iptables;
+  const localhostNodePorts = settings.localhostNodePorts && coversLoopback(config.nodePortAddresses);
+  // Node ports on 127.0.0.1 are rewritten to pod addresses: the kernel must route such packets.
+  if (localhostNodePorts) writeSysctl(netns, 'net.ipv4.conf.all.route_localnet', 1);
+  const dropInvalid = !isConntrackLiberal(netns);
+
+  const create = (family: Family): IptablesSync =>
+    new IptablesSync({
+      kernel: openIptablesKernel(family, { variant, netns }),
+      clock,
+      fixed: {
+        family,
+        masqueradeMark: 2 ** settings.masqueradeBit,
+        randomFully: true,
+        localhostNodePorts,
+        dropInvalid,
+        nfacct: false,
+      },
+      context: () => {
+        const nodeIps = options.nodeIps();
+        const wanted = config.nodePortAddresses;
+        const addresses = nodePortAddresses({ family, wanted, whenEmpty: 'all', nodeIps }, options.localAddresses);
+        return {
+          family,
+          detector: options.detector(family),
+          masqueradeAll: settings.masqueradeAll,
+          nodeIp: nodeIps.find((ip) => familyOf(ip) === family),
+          localhostNodePorts,
+          nfacct: false,
+          tail: nodePortTail({ family, addresses, localhostNodePorts }),
+        };
+      },
+    });
+  const syncs = { IPv4: create('IPv4'), IPv6: create('IPv6') };
+  log.info('programming the kernel with iptables', { variant, localhostNodePorts, dropInvalid });
+
+  return {
+    sync: (family) => syncs[family],
+    failed(family, kind) {
+      metrics.restoreFailures.inc({ ip_family: family });
+      if (kind === 'partial') metrics.partialRestoreFailures.inc({ ip_family: family });
+    },
+    synced: () => undefined,
+    collect(family) {
+      for (const table of ['filter', 'nat'] as const) {
+        const { book, lastChains } = syncs[family];
+        metrics.iptablesTotal.set(countRules(book.chains, table), { ip_family: family, table });
+        metrics.iptablesLast.set(countRules(lastChains, table), { ip_family: family, table });
+      }
+    },
+    removeOtherMode: () => Promise.resolve(),
+    stop: () => undefined,
+  };
+}

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import process from 'node:process';
+import { after, before, test } from 'node:test';
+import { endpointSlices, services } from '../../api/index.ts';
+import { createFakeClient } from '../../client/index.ts';
+import { createNetns, deleteNetns, runCommand } from '../../linux/index.ts';
+import { service, slice } from '../fixtures/objects.ts';
+import { cleanupProxyRules, proxyConfigOf, startProxy, type Proxy } from '../index.ts';
+
+const NETNS = `proxy-${process.pid}-ipt`;
+const CONFIG = proxyConfigOf({ clusterCIDR: '10.0.0.0/8', healthzBindAddress: '', metricsBindAddress: '' });
+
+const client = createFakeClient();
+let proxy: Proxy;
+
+const save = async (table = 'nat') =>
+  (await runCommand('iptables-save', ['-t', table], { netns: NETNS })).stdout.split('\n');
+const chain = async (name: string) => (await save()).filter((l) => l.startsWith(`-A ${name} `));
+
+async function eventually(what: string, check: () => Promise<boolean>): Promise<void> {
+  const end = Date.now() + 5000;
+  while (!(await check())) {
+    if (Date.now() > end) assert.fail(`not within 5 s: ${what}`);
+    await new Promise((r) => setTimeout(r, 5));
+  }
+}
+
+before(async () => {
+  createNetns(NETNS);
+  await client.resource(services).create(service('default/nginx', { clusterIP: '10.96.4.7', ports: [{ port: 80 }] }));
+  await client.resource(endpointSlices).create(slice('default/nginx', [{ ip: '10.0.1.79' }, { ip: '10.0.0.224' }]));
+  proxy = await startProxy({ client, nodeName: 'node-1', config: CONFIG, netns: NETNS });
+  await proxy.synced;
+});
+
+after(async () => {
+  await proxy?.stop();
+  deleteNetns(NETNS);
+});
+
+test('the seed listing stands in the kernel', async () => {
+  assert.deepEqual(await chain('KUBE-SVC-2CMXP7HKUVJN7L6M'), [
+    '-A KUBE-SVC-2CMXP7HKUVJN7L6M ! -s 10.0.0.0/8 -d 10.96.4.7/32 -p tcp -m comment --comment "default/nginx cluster IP" -m tcp --dport 80 -j KUBE-MARK-MASQ',
+    '-A KUBE-SVC-2CMXP7HKUVJN7L6M -m comment --comment "default/nginx -> 10.0.0.224:80" -m statistic --mode random --probability 0.50000000000 -j KUBE-SEP-HZXSYA2C4E7MQSH3',
+    '-A KUBE-SVC-2CMXP7HKUVJN7L6M -m comment --comment "default/nginx -> 10.0.1.79:80" -j KUBE-SEP-XZRG5L6J3WL7H422',
+  ]);
+  assert.equal((await chain('KUBE-SEP-XZRG5L6J3WL7H422')).length, 2);
+});
+
+test('an endpoint that leaves takes its chain with it', async () => {
+  const { endpoints } = slice('default/nginx', [{ ip: '10.0.1.79' }]);
+  await client.resource(endpointSlices).patch('nginx-ipv4', { endpoints }, { type: 'merge', namespace: 'default' });
+  await eventually('one endpoint is left', async () => (await chain('KUBE-SVC-2CMXP7HKUVJN7L6M')).length === 2);
+  assert.equal((await chain('KUBE-SEP-HZXSYA2C4E7MQSH3')).length, 0);
+});
+
+test('cleanupProxyRules() leaves nothing but the kubelet chain', async () => {
+  await proxy.stop();
+  assert.equal(await cleanupProxyRules({ netns: NETNS }), true);
+  const left = [...(await save()), ...(await save('filter')), ...(await save('mangle'))].filter(
+    (l) => l.includes('KUBE-') && !l.includes('KUBE-FIREWALL'),
+  );
+  assert.deepEqual(left, []);
+});

@@ -1,0 +1,137 @@
+// Applies rule plans through iptables-restore: one process a sync, and only the chains that differ.
+// A full sync also reads the tables once, for jumps that are missing and chains that nobody needs any more.
+import type { Clock } from '../../clock/index.ts';
+import type { ServiceKey, ServiceState, StateChange, StateChanges } from '../contract.ts';
+import type { RuleSync, SyncReport } from '../rule-sync.ts';
+import {
+  CANARY,
+  CANARY_TABLES,
+  JUMPS,
+  KUBELET_JUMPS,
+  fixedChains,
+  jumpRule,
+  usesKubeletFirewall,
+  type FixedRules,
+  type Jump,
+  type Table,
+} from './fixed-chains.ts';
+import { OWNED_CHAIN } from './names.ts';
+import { RuleBook, restoreInput, type ChainId, type ChainText, type PlanContext } from './plan.ts';
+
+/** iptables of one family in the node's namespace. */
+export interface IptablesKernel {
+  /** `iptables-restore --noflush --counters`. Rejects without any change when the kernel or the parser refuses. */
+  restore(input: string): Promise<void>;
+  /** `iptables-save`, of all tables or of one. */
+  save(table?: Table): Promise<string>;
+}
+
+export interface IptablesSyncOptions {
+  readonly kernel: IptablesKernel;
+  readonly fixed: FixedRules;
+  /** Asked on each sync: node addresses come and go. */
+  readonly context: () => Omit<PlanContext, 'fixed'>;
+  readonly clock: Clock;
+}
+
+const FULL_SYNC_EVERY_MS = 3_600_000;
+
+/** The chains and rules of `iptables-save` output. */
+export function parseSave(text: string): { chains: Set<ChainId>; rules: Set<string> } {
+  const chains = new Set<ChainId>();
+  const rules = new Set<string>();
+  let table = '';
+  for (const line of text.split('\n')) {
+    if (line.startsWith('*')) table = line.slice(1).trim();
+    else if (line.startsWith(':')) chains.add(`${table} ${line.slice(1).split(' ')[0] ?? ''}`);
+    else if (line.startsWith('-A ')) rules.add(`${table} ${line.slice(3)}`);
+  }
+  return { chains, rules };
+}
+
+export class IptablesSync implements RuleSync {
+  readonly #kernel: IptablesKernel;
+  readonly #jumps: readonly Jump[];
+  readonly #options: IptablesSyncOptions;
+  readonly #fixedLines: ReadonlyMap<ChainId, readonly string[]>;
+  #book = new RuleBook();
+  #needFull = true;
+  #lastFullAt = -Infinity;
+  #lastChains: ReadonlyMap<ChainId, ChainText> = new Map();
+
+  constructor(options: IptablesSyncOptions) {
+    this.#options = options;
+    this.#kernel = options.kernel;
+    this.#jumps = usesKubeletFirewall(options.fixed) ? [...JUMPS, ...KUBELET_JUMPS] : JUMPS;
+    this.#fixedLines = fixedChains(options.fixed);
+  }
+
+  /** The rules as the kernel last took them. */
+  get book(): RuleBook {
+    return this.#book;
+  }
+
+  /** The chains that the last sync wrote. */
+  get lastChains(): ReadonlyMap<ChainId, ChainText> {
+    return this.#lastChains;
+  }
+
+  requireFull(): void {
+    this.#needFull = true;
+  }
+
+  async sync(changes: StateChanges, all: () => Iterable<[ServiceKey, ServiceState]>): Promise<SyncReport> {
+    const idle = this.#options.clock.monotonic() - this.#lastFullAt;
+    if (idle > FULL_SYNC_EVERY_MS && !this.#book.largeCluster) this.#needFull = true;
+    if (this.#needFull) {
+      await this.#syncFully(all());
+      return { kind: 'full' };
+    }
+    const plan = this.#book.plan(changes, { ...this.#options.context(), fixed: this.#fixedLines });
+    const input = restoreInput(plan.chains);
+    if (input === '') {
+      this.#book.commit(plan);
+      return { kind: 'none' };
+    }
+    try {
+      await this.#kernel.restore(input);
+    } catch (e) {
+      this.#needFull = true;
+      throw e;
+    }
+    this.#book.commit(plan);
+    this.#lastChains = plan.chains;
+    return { kind: 'partial' };
+  }
+
+  async #syncFully(all: Iterable<[ServiceKey, ServiceState]>): Promise<void> {
+    const found = parseSave(await this.#kernel.save());
+    const book = new RuleBook();
+    const everything = new Map<ServiceKey, StateChange>();
+    for (const [key, after] of all) everything.set(key, { after });
+    const plan = book.plan(everything, { ...this.#options.context(), fixed: this.#fixedLines });
+    const stale = [...found.chains].filter(
+      (id) => id.startsWith('nat ') && OWNED_CHAIN.test(id.slice(4)) && !plan.chains.has(id),
+    );
+    const jumps = this.#jumps.filter((j) => !found.rules.has(`${j.table} ${jumpRule(j)}`));
+    await this.#kernel.restore(restoreInput(plan.chains, { jumps, stale, canaries: true }));
+    book.commit(plan);
+    this.#book = book;
+    this.#lastChains = plan.chains;
+    this.#needFull = false;
+    this.#lastFullAt = this.#options.clock.monotonic();
+  }
+
+  /** Somebody who flushes tables takes the canaries with them; the mangle table is small, so looking is cheap. */
+  async verify(): Promise<boolean> {
+    if (this.#needFull) return true;
+    for (const table of CANARY_TABLES) {
+      if (!(await this.#kernel.save(table)).includes(`:${CANARY} `)) return false;
+    }
+    return true;
+  }
+
+  async present(): Promise<boolean> {
+    return (await this.#kernel.save('nat')).includes(':KUBE-SERVICES ');
+  }
+}

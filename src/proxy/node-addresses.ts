@@ -1,0 +1,41 @@
+// Which of the node's addresses node ports listen on. Pure; the caller reads the addresses from the kernel.
+import { canonicalIp, cidrContains } from '../ip/index.ts';
+import type { Family } from './contract.ts';
+import { familyOf } from './views.ts';
+
+export interface NodePortAddressOptions {
+  readonly family: Family;
+  /** `nodePortAddresses` of the configuration: CIDRs or the word `primary`; empty: the mode's default. */
+  readonly wanted: readonly string[];
+  /** What empty means: every local address (iptables), or the primary one (nftables). */
+  readonly whenEmpty: 'all' | 'primary';
+  /** The node's addresses from its Node object, first one first. */
+  readonly nodeIps: readonly string[];
+}
+
+/** Undefined: every local address, also those still to come. Otherwise the addresses, sorted. */
+export function nodePortAddresses(
+  o: NodePortAddressOptions,
+  localAddresses: () => readonly string[],
+): readonly string[] | undefined {
+  const wanted = o.wanted.length === 0 ? [o.whenEmpty] : o.wanted;
+  if (wanted[0] === 'primary') {
+    const primary = o.nodeIps.find((ip) => familyOf(ip) === o.family);
+    return primary === undefined ? [] : [primary];
+  }
+  if (wanted[0] === 'all') return undefined;
+  const cidrs = wanted.filter((c) => familyOf(c) === o.family);
+  if (cidrs.some((c) => c.endsWith('/0'))) return undefined;
+  const out = new Set<string>();
+  for (const text of localAddresses()) {
+    const ip = canonicalIp(text);
+    if (ip !== undefined && familyOf(ip) === o.family && cidrs.some((c) => cidrContains(c, ip))) out.add(ip);
+  }
+  return [...out].toSorted();
+}
+
+/** Whether node ports would answer on 127.0.0.1, given the wish for it. */
+export function coversLoopback(wanted: readonly string[]): boolean {
+  if (wanted.length === 0) return true;
+  return wanted.some((c) => c !== 'primary' && familyOf(c) === 'IPv4' && cidrContains(c, '127.0.0.1'));
+}

@@ -1,0 +1,351 @@
+// The service proxy of one node: informers in, kernel rules out. This file wires; the parts it wires know nothing of
+// each other.
+import type { Server } from 'node:http';
+import { endpointSlices, nodes, services, type Node } from '../api/index.ts';
+import { createEventRecorder, createInformer, type Client, type Informer } from '../client/index.ts';
+import { systemClock, type Clock } from '../clock/index.ts';
+import { canonicalIp } from '../ip/index.ts';
+import { detectIptables, openRtnl, type IptablesVariant } from '../linux/index.ts';
+import { silentLogger, type Logger } from '../log/index.ts';
+import { Registry } from '../metrics/index.ts';
+import { ChangeTracker } from './changes.ts';
+import { DEFAULT_PROXY_CONFIG, type ProxyConfig, type ProxyMode } from './config.ts';
+import type { Family, LocalDetector, NodeFacts, ServiceKey, ServiceState, StateChanges } from './contract.ts';
+import { FamilyLoop } from './family-loop.ts';
+import { healthPages, metricsPages, portOf, proxyHealth, servePages } from './http-pages.ts';
+import { createProxyMetrics } from './metrics.ts';
+import { createIptablesMode } from './iptables/mode.ts';
+import type { ModeParts } from './mode.ts';
+import { ServiceHealth } from './service-health.ts';
+import { applySettings, conntrackSettings, hasIpv6, machineCores } from './sysctls.ts';
+import { HEADLESS_LABEL, PROXY_NAME_LABEL, familyOf, serviceView, sliceView } from './views.ts';
+
+export interface ProxyOptions {
+  readonly client: Client;
+  readonly nodeName: string;
+  /** @default the configuration's */
+  readonly mode?: ProxyMode;
+  readonly config?: ProxyConfig;
+  readonly log?: Logger;
+  readonly clock?: Clock;
+  readonly metrics?: Registry;
+  /** Network namespace of the node; absent: that of this process. */
+  readonly netns?: string;
+  /** How nftables transactions reach the kernel. */
+  readonly nftApply?: 'netlink' | 'cli';
+}
+
+export interface Proxy {
+  /** Resolves when the rules of the first complete picture are in the kernel. */
+  readonly synced: Promise<void>;
+  readonly mode: ProxyMode;
+  /** Ports the pages are served on; 0: not served. */
+  readonly ports: { readonly healthz: number; readonly metrics: number };
+  /** The state that the kernel holds, for `trace`, `inspect` and the web page. */
+  snapshot(): ReadonlyMap<Family, ReadonlyMap<ServiceKey, ServiceState>>;
+  /** Ends watching; the rules stay in the kernel. */
+  stop(): Promise<void>;
+}
+
+/** What of a Node object the proxy needs. */
+interface NodeView {
+  readonly zone: string | undefined;
+  readonly ips: readonly string[];
+  readonly podCidrs: readonly string[];
+  readonly eligible: boolean;
+}
+
+const LEAVING_TAINT = 'ToBeDeletedByClusterAutoscaler';
+
+function nodeView(node: Node): NodeView {
+  const wanted = ['InternalIP', 'ExternalIP'];
+  const addresses = (node.status?.addresses ?? []).filter((a) => wanted.includes(a.type));
+  const ips = addresses
+    .toSorted((a, b) => wanted.indexOf(a.type) - wanted.indexOf(b.type))
+    .flatMap((a) => canonicalIp(a.address) ?? []);
+  const { podCIDRs, podCIDR, taints } = node.spec ?? {};
+  return {
+    zone: node.metadata.labels?.['topology.kubernetes.io/zone'],
+    ips,
+    podCidrs: podCIDRs ?? (podCIDR === undefined ? [] : [podCIDR]),
+    eligible: node.metadata.deletionTimestamp === undefined && !(taints ?? []).some((t) => t.key === LEAVING_TAINT),
+  };
+}
+
+/** How this node's pods are told from others, for one family. */
+export function localDetector(config: ProxyConfig, family: Family, podCidrs: readonly string[]): LocalDetector {
+  switch (config.detectLocalMode) {
+    case 'BridgeInterface':
+      return { kind: 'bridge', name: config.bridgeInterface };
+    case 'InterfaceNamePrefix':
+      return { kind: 'prefix', prefix: config.interfaceNamePrefix };
+    case 'ClusterCIDR':
+    case 'NodeCIDR': {
+      const cidrs = config.detectLocalMode === 'NodeCIDR' ? podCidrs : config.clusterCidrs;
+      const cidr = cidrs.find((c) => familyOf(c) === family);
+      return cidr === undefined ? { kind: 'none' } : { kind: 'cidr', cidr };
+    }
+  }
+}
+
+class RunningProxy implements Proxy {
+  readonly synced: Promise<void>;
+  readonly mode: ProxyMode;
+  readonly #log: Logger;
+  readonly #clock: Clock;
+  readonly #options: ProxyOptions;
+  readonly #config: ProxyConfig;
+  readonly #registry: Registry;
+  readonly #loops = new Map<Family, FamilyLoop>();
+  readonly #active = new Set<Family>();
+  readonly #disposables: Disposable[] = [];
+  readonly #informers: Informer<unknown>[] = [];
+  readonly #servers: { healthz?: Server; metrics?: Server } = {};
+  readonly #abort = new AbortController();
+  readonly #parts: ModeParts;
+  readonly #serviceHealth: ServiceHealth;
+  #node: NodeView = { zone: undefined, ips: [], podCidrs: [], eligible: false };
+  #ready = false;
+
+  constructor(options: ProxyOptions, variant: IptablesVariant) {
+    this.#options = options;
+    this.#config = options.config ?? DEFAULT_PROXY_CONFIG;
+    this.mode = options.mode ?? this.#config.mode;
+    this.#log = (options.log ?? silentLogger).with({ component: 'proxy', mode: this.mode });
+    this.#clock = options.clock ?? systemClock;
+    this.#registry = options.metrics ?? new Registry();
+    const metrics = createProxyMetrics(this.#registry);
+    const recorder = createEventRecorder(options.client, { component: 'kube-proxy', host: options.nodeName });
+    this.#disposables.push({ [Symbol.dispose]: () => recorder.stop() });
+    const facts: NodeFacts = { name: options.nodeName };
+    const families: Family[] = hasIpv6(options.netns) ? ['IPv4', 'IPv6'] : ['IPv4'];
+    const rtnl = openRtnl(options.netns);
+    this.#disposables.push({ [Symbol.dispose]: () => rtnl.close() });
+    this.#parts = createIptablesMode(
+      {
+        config: this.#config,
+        netns: options.netns,
+        clock: this.#clock,
+        log: this.#log,
+        metrics,
+        registry: this.#registry,
+        nodeIps: () => this.#node.ips,
+        localAddresses: () => rtnl.addresses().map((a) => a.address.split('/')[0] ?? ''),
+        detector: (family) => localDetector(this.#config, family, this.#node.podCidrs),
+        serviceCidrs: () => [],
+        repair: (family, why) => this.#loops.get(family)?.repair(why),
+      },
+      variant,
+    );
+    const rules = this.#config[this.mode];
+    for (const family of families) {
+      const loop = new FamilyLoop({
+        tracker: new ChangeTracker(family, facts),
+        sync: this.#parts.sync(family),
+        clock: this.#clock,
+        log: this.#log,
+        metrics,
+        syncPeriodMs: rules.syncPeriodMs,
+        minSyncPeriodMs: rules.minSyncPeriodMs,
+        pacing: rules.pacing,
+        failed: (kind) => this.#parts.failed(family, kind),
+        synced: (changes) => this.#afterSync(family, changes),
+      });
+      this.#loops.set(family, loop);
+    }
+    this.#serviceHealth = new ServiceHealth({
+      netns: options.netns,
+      addresses: () => (families.includes('IPv6') ? ['0.0.0.0', '::'] : ['0.0.0.0']),
+      proxyHealthy: () => proxyHealth(health, false).healthy,
+      log: this.#log,
+      failed: (key, port, error) => {
+        const [namespace = '', name = ''] = key.split('/');
+        const subject = { apiVersion: 'v1', kind: 'Service', metadata: { namespace, name } };
+        const text = `node ${options.nodeName} failed to start healthcheck on port ${port}: ${error.message}`;
+        recorder.event(subject, 'Warning', 'FailedToStartServiceHealthcheck', text);
+      },
+    });
+    const health = {
+      clock: this.#clock,
+      syncPeriodMs: rules.syncPeriodMs,
+      families: () =>
+        new Map(
+          [...this.#active].flatMap((f) => {
+            const loop = this.#loops.get(f);
+            return loop === undefined ? [] : [[f, loop.health] as const];
+          }),
+        ),
+      nodeEligible: () => this.#node.eligible,
+    };
+    const pages = {
+      netns: options.netns,
+      config: this.#config,
+      mode: this.mode,
+      health,
+      metrics,
+      registry: this.#registry,
+    };
+    this.#serve('healthz', this.#config.healthzBindAddress, healthPages(pages));
+    this.#serve('metrics', this.#config.metricsBindAddress, metricsPages(pages));
+    applySettings(options.netns, conntrackSettings(this.#config.conntrack, machineCores()), this.#log);
+    this.#watch(metrics);
+    this.synced = this.#start();
+    // Who stops a proxy early does not wait for it.
+    this.synced.catch(() => undefined);
+  }
+
+  get ports(): { healthz: number; metrics: number } {
+    const of = (s: Server | undefined) => (s === undefined ? 0 : portOf(s));
+    return { healthz: of(this.#servers.healthz), metrics: of(this.#servers.metrics) };
+  }
+
+  #serve(name: 'healthz' | 'metrics', bind: string, pages: Parameters<typeof servePages>[2]): void {
+    if (bind === '') return;
+    try {
+      this.#servers[name] = servePages(this.#options.netns, bind, pages);
+    } catch (error) {
+      const text = `cannot serve ${name} on ${bind}`;
+      if (this.#config.bindAddressHardFail) throw new Error(text, { cause: error });
+      this.#log.warn(text, { error });
+    }
+  }
+
+  #watch(metrics: ReturnType<typeof createProxyMetrics>): void {
+    const { client, nodeName } = this.#options;
+    const common = { log: this.#log, clock: this.#clock };
+    const startedAt = this.#clock.now();
+    const serviceInformer = createInformer(client, services, {
+      ...common,
+      labelSelector: `!${PROXY_NAME_LABEL}`,
+      transform: serviceView,
+    });
+    const sliceInformer = createInformer(client, endpointSlices, {
+      ...common,
+      labelSelector: `!${HEADLESS_LABEL}`,
+      transform: sliceView,
+    });
+    const nodeInformer = createInformer(client, nodes, {
+      ...common,
+      fieldSelector: `metadata.name=${nodeName}`,
+      transform: nodeView,
+    });
+    this.#informers.push(serviceInformer, sliceInformer, nodeInformer);
+    const both = (each: (loop: FamilyLoop) => void) => {
+      for (const loop of this.#loops.values()) each(loop);
+    };
+    this.#disposables.push(
+      serviceInformer.onChange(({ key, after }) => {
+        for (const problem of after?.problems ?? []) this.#log.warn('a Service is partly ignored', { key, problem });
+        both((loop) => loop.tracker.setService(key, after));
+        metrics.serviceChangesTotal.inc();
+      }),
+      sliceInformer.onChange(({ before, after }) => {
+        both((loop) => loop.tracker.setSlice(before, after));
+        metrics.endpointChangesTotal.inc();
+        const at = after?.triggeredAt;
+        if (at !== undefined && at !== before?.triggeredAt && at >= startedAt && after?.family !== undefined) {
+          this.#loops.get(after.family)?.noteTrigger(at);
+        }
+      }),
+      nodeInformer.onChange(({ after }) => this.#nodeChanged(after)),
+      serviceInformer.onBatch(() => this.#batch()),
+      sliceInformer.onBatch(() => this.#batch()),
+      nodeInformer.onBatch(() => this.#batch()),
+    );
+  }
+
+  #nodeChanged(view: NodeView | undefined): void {
+    const before = this.#node;
+    this.#node = view ?? { ...before, eligible: false };
+    const facts: NodeFacts = {
+      name: this.#options.nodeName,
+      ...(this.#node.zone === undefined ? {} : { zone: this.#node.zone }),
+    };
+    for (const loop of this.#loops.values()) loop.tracker.setNode(facts);
+    const rulesDiffer = (a: NodeView, b: NodeView) =>
+      a.ips.join() !== b.ips.join() || a.podCidrs.join() !== b.podCidrs.join();
+    if (this.#ready && rulesDiffer(before, this.#node)) this.#resyncAll();
+  }
+
+  /** Facts that every service's rules depend on changed. */
+  #resyncAll(): void {
+    for (const family of this.#active) {
+      this.#parts.sync(family).requireFull();
+      this.#loops.get(family)?.request();
+    }
+  }
+
+  #batch(): void {
+    if (!this.#ready) return;
+    for (const [family, loop] of this.#loops) {
+      if (loop.tracker.pending === 0) continue;
+      // A family without a single service needs no rules, and costs nothing, until the first one appears.
+      if (!this.#active.has(family) && !loop.tracker.hasServices) continue;
+      this.#active.add(family);
+      loop.request();
+    }
+  }
+
+  async #start(): Promise<void> {
+    await Promise.all(this.#informers.map((i) => i.synced(this.#abort.signal)));
+    this.#ready = true;
+    this.#active.add('IPv4');
+    const v6 = this.#loops.get('IPv6');
+    if (v6?.tracker.hasServices === true) this.#active.add('IPv6');
+    for (const f of this.#active) this.#loops.get(f)?.request();
+    await Promise.all([...this.#active].map((f) => this.#loops.get(f)?.firstSync));
+    this.#log.info('rules are in the kernel', { families: [...this.#active] });
+    // Off the start path: rules of the other mode, and of an earlier proxy in the family without services.
+    void this.#tidy();
+  }
+
+  async #tidy(): Promise<void> {
+    try {
+      if (!this.#active.has('IPv6') && this.#loops.has('IPv6') && (await this.#parts.sync('IPv6').present())) {
+        this.#active.add('IPv6');
+        this.#loops.get('IPv6')?.request();
+      }
+      await this.#parts.removeOtherMode();
+    } catch (error) {
+      this.#log.warn('could not remove the rules of another mode; a restart tries again', { error });
+    }
+  }
+
+  #afterSync(family: Family, changes: StateChanges): void {
+    for (const key of changes.keys()) {
+      const states = [...this.#loops.values()].flatMap((l) => l.tracker.committed.get(key) ?? []);
+      this.#serviceHealth.update(key, states);
+    }
+    this.#parts.synced(family, changes);
+  }
+
+  snapshot(): ReadonlyMap<Family, ReadonlyMap<ServiceKey, ServiceState>> {
+    return new Map([...this.#loops].map(([family, loop]) => [family, loop.tracker.committed]));
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    for (const i of this.#informers) i.stop();
+    await Promise.all([...this.#loops.values()].map((l) => l.stop()));
+    this.#serviceHealth.stop();
+    this.#parts.stop();
+    for (const d of this.#disposables.toReversed()) d[Symbol.dispose]();
+    for (const s of [this.#servers.healthz, this.#servers.metrics]) {
+      s?.close();
+      s?.closeAllConnections();
+    }
+  }
+}
+
+/**
+ * Starts the proxy of a node. Rules stay in the kernel when it stops; `cleanupProxyRules` removes them.
+ * @example const proxy = await startProxy({ client, nodeName: 'node-1' }); await proxy.synced;
+ */
+export async function startProxy(options: ProxyOptions): Promise<Proxy> {
+  const where = options.netns === undefined ? {} : { netns: options.netns };
+  const variant = await detectIptables(where);
+  if (variant === undefined) {
+    throw new Error('iptables is not installed: install the package iptables, or use the mode nftables');
+  }
+  return new RunningProxy(options, variant);
+}

@@ -1,0 +1,102 @@
+// The health-check node ports of load-balancer services with externalTrafficPolicy Local: 200 on nodes that have
+// ready endpoints of the service, 503 elsewhere.
+import { createServer, type Server } from 'node:http';
+import { closeSync } from 'node:fs';
+import { openTcpListenerIn } from '../linux/index.ts';
+import type { Logger } from '../log/index.ts';
+import type { ServiceKey, ServiceState } from './contract.ts';
+
+export interface ServiceHealthOptions {
+  readonly netns?: string | undefined;
+  /** Addresses to listen on, e.g. `0.0.0.0` and `::`. */
+  readonly addresses: () => readonly string[];
+  readonly proxyHealthy: () => boolean;
+  readonly log: Logger;
+  /** A port could not be opened; the administrator must know. */
+  readonly failed: (service: ServiceKey, port: number, error: Error) => void;
+}
+
+interface Check {
+  port: number;
+  localEndpoints: number;
+  servers: Server[];
+}
+
+/** Ready endpoints on this node, each address once. */
+export function localReadyEndpoints(states: readonly ServiceState[]): number {
+  const ips = new Set<string>();
+  for (const s of states) for (const p of s.ports) for (const e of p.all) if (e.local && e.ready) ips.add(e.ip);
+  return ips.size;
+}
+
+export class ServiceHealth {
+  readonly #options: ServiceHealthOptions;
+  readonly #checks = new Map<ServiceKey, Check>();
+
+  constructor(options: ServiceHealthOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#checks.size;
+  }
+
+  /** What a service needs now: its states in all families; empty: nothing. */
+  update(key: ServiceKey, states: readonly ServiceState[]): void {
+    const port = states.flatMap((s) => s.ports).find((p) => p.healthCheckNodePort !== 0)?.healthCheckNodePort ?? 0;
+    const known = this.#checks.get(key);
+    if (known !== undefined && known.port !== port) {
+      for (const s of known.servers) s.close();
+      this.#checks.delete(key);
+    }
+    if (port === 0) return;
+    const localEndpoints = localReadyEndpoints(states);
+    const check = this.#checks.get(key);
+    if (check !== undefined) {
+      check.localEndpoints = localEndpoints;
+      return;
+    }
+    const created: Check = { port, localEndpoints, servers: [] };
+    this.#checks.set(key, created);
+    for (const address of this.#options.addresses()) this.#listen(key, created, address);
+  }
+
+  #listen(key: ServiceKey, check: Check, address: string): void {
+    const [namespace = '', name = ''] = key.split('/');
+    const server = createServer((_, response) => {
+      const serviceProxyHealthy = this.#options.proxyHealthy();
+      const ok = check.localEndpoints > 0 && serviceProxyHealthy;
+      response.writeHead(ok ? 200 : 503, {
+        'content-type': 'application/json',
+        'x-content-type-options': 'nosniff',
+        'x-load-balancing-endpoint-weight': String(check.localEndpoints),
+      });
+      const body = { service: { namespace, name }, localEndpoints: check.localEndpoints, serviceProxyHealthy };
+      response.end(JSON.stringify(body));
+    });
+    const fail = (error: Error) => {
+      this.#options.log.warn('cannot serve a health-check node port', { service: key, port: check.port, error });
+      this.#options.failed(key, check.port, error);
+    };
+    server.on('error', fail);
+    try {
+      const fd = openTcpListenerIn(this.#options.netns, { address, port: check.port });
+      server.on('error', () => closeSync(fd));
+      server.listen({ fd });
+      server.unref();
+      check.servers.push(server);
+    } catch (e) {
+      fail(e instanceof Error ? e : new Error(String(e)));
+    }
+  }
+
+  stop(): void {
+    for (const check of this.#checks.values()) {
+      for (const s of check.servers) {
+        s.close();
+        s.closeAllConnections();
+      }
+    }
+    this.#checks.clear();
+  }
+}
