@@ -1,0 +1,225 @@
+// Containers in the real kernel: masking, exit codes, exec, take-over after the agent is killed, nothing left behind.
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { text } from 'node:stream/consumers';
+import { systemClock } from '../../clock/index.ts';
+import { silentLogger } from '../../log/index.ts';
+import { CgroupTree } from './cgroup-tree.ts';
+import type { Container, ContainerSpec } from './contract.ts';
+import { ProcessRuntime } from './process-runtime.ts';
+
+const dir = mkdtempSync(path.join(tmpdir(), 'portico-runtime-'));
+const base = `portico-test-${process.pid}`;
+const make = () =>
+  new ProcessRuntime({
+    runDir: path.join(dir, 'run'),
+    hide: [dir],
+    programRoot: path.resolve(import.meta.dirname, '../../..'),
+    web: 'console.log("web")',
+    cgroups: new CgroupTree(base),
+    clock: systemClock,
+    log: silentLogger,
+  });
+let runtime = make();
+
+export function spec(o: Partial<ContainerSpec> & { name: string; argv: string[] }): ContainerSpec {
+  return {
+    pod: { uid: 'uid-1', namespace: 'default', name: 'pod' },
+    attempt: 0,
+    env: [['PATH', '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin']],
+    mounts: [],
+    files: { '/etc/hostname': 'pod\n', '/etc/resolv.conf': 'nameserver 10.96.0.10\n' },
+    hostname: 'pod',
+    user: { uid: 0, gid: 0, groups: [] },
+    privileged: false,
+    allowPrivilegeEscalation: false,
+    capabilities: { add: [], drop: [] },
+    readOnlyRoot: false,
+    stdin: false,
+    stdinOnce: false,
+    tty: false,
+    terminationMessagePath: '/dev/termination-log',
+    limits: {},
+    sysctls: {},
+    shareProcesses: false,
+    hostPid: false,
+    hostIpc: false,
+    logDir: path.join(dir, 'logs', o.name),
+    needs: { node: false, program: false },
+    imageRef: 'test',
+    specHash: '',
+    ...o,
+  };
+}
+
+async function exited(c: Container): Promise<Container> {
+  const now = runtime.container(c.id);
+  if (now?.state === 'exited') return now;
+  return new Promise((resolve) => {
+    const handler = runtime.onExit((x) => {
+      if (x.id !== c.id) return;
+      handler[Symbol.dispose]();
+      resolve(x);
+    });
+  });
+}
+
+const logOf = (c: Container) => readFileSync(c.logFile, 'utf8').replaceAll(/^\S+ (stdout|stderr) F /gm, '');
+
+async function run(name: string, script: string, o: Partial<ContainerSpec> = {}) {
+  const c = await runtime.start(spec({ name, argv: ['/bin/sh', '-c', script], ...o }));
+  const end = await exited(c);
+  return { end, log: logOf(end) };
+}
+
+before(async () => {
+  await runtime.open();
+});
+
+after(async () => {
+  await runtime.close();
+  execFileSync('umount', ['-l', path.join(dir, 'run')]);
+  rmSync(dir, { recursive: true, force: true });
+  new CgroupTree(base).removeAll();
+});
+
+test('a container ends with its exit code, its output in the log, its message in the status', async () => {
+  const { end, log } = await run('codes', 'echo out; echo err >&2; printf done >/dev/termination-log; exit 7');
+  assert.equal(end.exitCode, 7);
+  assert.equal(end.reason, 'Error');
+  assert.equal(end.message, 'done');
+  assert.deepEqual(log.split('\n').toSorted(), ['', 'err', 'out']);
+});
+
+test('a program that is not there ends with 127 and says so', async () => {
+  const c = await runtime.start(spec({ name: 'missing', argv: ['/no/such/program'] }));
+  const end = await exited(c);
+  assert.equal(end.exitCode, 127);
+  assert.match(logOf(end), /no such file or directory/i);
+});
+
+test('the host is masked and cannot be changed', async () => {
+  mkdirSync('/opt/portico-probe', { mode: 0o755, recursive: true });
+  try {
+    const { log } = await run(
+      'mask',
+      `ls -A /root /tmp /run /mnt /var/log | head -20; cat /etc/shadow; cat ${dir}/run/layers-complete; ls /etc/ssh;
+       echo x >/proc/sys/kernel/domainname; echo b >/proc/sysrq-trigger; mount -t tmpfs t /mnt; mknod /d b 254 0; ls /proc | grep -c '^[0-9]';
+       cat /etc/resolv.conf; hostname; ls /sys/class/net; touch /usr/bin/new && echo wrote; rm -rf /opt/portico-probe && echo removed;
+       chroot / true; ls /; head -c 3 /dev/zero | od -An -tx1; grep -c . /proc/mounts`,
+    );
+    assert.match(log, /\/etc\/shadow: No such file/);
+    assert.match(log, /layers-complete: No such file/);
+    assert.match(log, /domainname: Read-only file system|cannot create \/proc\/sys\/kernel\/domainname/);
+    assert.match(log, /mount: .*(permission denied|must be superuser)/);
+    assert.match(log, /mknod: .*Operation not permitted/);
+    assert.match(log, /nameserver 10.96.0.10\npod\n/);
+    assert.match(log, /wrote\nremoved/);
+    assert.ok(!existsSync('/usr/bin/new'), 'a write in the container stays in the container');
+    assert.ok(existsSync('/opt/portico-probe'), 'a deletion in the container stays in the container');
+    if (process.env['SHOW'] !== undefined) console.log(log);
+  } finally {
+    rmSync('/opt/portico-probe', { recursive: true, force: true });
+  }
+});
+
+test('environment, working directory, user and hidden files are as asked', async () => {
+  const { log } = await run('env', 'pwd; id -u; id -g; id -G; echo "$A"; env | cut -d= -f1 | sort | tr "\\n" " "', {
+    env: [
+      ['PATH', '/usr/bin:/bin'],
+      ['A', "it's $HOME `x` \"q\"\nsecond"],
+      ['B.C-D', '1'],
+    ],
+    workingDir: '/usr/share',
+    user: { uid: 1234, gid: 5678, groups: [9, 10] },
+  });
+  const lines = log.split('\n');
+  assert.deepEqual(lines.slice(0, 6), ['/usr/share', '1234', '5678', '5678 9 10', "it's $HOME `x` \"q\"", 'second']);
+  assert.match(log, /A B\.C-D PATH PWD/);
+});
+
+test('volumes appear where asked, through links of the host', async () => {
+  const source = path.join(dir, 'volume');
+  mkdirSync(source);
+  writeFileSync(path.join(source, 'file'), 'hello');
+  const { log } = await run('volumes', 'cat /var/run/secrets/x/file; touch /var/run/secrets/x/y || echo ro; cat /data/deep/er/file; touch /data/deep/er/z && echo rw', {
+    mounts: [
+      { source, target: '/var/run/secrets/x', readOnly: true },
+      { source, target: '/data/deep/er', readOnly: false },
+    ],
+  });
+  assert.match(log, /^hello.*ro\nhellorw\n$/s);
+  assert.ok(existsSync(path.join(source, 'z')));
+});
+
+test('exec joins the container, with its own streams and exit code', async () => {
+  const c = await runtime.start(spec({ name: 'exec', argv: ['/bin/sh', '-c', 'trap "exit 3" TERM; echo up; touch /tmp/mark; while :; do sleep 0.05; done'] }));
+  assert.equal(c.state, 'running');
+  const session = await runtime.exec(c.id, { argv: ['/bin/sh', '-c', 'cat; echo e >/dev/stderr; ls /tmp; ps ax | wc -l; exit 9'], stdin: true, tty: false });
+  session.stdin?.end('typed\n');
+  const [out, err, result] = await Promise.all([text(session.stdout), session.stderr === undefined ? '' : text(session.stderr), session.done]);
+  assert.match(out, /^typed\nmark\n\s*[4-9]\n$/);
+  assert.equal(err, 'e\n');
+  assert.equal(result.exitCode, 9);
+  assert.equal(runtime.signal(c.id, 'SIGTERM'), true);
+  assert.equal((await exited(c)).exitCode, 3);
+});
+
+test('SIGKILL ends the whole tree with 137', async () => {
+  const c = await runtime.start(spec({ name: 'kill', argv: ['/bin/sh', '-c', 'sleep 1000 & sleep 1000'] }));
+  runtime.signal(c.id, 'SIGKILL');
+  const end = await exited(c);
+  assert.equal(end.exitCode, 137);
+});
+
+test('a new runtime takes over running and ended containers, and loses no output', async () => {
+  const stay = await runtime.start(spec({ name: 'stay', argv: ['/bin/sh', '-c', 'n=0; trap "exit 5" TERM; while :; do n=$((n+1)); echo line $n; sleep 0.02; done'] }));
+  const end = await runtime.start(spec({ name: 'end', argv: ['/bin/sh', '-c', 'echo first; sleep 0.3; echo last; exit 4'] }));
+  await runtime.close();
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  runtime = make();
+  await runtime.open();
+  const taken = runtime.container(stay.id);
+  assert.equal(taken?.state, 'running');
+  assert.equal(taken.pid, stay.pid);
+  const ended = await exited(end);
+  assert.equal(ended.exitCode, 4);
+  assert.match(logOf(ended), /last\n$/);
+  runtime.signal(stay.id, 'SIGTERM');
+  const stayed = await exited(stay);
+  assert.equal(stayed.exitCode, 5);
+  const numbers = logOf(stayed).trim().split('\n').map((l) => Number(l.split(' ')[1]));
+  assert.deepEqual(numbers, numbers.map((_, i) => i + 1), 'every line, once, in order');
+});
+
+test('a killed supervisor takes its container along; the end is told as unknown', async () => {
+  const c = await runtime.start(spec({ name: 'orphan', argv: ['/bin/sh', '-c', 'sleep 1000'] }));
+  const parent = Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${c.pid}/status`, 'utf8'))?.[1]);
+  process.kill(parent, 'SIGKILL');
+  const end = await exited(c);
+  assert.equal(end.exitCode, 137);
+  assert.equal(end.reason, 'ContainerStatusUnknown');
+});
+
+test('removing a pod leaves no process, mount or cgroup', async () => {
+  const before = readFileSync('/proc/self/mountinfo', 'utf8').split('\n').filter((l) => l.includes(dir)).length;
+  assert.equal(before, 1, 'only the tmpfs itself is mounted on the node');
+  await runtime.removePod('uid-1');
+  assert.deepEqual([...runtime.podUids()], []);
+  const left = execFileSync('sh', ['-c', `ps axo args | grep -c '[${dir[0]}]${dir.slice(1)}/run/pods' || true`]).toString().trim();
+  assert.equal(left, '0');
+});
+
+test('starting a container is quick', async () => {
+  const t0 = performance.now();
+  const n = 10;
+  for (let i = 0; i < n; i++) await exited(await runtime.start(spec({ name: `quick${i}`, argv: ['/bin/true'] })));
+  const each = (performance.now() - t0) / n;
+  console.log(`start to end of /bin/true: ${each.toFixed(1)} ms`);
+  assert.ok(each < 500);
+  await runtime.removePod('uid-1');
+});

@@ -1,0 +1,457 @@
+// Containers as process trees: a supervisor shell each, an overlay of the host's root, namespaces from util-linux.
+// Holds nothing that would be lost with the agent: a new runtime on the same folder goes on where this one stopped.
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { chmodSync, closeSync, constants, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import type { Clock } from '../../clock/index.ts';
+import { errorText, UserError } from '../../errors/index.ts';
+import type { Logger } from '../../log/index.ts';
+import { ContainerDir, type ContainerProgress, type ContainerRecord } from './container-dir.ts';
+import type { Container, ContainerRuntime, ContainerSpec } from './contract.ts';
+import { type CgroupTree } from './cgroup-tree.ts';
+import type { ExecRequest, ExecSession } from './exec-contract.ts';
+import { startExec } from './exec-process.ts';
+import { FifoPool } from './fifo-pool.ts';
+import { readHostMounts, programMounts } from './host-mounts.ts';
+import { LogFile } from './log-file.ts';
+import { ensureMaskLayer, type LayerDirs } from './mask-layer.ts';
+import { prepareRoot, type RootContext } from './prepare-root.ts';
+import { isRunning } from './process-identity.ts';
+import { drainPipe, openPipe, readPipe, type PipeReader } from './pipe-reader.ts';
+import { namespaceWords, startScript, type Tools } from './start-script.ts';
+import { findTools } from './tools.ts';
+import { ensureTmpfs } from './tmpfs.ts';
+
+export interface ProcessRuntimeOptions {
+  /** The runtime's own folder; becomes a tmpfs. */
+  readonly runDir: string;
+  /** Paths of the host that containers must not see, besides the usual ones. */
+  readonly hide: readonly string[];
+  readonly programRoot: string;
+  /** Source text of the web program, plain JavaScript. */
+  readonly web: string;
+  readonly cgroups: CgroupTree;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** How long a start may take before the runtime gives it up. */
+const START_TIMEOUT_MS = 30_000;
+const DRAIN_TIMEOUT_MS = 2000;
+/** Exit status of a container whose end nobody saw: as after SIGKILL. */
+const UNKNOWN_EXIT = 137;
+const MAX_MESSAGE_BYTES = 4096;
+
+interface Entry {
+  container: Container;
+  readonly record: ContainerRecord;
+  readonly dir: ContainerDir;
+  progress: ContainerProgress;
+  readers: PipeReader[];
+  log: LogFile | undefined;
+}
+
+export class ProcessRuntime implements ContainerRuntime {
+  readonly #options: ProcessRuntimeOptions;
+  readonly #podsDir: string;
+  readonly #layers: LayerDirs;
+  readonly #entries = new Map<string, Entry>();
+  readonly #exitHandlers = new Set<(c: Container) => void>();
+  #tools: Tools | undefined;
+  #fifos: FifoPool | undefined;
+  #root: RootContext | undefined;
+  #closed = false;
+
+  constructor(options: ProcessRuntimeOptions) {
+    if (!/^[\w@%+=./-]+$/.test(options.runDir)) {
+      throw new UserError(`state directory ${options.runDir}: use letters, digits and ./_+=@%- only, mounts cannot name others`);
+    }
+    this.#options = options;
+    const at = (name: string) => path.join(options.runDir, name);
+    this.#podsDir = at('pods');
+    this.#layers = { mask: at('mask'), stage: at('stage'), scratch: at('scratch'), marker: at('layers-complete') };
+  }
+
+  async open(): Promise<void> {
+    const { runDir, hide, web, programRoot } = this.#options;
+    const tools = findTools();
+    ensureTmpfs(runDir, tools.mount);
+    mkdirSync(this.#podsDir, { recursive: true, mode: 0o700 });
+    const opaque = ensureMaskLayer(this.#layers, { tools, hide, web });
+    const stage = path.join(runDir, 'root');
+    mkdirSync(stage, { recursive: true });
+    const mounts = readHostMounts();
+    this.#tools = tools;
+    this.#fifos = new FifoPool(path.join(runDir, 'fifos'), tools.mkfifo);
+    this.#root = {
+      stage,
+      stageLayer: this.#layers.stage,
+      mask: this.#layers.mask,
+      opaque,
+      programMounts: programMounts(mounts),
+      hostMounts: new Set(mounts.map((m) => m.target).filter((t) => t !== '/')),
+      nodeBinary: process.execPath,
+      programRoot,
+    };
+    this.#adopt();
+  }
+
+  containers(podUid: string): readonly Container[] {
+    return [...this.#entries.values()].filter((e) => e.record.pod.uid === podUid).map((e) => e.container);
+  }
+
+  container(id: string): Container | undefined {
+    return this.#entries.get(id)?.container;
+  }
+
+  podUids(): ReadonlySet<string> {
+    return new Set(readdirSync(this.#podsDir));
+  }
+
+  podDir(uid: string): string {
+    const dir = path.join(this.#podsDir, uid);
+    mkdirSync(dir, { recursive: true, mode: 0o755 });
+    return dir;
+  }
+
+  async start(spec: ContainerSpec): Promise<Container> {
+    const { clock, cgroups, log } = this.#options;
+    const dir = new ContainerDir(this.podDir(spec.pod.uid), spec.name, spec.attempt);
+    const id = createHash('sha256').update(`${spec.pod.uid}/${spec.name}/${spec.attempt}/${clock.now()}`).digest('hex');
+    const now = clock.now();
+    const procs = cgroups.create(spec.pod.uid, id, spec.limits, log);
+    const record: ContainerRecord = {
+      id,
+      pod: spec.pod,
+      name: spec.name,
+      attempt: spec.attempt,
+      imageRef: spec.imageRef,
+      specHash: spec.specHash,
+      createdAtMs: now,
+      logFile: path.join(spec.logDir, `${spec.attempt}.log`),
+      stdin: spec.stdin,
+      tty: spec.tty,
+      terminationMessage: path.join(dir.upper, spec.terminationMessagePath),
+      cgroups: procs,
+      process: {
+        argv: [],
+        env: spec.env,
+        user: spec.user,
+        privileged: spec.privileged,
+        allowPrivilegeEscalation: spec.allowPrivilegeEscalation,
+        capabilities: spec.capabilities,
+        ...(spec.workingDir === undefined ? {} : { workingDir: spec.workingDir }),
+      },
+    };
+    dir.create(record);
+    const entry: Entry = {
+      record,
+      dir,
+      progress: {},
+      readers: [],
+      log: undefined,
+      container: containerOf(record, 'starting', {}, undefined),
+    };
+    this.#entries.set(id, entry);
+    try {
+      await this.#launch(entry, spec, procs);
+    } catch (e) {
+      this.#fail(entry, errorText(e));
+    }
+    return entry.container;
+  }
+
+  signal(id: string, signal: NodeJS.Signals): boolean {
+    const entry = this.#entries.get(id);
+    const pid = entry?.container.pid;
+    if (entry === undefined || pid === undefined || entry.container.state === 'exited') return false;
+    try {
+      process.kill(pid, signal);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  remove(id: string): void {
+    const entry = this.#entries.get(id);
+    if (entry === undefined || entry.container.state !== 'exited') return;
+    this.#entries.delete(id);
+    for (const reader of entry.readers) reader.close();
+    entry.dir.release();
+    this.#options.cgroups.remove(entry.record.pod.uid, id);
+    entry.dir.remove();
+  }
+
+  async removePod(uid: string): Promise<void> {
+    for (const c of this.containers(uid)) this.remove(c.id);
+    this.#options.cgroups.removePod(uid);
+    rmSync(path.join(this.#podsDir, uid), { recursive: true, force: true });
+    return Promise.resolve();
+  }
+
+  onExit(handler: (container: Container) => void): Disposable {
+    this.#exitHandlers.add(handler);
+    return { [Symbol.dispose]: () => void this.#exitHandlers.delete(handler) };
+  }
+
+  exec(id: string, request: ExecRequest): Promise<ExecSession> {
+    const entry = this.#entries.get(id);
+    const pid = entry?.container.pid;
+    if (entry === undefined || pid === undefined || entry.container.state !== 'running') {
+      return Promise.reject(new Error('the container is not running'));
+    }
+    return startExec({
+      tools: this.#need(this.#tools),
+      fifos: this.#need(this.#fifos),
+      pid,
+      record: entry.record,
+      request,
+    });
+  }
+
+  attach(id: string): Promise<ExecSession> {
+    return Promise.reject(new Error(`container ${id}: attach is not possible`));
+  }
+
+  usage(id: string): { cpuNanos?: number; memoryBytes?: number } {
+    const entry = this.#entries.get(id);
+    return entry === undefined ? {} : this.#options.cgroups.usage(entry.record.pod.uid, id);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const entry of this.#entries.values()) {
+      for (const reader of entry.readers) reader.close();
+      entry.log?.close();
+    }
+    this.#entries.clear();
+    return Promise.resolve();
+  }
+
+  #need<T>(value: T | undefined): T {
+    if (value === undefined) throw new Error('the runtime is not open yet');
+    return value;
+  }
+
+  /** Makes the container's files and starts its supervisor. Resolves when the program runs. */
+  async #launch(entry: Entry, spec: ContainerSpec, cgroupProcs: readonly string[]): Promise<void> {
+    const { dir } = entry;
+    const tools = this.#need(this.#tools);
+    const fifos = this.#need(this.#fifos);
+    const root = this.#need(this.#root);
+    const pipes = [dir.stdout, dir.stderr, dir.acknowledge, dir.lifeLine];
+    for (const file of spec.stdin ? [...pipes, dir.stdin] : pipes) fifos.take(file);
+    writeFileSync(dir.mountTable, prepareRoot(root, spec, { dir, podDir: this.podDir(spec.pod.uid) }), { mode: 0o600 });
+    const script = startScript(tools, spec, {
+      stdin: spec.stdin ? dir.stdin : '/dev/null',
+      stdout: dir.stdout,
+      stderr: dir.stderr,
+      mountTable: dir.mountTable,
+      stage: root.stage,
+      cgroupProcs,
+    });
+    writeFileSync(dir.script, script, { mode: 0o600 });
+    const sibling = this.containers(spec.pod.uid).find((c) => c.state === 'running' && c.pid !== undefined);
+    const words = [
+      ...namespaceWords(tools, {
+        ...(spec.netns === undefined ? {} : { netnsPath: netnsPath(spec.netns) }),
+        ...(sibling?.pid === undefined ? {} : { joinIpcOf: sibling.pid }),
+        hostIpc: spec.hostIpc,
+        hostPid: spec.hostPid,
+      }),
+      tools.sh,
+      dir.script,
+    ];
+    this.#listen(entry);
+    const text = await this.#supervise(words, dir);
+    const pid = dir.readPid();
+    if (text !== 'ok' || pid === undefined) {
+      throw new Error(text === '' ? 'the container ended before it began' : text);
+    }
+    if (entry.container.state === 'exited') return;
+    this.#setProgress(entry, { startedAtMs: this.#options.clock.now() });
+    entry.container = containerOf(entry.record, 'running', entry.progress, pid);
+  }
+
+  /** Spawns the supervisor; resolves with what it says: `ok`, or why the container could not be set up. */
+  #supervise(words: readonly string[], dir: ContainerDir): Promise<string> {
+    const { O_RDONLY, O_WRONLY, O_RDWR, O_NONBLOCK, O_APPEND } = constants;
+    const fds = [
+      openSync(dir.exitFile, O_WRONLY | O_APPEND),
+      openSync(dir.acknowledge, O_RDWR),
+      openSync(dir.lifeLine, O_WRONLY),
+      openSync(dir.stdout, O_RDONLY | O_NONBLOCK),
+      openSync(dir.stderr, O_RDONLY | O_NONBLOCK),
+      openSync(dir.pidFile, O_WRONLY | O_APPEND),
+    ];
+    try {
+      const [command = '', ...args] = words;
+      const child = spawn(command, args, {
+        detached: true,
+        cwd: '/',
+        env: {},
+        stdio: ['ignore', 'ignore', 'ignore', 'pipe', ...fds],
+      });
+      child.unref();
+      const answer = child.stdio[3] as NodeJS.ReadableStream & { destroy(): void; unref(): void };
+      return new Promise<string>((resolve, reject) => {
+        let text = '';
+        const timer = this.#options.clock.after(START_TIMEOUT_MS, () => finish(`no sign of life for ${START_TIMEOUT_MS / 1000} s`));
+        const finish = (result: string) => {
+          this.#options.clock.clear(timer);
+          answer.destroy();
+          resolve(result);
+        };
+        child.on('error', reject);
+        answer.on('data', (chunk: Buffer) => {
+          text += chunk.toString();
+          if (text.endsWith('ok\n')) finish(text.trim());
+        });
+        answer.on('end', () => finish(text.trim()));
+        answer.on('error', () => finish(text.trim()));
+      });
+    } finally {
+      for (const fd of fds) closeSync(fd);
+    }
+  }
+
+  /** Reads output and waits for the end. Must come before the supervisor starts: its pipes want a reader. */
+  #listen(entry: Entry): void {
+    const { clock } = this.#options;
+    const { dir, record } = entry;
+    const log = new LogFile(record.logFile, { now: () => clock.now() });
+    entry.log = log;
+    const out = readPipe(openPipe(dir.stdout), (chunk) => log.write('stdout', chunk));
+    const err = readPipe(openPipe(dir.stderr), (chunk) => log.write('stderr', chunk));
+    const life = readPipe(openPipe(dir.lifeLine), () => undefined);
+    entry.readers = [out, err, life];
+    void life.ended.then(async () => {
+      if (this.#closed) return;
+      // The supervisor has seen the end, so all writers are gone and both pipes end; all but those of a container in
+      // the node's own process tree, which may leave processes behind.
+      const patience = clock.after(DRAIN_TIMEOUT_MS, () => [out, err].forEach((reader) => reader.close()));
+      await Promise.all([out.ended, err.ended]);
+      clock.clear(patience);
+      if (!this.#closed) this.#exited(entry);
+    });
+  }
+
+  #exited(entry: Entry): void {
+    if (entry.container.state === 'exited') return;
+    const { dir, record } = entry;
+    entry.log?.close();
+    entry.log = undefined;
+    const status = dir.readExit();
+    const oom = this.#options.cgroups.oomKilled(record.pod.uid, record.id);
+    const message = readTail(record.terminationMessage);
+    this.#setProgress(entry, {
+      ...entry.progress,
+      finishedAtMs: this.#options.clock.now(),
+      exitCode: status ?? UNKNOWN_EXIT,
+      reason: status === undefined ? 'ContainerStatusUnknown' : exitReason(status, oom),
+      ...(message === '' ? {} : { message }),
+    });
+    dir.release();
+    entry.container = containerOf(record, 'exited', entry.progress, undefined);
+    for (const handler of this.#exitHandlers) handler(entry.container);
+  }
+
+  #fail(entry: Entry, message: string): void {
+    for (const reader of entry.readers) reader.close();
+    entry.readers = [];
+    entry.log?.close();
+    entry.log = undefined;
+    const pid = entry.dir.readPid();
+    if (pid !== undefined && isRunning(pid)) process.kill(pid, 'SIGKILL');
+    entry.dir.release();
+    const now = this.#options.clock.now();
+    this.#setProgress(entry, { startedAtMs: now, finishedAtMs: now, exitCode: 128, reason: 'StartError', message });
+    entry.container = containerOf(entry.record, 'exited', entry.progress, undefined);
+  }
+
+  #setProgress(entry: Entry, progress: ContainerProgress): void {
+    entry.progress = progress;
+    entry.dir.writeProgress(progress);
+  }
+
+  #adopt(): void {
+    for (const uid of readdirSync(this.#podsDir)) {
+      let names: string[];
+      try {
+        names = readdirSync(path.join(this.#podsDir, uid, 'containers'));
+      } catch {
+        continue;
+      }
+      for (const name of names) {
+        const dot = name.lastIndexOf('.');
+        const dir = new ContainerDir(path.join(this.#podsDir, uid), name.slice(0, dot), Number(name.slice(dot + 1)));
+        const record = dir.readRecord();
+        if (record === undefined) dir.remove();
+        else this.#adoptContainer(record, dir);
+      }
+    }
+  }
+
+  #adoptContainer(record: ContainerRecord, dir: ContainerDir): void {
+    const progress = dir.readProgress();
+    const entry: Entry = {
+      record,
+      dir,
+      progress,
+      readers: [],
+      log: undefined,
+      container: containerOf(record, 'exited', progress, undefined),
+    };
+    this.#entries.set(record.id, entry);
+    if (progress.finishedAtMs !== undefined) {
+      dir.release();
+      return;
+    }
+    const pid = dir.readPid();
+    entry.container = containerOf(record, 'running', progress, pid);
+    this.#listen(entry);
+    // The end may have come before we listened: then no pipe will tell.
+    const ended = dir.readExit() !== undefined || !dir.hasSupervisor();
+    if (!ended) return;
+    for (const reader of entry.readers) reader.close();
+    entry.readers = [];
+    const log = entry.log;
+    if (log !== undefined) {
+      drainPipe(openPipe(dir.stdout), (chunk) => log.write('stdout', chunk));
+      drainPipe(openPipe(dir.stderr), (chunk) => log.write('stderr', chunk));
+    }
+    this.#exited(entry);
+  }
+}
+
+function containerOf(
+  record: ContainerRecord,
+  state: Container['state'],
+  progress: ContainerProgress,
+  pid: number | undefined,
+): Container {
+  const { id, pod, name, attempt, imageRef, specHash, createdAtMs, logFile, stdin, tty } = record;
+  const fixed = { id, pod, name, attempt, imageRef, specHash, createdAtMs, logFile, stdin, tty };
+  return { ...fixed, state, ...progress, ...(pid === undefined ? {} : { pid }) };
+}
+
+function exitReason(status: number, oomKilled: boolean): string {
+  if (oomKilled && status === 137) return 'OOMKilled';
+  return status === 0 ? 'Completed' : 'Error';
+}
+
+/** The last part of a file that a container wrote; '' when there is none. */
+function readTail(file: string): string {
+  try {
+    const text = readFileSync(file);
+    return text.subarray(Math.max(0, text.length - MAX_MESSAGE_BYTES)).toString();
+  } catch {
+    return '';
+  }
+}
+
+export function netnsPath(nameOrPath: string): string {
+  return nameOrPath.startsWith('/') ? nameOrPath : `/run/netns/${nameOrPath}`;
+}
