@@ -1,6 +1,6 @@
 import { UserError } from '../errors/index.ts';
 import { runAgent } from '../roles/agent.ts';
-import { defaultProxyConfig } from '../proxy/index.ts';
+import { DEFAULT_PROXY_CONFIG } from '../proxy/index.ts';
 import { listFlag, requiredFlag, stringFlag, type Command } from './command.ts';
 
 /** @throws UserError when the word is none of the choices. */
@@ -55,9 +55,9 @@ export const command: Command = {
       podCidrs: listFlag(parsed, 'pod-cidr'),
       serviceCidrs: listFlag(parsed, 'service-cidr'),
       proxy: {
-        ...defaultProxyConfig(),
+        ...DEFAULT_PROXY_CONFIG,
         mode: choice('proxy-mode', stringFlag(parsed, 'proxy-mode') ?? 'iptables', ['iptables', 'nftables']),
-        clusterCIDR: listFlag(parsed, 'pod-cidr').join(','),
+        clusterCidrs: listFlag(parsed, 'pod-cidr'),
       },
     });
     return 0;

@@ -1,9 +1,10 @@
 // `portico down`: ends the processes of a cluster and removes its namespaces, mounts, cgroups and files. Works from
 // whatever is left: after a crash, a killed supervisor, a half-made start.
-import { readdirSync, readlinkSync, rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 
-import { netnsId, removeCgroupTree, unmountBelow } from '../linux/index.ts';
+import { netnsId } from '../linux/index.ts';
 import { clusterNamespaces, removeFabric } from './fabric.ts';
+import { removeCgroupTree, unmountBelow } from './leftovers.ts';
 import { statePaths } from './paths.ts';
 import { endProcess, identify, readRecords, signal, type ProcessRecord } from './process-record.ts';
 
@@ -14,8 +15,7 @@ function processesIn(namespaces: readonly string[]): ProcessRecord[] {
     .filter((name) => /^\d+$/.test(name))
     .flatMap((pid) => {
       try {
-        const id = /\[(\d+)\]/.exec(readlinkSync(`/proc/${pid}/ns/net`))?.[1];
-        const record = id !== undefined && ids.has(id) ? identify(Number(pid)) : undefined;
+        const record = ids.has(netnsId(`/proc/${pid}/ns/net`)) ? identify(Number(pid)) : undefined;
         return record === undefined ? [] : [record];
       } catch {
         return [];
