@@ -13,7 +13,9 @@ export interface Upstream {
 }
 
 const MAX_IN_FLIGHT = 512;
-const TIMEOUT_MS = 4_000;
+const TCP_IDLE_MS = 20_000;
+/** Two nameservers fit into the five seconds that a resolver waits. */
+const TIMEOUT_MS = 2_000;
 
 /** @example parseUpstream('127.0.0.1:5300') // { host: '127.0.0.1', port: 5300 } */
 export function parseUpstream(text: string): Upstream | undefined {
@@ -65,8 +67,9 @@ export function startDnsRelay(
   front.on('error', (error) => log.warn('DNS relay socket failed', { error }));
   front.bind({ fd: inside.udpFd });
 
-  function ask(query: Buffer, client: RemoteInfo): void {
-    const upstream = upstreams[0];
+  /** Asks one nameserver; the next one when it fails or stays silent. */
+  function ask(query: Buffer, client: RemoteInfo, attempt = 0): void {
+    const upstream = upstreams[attempt];
     const answer = (reply: Buffer) => front.send(reply, client.port, client.address, () => undefined);
     if (query.length < 12) return;
     if (upstream === undefined || asking.size >= MAX_IN_FLIGHT) return answer(serverFailure(query));
@@ -76,7 +79,8 @@ export function startDnsRelay(
       if (!asking.delete(socket)) return;
       clearTimeout(timer);
       socket.close();
-      answer(reply ?? serverFailure(query));
+      if (reply === undefined) ask(query, client, attempt + 1);
+      else answer(reply);
     };
     const timer = setTimeout(() => done(undefined), TIMEOUT_MS);
     socket.on('error', () => done(undefined));
@@ -99,7 +103,7 @@ export function startDnsRelay(
       server.destroy();
     };
     for (const socket of [client, server]) {
-      socket.setTimeout(TIMEOUT_MS * 5, end);
+      socket.setTimeout(TCP_IDLE_MS, end);
       socket.on('error', end);
       socket.on('close', end);
     }
