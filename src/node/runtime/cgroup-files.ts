@@ -23,7 +23,11 @@ export function cpuWeight(shares: number): number {
 }
 
 /** Files to write in a container's group of this controller ('' = version 2, which has them all in one). */
-export function cgroupFiles(version: CgroupVersion, controller: string, limits: ResourceLimits): [file: string, value: string][] {
+export function cgroupFiles(
+  version: CgroupVersion,
+  controller: string,
+  limits: ResourceLimits,
+): [file: string, value: string][] {
   const shares = cpuShares(limits.cpuRequestMillis ?? limits.cpuMillis ?? 0);
   const quota =
     limits.cpuMillis === undefined

@@ -71,9 +71,16 @@ export class CgroupTree {
     const number = (text: string | undefined) => (text === undefined ? undefined : Number(text.trim()));
     const v2 = this.#version === 'v2';
     const micros = /usage_usec (\d+)/.exec(read('', 'cpu.stat') ?? '')?.[1];
-    const cpu = v2 ? (micros === undefined ? undefined : Number(micros) * 1000) : number(read('cpuacct', 'cpuacct.usage'));
+    const cpu = v2
+      ? micros === undefined
+        ? undefined
+        : Number(micros) * 1000
+      : number(read('cpuacct', 'cpuacct.usage'));
     const memory = v2 ? number(read('', 'memory.current')) : number(read('memory', 'memory.usage_in_bytes'));
-    return { ...(cpu === undefined ? {} : { cpuNanos: cpu }), ...(memory === undefined ? {} : { memoryBytes: memory }) };
+    return {
+      ...(cpu === undefined ? {} : { cpuNanos: cpu }),
+      ...(memory === undefined ? {} : { memoryBytes: memory }),
+    };
   }
 
   oomKilled(podUid: string, id: string): boolean {
@@ -92,7 +99,10 @@ export class CgroupTree {
     const first = this.#dirs(podUid, id.slice(0, 16))[0];
     try {
       const text = first === undefined ? '' : readFileSync(path.join(first.dir, 'cgroup.procs'), 'utf8');
-      return text.split('\n').filter((line) => line !== '').map(Number);
+      return text
+        .split('\n')
+        .filter((line) => line !== '')
+        .map(Number);
     } catch {
       return [];
     }

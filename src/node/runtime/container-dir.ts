@@ -1,5 +1,15 @@
 // The files of one container in the runtime's folder (a tmpfs): what a restarted agent needs to take it over.
-import { closeSync, constants, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import path from 'node:path';
 import type { Container } from './contract.ts';
 import type { ProcessSpec } from './start-script.ts';

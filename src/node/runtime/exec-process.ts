@@ -2,13 +2,22 @@
 import { spawn } from 'node:child_process';
 import { closeSync, constants, openSync, rmSync } from 'node:fs';
 import net from 'node:net';
-import type { Readable, Writable } from "node:stream";
+import type { Readable, Writable } from 'node:stream';
 import type { ContainerRecord } from './container-dir.ts';
 import type { ExecRequest, ExecResult, ExecSession } from './exec-contract.ts';
 import type { FifoPool } from './fifo-pool.ts';
 import { execWords, type Tools } from './start-script.ts';
 
-const SIGNALS: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGABRT: 6, SIGKILL: 9, SIGSEGV: 11, SIGPIPE: 13, SIGTERM: 15 };
+const SIGNALS: Readonly<Record<string, number>> = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGQUIT: 3,
+  SIGABRT: 6,
+  SIGKILL: 9,
+  SIGSEGV: 11,
+  SIGPIPE: 13,
+  SIGTERM: 15,
+};
 
 export interface StartExec {
   readonly tools: Tools;
@@ -42,7 +51,12 @@ function inputPipe(fifos: FifoPool): { child: number; stream: Writable } {
 
 /** Joins the container's cgroups first, so that exec cannot escape its bounds. */
 function commandLine(o: StartExec): string[] {
-  const words = execWords(o.tools, o.pid, { ...o.record.process, argv: o.request.argv }, { controllingTerminal: o.request.tty });
+  const words = execWords(
+    o.tools,
+    o.pid,
+    { ...o.record.process, argv: o.request.argv },
+    { controllingTerminal: o.request.tty },
+  );
   if (o.record.cgroups.length === 0) return words;
   const join = o.record.cgroups.map((file) => `echo 0 >'${file}';`).join(' ');
   return [o.tools.sh, '-c', `${join} exec "$@"`, 'sh', ...words];
@@ -54,7 +68,12 @@ export function startExec(o: StartExec): Promise<ExecSession> {
   const err = outputPipe(o.fifos);
   const input = o.request.stdin ? inputPipe(o.fifos) : undefined;
   const [command = '', ...args] = commandLine(o);
-  const child = spawn(command, args, { detached: true, cwd: '/', env: {}, stdio: [input?.child ?? 'ignore', out.child, err.child] });
+  const child = spawn(command, args, {
+    detached: true,
+    cwd: '/',
+    env: {},
+    stdio: [input?.child ?? 'ignore', out.child, err.child],
+  });
   for (const fd of [out.child, err.child, input?.child]) if (fd !== undefined) closeSync(fd);
   const kill = () => {
     try {

@@ -6,7 +6,8 @@ export interface HostMount {
   readonly type: string;
 }
 
-const unescape = (text: string) => text.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+const unescape = (text: string) =>
+  text.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 
 /** Fields of mountinfo: proc(5). */
 export function parseMountInfo(text: string): HostMount[] {

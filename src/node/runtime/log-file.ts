@@ -41,7 +41,7 @@ export class LogFile {
 
   #append(parts: readonly Buffer[]): void {
     if (parts.length === 0 || this.#fd < 0) return;
-    this.#bytes += writeSync(this.#fd, parts);
+    this.#bytes += writeSync(this.#fd, Buffer.concat(parts));
     if (this.#bytes > (this.#options.maxBytes ?? 10 * 1024 * 1024)) this.#rotate();
   }
 

@@ -2,7 +2,18 @@
 // programs. Made once per boot and shared read-only by all containers of the node, so that a container needs no
 // mounts for it.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, linkSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import type { Stats } from 'node:fs';
 import path from 'node:path';
 import { UserError } from '../../errors/index.ts';
@@ -98,10 +109,16 @@ export function ensureMaskLayer(
  */
 function buildWithOverlay(dirs: LayerDirs, tools: Tools, plan: MaskPlan): void {
   const { mask, scratch } = dirs;
-  const [work, merged, whiteout] = ['work', 'merged', 'whiteout'].map((n) => path.join(scratch, n)) as [string, string, string];
+  const [work, merged, whiteout] = ['work', 'merged', 'whiteout'].map((n) => path.join(scratch, n)) as [
+    string,
+    string,
+    string,
+  ];
   for (const dir of [work, merged]) mkdirSync(dir, { recursive: true });
   const run = (script: readonly string[]) =>
-    execFileSync(tools.unshare, ['--mount', tools.sh, '-e', '-c', script.join('\n')], { stdio: ['ignore', 'ignore', 'pipe'] });
+    execFileSync(tools.unshare, ['--mount', tools.sh, '-e', '-c', script.join('\n')], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
   try {
     run([`${q(tools.mknod)} ${q(whiteout)} c 0 0`]);
     for (const file of [...plan.empty.map((e) => e.path), ...plan.hidden]) {
@@ -113,7 +130,9 @@ function buildWithOverlay(dirs: LayerDirs, tools: Tools, plan: MaskPlan): void {
     run([
       `${q(tools.mount)} -n -t overlay overlay -o lowerdir=/,upperdir=${mask},workdir=${work} ${q(merged)}`,
       `mkdir ${targets.join(' ')}`,
-      ...DEVICES.map(([name, major, minor]) => `${q(tools.mknod)} -m 666 ${q(path.join(dev, name))} c ${major} ${minor}`),
+      ...DEVICES.map(
+        ([name, major, minor]) => `${q(tools.mknod)} -m 666 ${q(path.join(dev, name))} c ${major} ${minor}`,
+      ),
     ]);
   } catch (cause) {
     const text = (cause as { stderr?: Buffer }).stderr?.toString().trim() || String(cause);
@@ -134,7 +153,8 @@ function fillDev(mask: string): void {
 }
 
 function fillRun(mask: string): void {
-  for (const name of ['lock', 'secrets']) makeDir(path.join(mask, 'run', name), { mode: name === 'lock' ? 0o1777 : 0o755, uid: 0, gid: 0 });
+  for (const name of ['lock', 'secrets'])
+    makeDir(path.join(mask, 'run', name), { mode: name === 'lock' ? 0o1777 : 0o755, uid: 0, gid: 0 });
 }
 
 function fillPrograms(mask: string, web: string): void {

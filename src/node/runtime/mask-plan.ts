@@ -11,7 +11,12 @@ export interface EmptyDir {
   readonly uid: number;
   readonly gid: number;
   /** Sub-folders that programs expect to find, empty. */
-  readonly children: readonly { readonly name: string; readonly mode: number; readonly uid: number; readonly gid: number }[];
+  readonly children: readonly {
+    readonly name: string;
+    readonly mode: number;
+    readonly uid: number;
+    readonly gid: number;
+  }[];
 }
 
 export interface MaskPlan {
@@ -62,7 +67,14 @@ interface Entry {
 function entry(file: string): Entry | undefined {
   try {
     const s = lstatSync(file);
-    return { path: file, isDir: s.isDirectory(), isLink: s.isSymbolicLink(), mode: s.mode & 0o7777, uid: s.uid, gid: s.gid };
+    return {
+      path: file,
+      isDir: s.isDirectory(),
+      isLink: s.isSymbolicLink(),
+      mode: s.mode & 0o7777,
+      uid: s.uid,
+      gid: s.gid,
+    };
   } catch {
     return undefined;
   }

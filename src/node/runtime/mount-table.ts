@@ -7,7 +7,13 @@ export interface MountEntry {
   readonly options: readonly string[];
 }
 
-const OCTAL: Readonly<Record<string, string>> = { ' ': '\\040', '\t': '\\011', '\n': '\\012', '\\': '\\134', '#': '\\043' };
+const OCTAL: Readonly<Record<string, string>> = {
+  ' ': '\\040',
+  '\t': '\\011',
+  '\n': '\\012',
+  '\\': '\\134',
+  '#': '\\043',
+};
 
 function field(text: string): string {
   return text.replace(/[ \t\n\\#]/g, (c) => OCTAL[c] ?? c);

@@ -1,5 +1,5 @@
 // Lays out one container's root: its own files, mount points, and the table of mounts that the supervisor makes.
-import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { ContainerDir } from './container-dir.ts';
 import type { ContainerSpec } from './contract.ts';
@@ -26,8 +26,14 @@ const HARDENED = ['nosuid', 'nodev', 'noexec'];
 const READ_ONLY_PROC = ['sys', 'sysrq-trigger', 'irq', 'bus', 'fs'];
 const HIDDEN_PROC = ['kcore', 'keys', 'timer_list'];
 
+const inThisKernel = (name: string) => existsSync(`/proc/${name}`);
+
 /** Returns the mount table's text. */
-export function prepareRoot(root: RootContext, spec: ContainerSpec, own: { dir: ContainerDir; podDir: string }): string {
+export function prepareRoot(
+  root: RootContext,
+  spec: ContainerSpec,
+  own: { dir: ContainerDir; podDir: string },
+): string {
   const layers: RootLayers = {
     upper: own.dir.upper,
     mask: root.mask,
@@ -93,13 +99,18 @@ function kernelFileSystems(spec: ContainerSpec, inPod: (p: string) => string): M
   const protectedProc: MountEntry[] = spec.privileged
     ? []
     : [
-        ...READ_ONLY_PROC.map((name) => bind(path.join(proc, name), path.join(proc, name), true)),
-        ...HIDDEN_PROC.map((name) => bind('/dev/null', path.join(proc, name), true)),
+        ...READ_ONLY_PROC.filter(inThisKernel).map((name) => bind(path.join(proc, name), path.join(proc, name), true)),
+        ...HIDDEN_PROC.filter(inThisKernel).map((name) => bind('/dev/null', path.join(proc, name), true)),
       ];
   return [
     { source: 'proc', target: proc, type: 'proc', options: HARDENED },
     ...protectedProc,
-    { source: 'sysfs', target: inPod('/sys'), type: 'sysfs', options: [...(spec.privileged ? [] : ['ro']), ...HARDENED] },
+    {
+      source: 'sysfs',
+      target: inPod('/sys'),
+      type: 'sysfs',
+      options: [...(spec.privileged ? [] : ['ro']), ...HARDENED],
+    },
     {
       source: 'devpts',
       target: inPod('/dev/pts'),

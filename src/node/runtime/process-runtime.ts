@@ -2,7 +2,17 @@
 // Holds nothing that would be lost with the agent: a new runtime on the same folder goes on where this one stopped.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, closeSync, constants, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import type { Clock } from '../../clock/index.ts';
 import { errorText, UserError } from '../../errors/index.ts';
@@ -65,7 +75,9 @@ export class ProcessRuntime implements ContainerRuntime {
 
   constructor(options: ProcessRuntimeOptions) {
     if (!/^[\w@%+=./-]+$/.test(options.runDir)) {
-      throw new UserError(`state directory ${options.runDir}: use letters, digits and ./_+=@%- only, mounts cannot name others`);
+      throw new UserError(
+        `state directory ${options.runDir}: use letters, digits and ./_+=@%- only, mounts cannot name others`,
+      );
     }
     this.#options = options;
     const at = (name: string) => path.join(options.runDir, name);
@@ -298,7 +310,9 @@ export class ProcessRuntime implements ContainerRuntime {
       const answer = child.stdio[3] as NodeJS.ReadableStream & { destroy(): void; unref(): void };
       return new Promise<string>((resolve, reject) => {
         let text = '';
-        const timer = this.#options.clock.after(START_TIMEOUT_MS, () => finish(`no sign of life for ${START_TIMEOUT_MS / 1000} s`));
+        const timer = this.#options.clock.after(START_TIMEOUT_MS, () =>
+          finish(`no sign of life for ${START_TIMEOUT_MS / 1000} s`),
+        );
         const finish = (result: string) => {
           this.#options.clock.clear(timer);
           answer.destroy();

@@ -7,5 +7,7 @@ import { readHostMounts } from './host-mounts.ts';
 export function ensureTmpfs(dir: string, mount: string): void {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   if (readHostMounts().some((m) => m.target === dir && m.type === 'tmpfs')) return;
-  execFileSync(mount, ['-n', '-t', 'tmpfs', '-o', 'mode=0700', 'portico', dir], { stdio: ['ignore', 'ignore', 'pipe'] });
+  execFileSync(mount, ['-n', '-t', 'tmpfs', '-o', 'mode=0700', 'portico', dir], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
 }

@@ -4,7 +4,15 @@ import path from 'node:path';
 import { UserError } from '../../errors/index.ts';
 import type { Tools } from './start-script.ts';
 
-const SEARCH = ['/usr/bin', '/usr/sbin', '/bin', '/sbin', '/usr/local/bin', '/usr/local/sbin', '/run/current-system/sw/bin'];
+const SEARCH = [
+  '/usr/bin',
+  '/usr/sbin',
+  '/bin',
+  '/sbin',
+  '/usr/local/bin',
+  '/usr/local/sbin',
+  '/run/current-system/sw/bin',
+];
 
 /** Absolute path of a program on the host. */
 export function findProgram(name: string): string | undefined {
@@ -20,7 +28,14 @@ export function findProgram(name: string): string | undefined {
   return undefined;
 }
 
-const PACKAGE: Readonly<Record<string, string>> = { env: 'coreutils', mknod: 'coreutils', mkfifo: 'coreutils', sh: 'dash', mount: 'mount', umount: 'mount' };
+const PACKAGE: Readonly<Record<string, string>> = {
+  env: 'coreutils',
+  mknod: 'coreutils',
+  mkfifo: 'coreutils',
+  sh: 'dash',
+  mount: 'mount',
+  umount: 'mount',
+};
 
 /** @throws UserError naming the missing program and the package that brings it */
 export function findTools(): Tools {

@@ -1,0 +1,47 @@
+// The images that come with Portico, and names that stand for programs of the host.
+import { NODE_IN_POD, PROGRAM_IN_POD, WEB_IN_POD } from '../runtime/mask-layer.ts';
+import type { CatalogEntry } from './contract.ts';
+
+/** Less memory, fewer threads: a node runs many of them. */
+const SMALL_NODE = [NODE_IN_POD, '--v8-pool-size=0', '--max-semi-space-size=1', '--max-old-space-size=64'];
+const WEB = [...SMALL_NODE, WEB_IN_POD];
+/** Ends at once on SIGTERM; as process 1 a plain `sleep` would ignore it. */
+const SLEEP = ['/bin/sh', '-c', "trap 'exit 0' TERM INT; while :; do sleep 86400 & wait $!; done"];
+const node = { needs: { node: true } };
+
+/** `main`: the program's entry file below its root, e.g. `src/cli/main.ts`. */
+export function builtinEntries(main: string): CatalogEntry[] {
+  const dns = [NODE_IN_POD, '--disable-warning=ExperimentalWarning', `${PROGRAM_IN_POD}/${main}`, 'dns'];
+  const host = (image: string, entrypoint: string[], args: string[], pkg: string): CatalogEntry => ({
+    image,
+    entrypoint,
+    args,
+    requires: { program: entrypoint[0] ?? '', package: pkg },
+  });
+  const agnhost = (image: string): CatalogEntry => ({ image, entrypoint: WEB, args: ['pause'], ...node });
+  return [
+    { image: 'portico/web', entrypoint: WEB, args: [], ...node, env: { UV_THREADPOOL_SIZE: '1' } },
+    { image: 'portico/shell', entrypoint: [], args: SLEEP },
+    { image: 'portico/dns', entrypoint: dns, args: [], needs: { node: true, program: true } },
+    { image: 'pause', entrypoint: SLEEP, args: [] },
+    { image: 'registry.k8s.io/pause', entrypoint: SLEEP, args: [] },
+    agnhost('agnhost'),
+    agnhost('registry.k8s.io/e2e-test-images/agnhost'),
+    { image: 'registry.k8s.io/e2e-test-images/jessie-dnsutils', entrypoint: [], args: SLEEP },
+    // A shell without a terminal ends at once, as it does in the real image.
+    { image: 'busybox', entrypoint: [], args: ['/bin/sh'] },
+    { image: 'registry.k8s.io/e2e-test-images/busybox', entrypoint: [], args: ['/bin/sh'] },
+    { image: 'alpine', entrypoint: [], args: ['/bin/sh'] },
+    { image: 'debian', entrypoint: [], args: ['/bin/bash'] },
+    { image: 'ubuntu', entrypoint: [], args: ['/bin/bash'] },
+    { image: 'node', entrypoint: [NODE_IN_POD], args: [], ...node },
+    host('nginx', ['nginx'], ['-g', 'daemon off; error_log /dev/stderr;'], 'nginx'),
+    host('httpd', ['apache2ctl'], ['-D', 'FOREGROUND'], 'apache2'),
+    host('caddy', ['caddy'], ['file-server', '--root', '/usr/share/caddy'], 'caddy'),
+    host('haproxy', ['haproxy'], ['-W', '-db', '-f', '/etc/haproxy/haproxy.cfg'], 'haproxy'),
+    host('redis', ['redis-server'], [], 'redis-server'),
+    host('memcached', ['memcached'], ['-u', 'root'], 'memcached'),
+    host('python', ['python3'], [], 'python3'),
+    host('curlimages/curl', ['curl'], [], 'curl'),
+  ];
+}
