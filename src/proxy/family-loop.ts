@@ -1,7 +1,7 @@
 // One address family from changes to kernel: tracker → sync, paced, measured, watched for foreign changes.
 import type { Clock, Timer } from '../clock/index.ts';
 import type { Logger } from '../log/index.ts';
-import { ChangeTracker } from './changes.ts';
+import type { ChangeTracker } from './changes.ts';
 import type { Family, ServiceKey, ServiceState, StateChanges } from './contract.ts';
 import type { ProxyMetrics } from './metrics.ts';
 import { createPacer, type Pacer } from './pacer.ts';
@@ -38,7 +38,7 @@ export class FamilyLoop {
   readonly #o: FamilyLoopOptions;
   readonly #pacer: Pacer;
   #resolveFirst: () => void;
-  #verifyTimer: Timer | undefined;
+  #verifyTimer: Timer;
   #triggers = new Set<number>();
   #lastUpdated: number | undefined;
   #queuedSince: number | undefined;

@@ -22,7 +22,7 @@ export interface Pacer {
 /** `run` rejects when it failed: it is then tried again. */
 export function createPacer(run: () => Promise<void>, options: PacerOptions): Pacer {
   const { clock } = options;
-  let timer: Timer | undefined;
+  let timer: Timer;
   let dueAt = Infinity;
   let running: Promise<void> | undefined;
   let asked = false;

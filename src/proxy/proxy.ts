@@ -293,7 +293,7 @@ class RunningProxy implements Proxy {
     const v6 = this.#loops.get('IPv6');
     if (v6?.tracker.hasServices === true) this.#active.add('IPv6');
     for (const f of this.#active) this.#loops.get(f)?.request();
-    await Promise.all([...this.#active].map((f) => this.#loops.get(f)?.firstSync));
+    await Promise.all([...this.#active].flatMap((f) => this.#loops.get(f)?.firstSync ?? []));
     this.#log.info('rules are in the kernel', { families: [...this.#active] });
     // Off the start path: rules of the other mode, and of an earlier proxy in the family without services.
     void this.#tidy();
