@@ -1,0 +1,42 @@
+export { errnoName, isErrno, KernelError } from './sys/kernel-error.ts';
+export type { FdPoll } from './sys/libc.ts';
+export type { CreateNetnsOptions } from './netns/netns.ts';
+export { createNetns, deleteNetns, inNetns, listNetns, netnsExists, netnsId, netnsPath } from './netns/netns.ts';
+export type { CommandOptions, CommandResult } from './netns/run-command.ts';
+export { runCommand } from './netns/run-command.ts';
+export type { BoundSocketOptions } from './netns/sockets.ts';
+export { boundPort, connectTcpIn, openTcpListenerIn, openUdpSocketIn } from './netns/sockets.ts';
+export { spawnIn } from './netns/spawn.ts';
+export type {
+  Address,
+  FdbEntry,
+  Link,
+  LinkChange,
+  LinkKind,
+  LinkSpec,
+  Neighbor,
+  Route,
+  RouteFilter,
+  RouteScope,
+  RouteSpec,
+  RouteType,
+  Rtnl,
+  RtnlEvent,
+  RtnlGroup,
+  VethSpec,
+  VxlanSpec,
+} from './rtnetlink/contract.ts';
+export { openRtnl } from './rtnetlink/rtnl.ts';
+export { readSysctl, writeSysctl } from './sysctl/sysctl.ts';
+export type { IptablesVariant } from './iptables/detect.ts';
+export { detectIptables, findProgram } from './iptables/detect.ts';
+export type {
+  ChainRef,
+  Iptables,
+  IptablesFamily,
+  IptablesOptions,
+  IptablesTable,
+  RestoreInput,
+  RuleRef,
+} from './iptables/iptables.ts';
+export { IptablesError, openIptables } from './iptables/iptables.ts';
