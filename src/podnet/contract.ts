@@ -1,0 +1,61 @@
+// What the node agent and the composition root see of the pod network. Types only.
+import type { Client } from '../client/index.ts';
+import type { Logger } from '../log/index.ts';
+
+export interface PodRef {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+}
+
+export interface Attachment {
+  /** Name of the pod's network namespace, as in `ip netns`. */
+  readonly netns: string;
+  /** The pod's addresses, in the order of the node's pod CIDRs. */
+  readonly ips: readonly string[];
+}
+
+export interface PodNetwork {
+  /** True when pods can be attached: the node has a pod CIDR and the routes of the first plan are in. */
+  ready(): boolean;
+  /** Why `ready()` is false, as a sentence; undefined when it is true. */
+  problem(): string | undefined;
+  /** Calls when `ready()` or `problem()` has changed. */
+  onReadyChange(handler: () => void): Disposable;
+  /** Gives the pod its namespace and addresses. Again for the same pod: repairs what is missing, same addresses. */
+  attach(pod: PodRef): Promise<{ netns: string; ips: string[] }>;
+  /** Takes everything away; never fails for what is already gone. */
+  detach(uid: string): Promise<void>;
+  /** Detaches every pod that is not in the set. */
+  retain(uids: ReadonlySet<string>): Promise<void>;
+  /** Attached pods by uid. */
+  attachments(): ReadonlyMap<string, Attachment & PodRef>;
+  /** Ends watching; what is in the kernel stays and goes on carrying traffic. */
+  stop(): void;
+}
+
+export type NetworkMode = 'native' | 'vxlan';
+
+export interface PodNetworkOptions {
+  readonly client: Client;
+  readonly nodeName: string;
+  readonly clusterName: string;
+  readonly network: NetworkMode;
+  /** Pod CIDRs of the whole cluster. */
+  readonly podCidrs: readonly string[];
+  readonly serviceCidrs: readonly string[];
+  /** The device that leads to the other nodes. */
+  readonly uplink: string;
+  /** A folder for the record of attachments; survives restarts of the agent, need not survive a reboot. */
+  readonly stateDir: string;
+  readonly log: Logger;
+  /**
+   * Give packets of pods that leave the cluster the node's address.
+   * @default false
+   */
+  readonly masquerade?: boolean;
+  /** @default 4789 */
+  readonly vxlanPort?: number;
+  /** @default 1 */
+  readonly vxlanVni?: number;
+}

@@ -1,0 +1,331 @@
+// Two or three nodes as namespaces on one bridge, pods on them, real packets between them.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import process from 'node:process';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Informer, InformerChange } from '../client/index.ts';
+import {
+  connectTcpIn,
+  createNetns,
+  deleteNetns,
+  listNetns,
+  openRtnl,
+  openTcpListenerIn,
+  readSysctl,
+  writeSysctl,
+} from '../linux/index.ts';
+import { silentLogger } from '../log/index.ts';
+import { hostLinkName } from './names.ts';
+import type { NodeFacts } from './plan.ts';
+import { runPodNetwork } from './pod-network.ts';
+import type { RunOptions } from './pod-network.ts';
+import type { PodNetwork } from './contract.ts';
+
+const PREFIX = `pn${process.pid}`;
+
+/** A list of nodes that the test changes by hand. */
+class NodeList implements Informer<NodeFacts> {
+  readonly items = new Map<string, NodeFacts>();
+  readonly hasSynced = true;
+  readonly idleMs = 0;
+  #handlers = new Set<(change: InformerChange<NodeFacts>) => void>();
+
+  onChange(handler: (change: InformerChange<NodeFacts>) => void): Disposable {
+    this.#handlers.add(handler);
+    return { [Symbol.dispose]: () => void this.#handlers.delete(handler) };
+  }
+  onBatch(): Disposable {
+    return { [Symbol.dispose]: () => undefined };
+  }
+  async synced(): Promise<void> {}
+  stop(): void {}
+
+  set(facts: NodeFacts): void {
+    const before = this.items.get(facts.name);
+    this.items.set(facts.name, facts);
+    for (const handler of this.#handlers) handler({ key: facts.name, ...(before && { before }), after: facts });
+  }
+  delete(name: string): void {
+    const before = this.items.get(name);
+    this.items.delete(name);
+    for (const handler of this.#handlers) handler({ key: name, ...(before && { before }) });
+  }
+}
+
+interface Lab extends AsyncDisposable {
+  readonly nodes: NodeList;
+  readonly netns: (n: number) => string;
+  readonly start: (n: number, more?: Partial<RunOptions>) => Promise<PodNetwork>;
+  /** Ends the agent's part and leaves the kernel as it is. */
+  readonly stop: (network: PodNetwork) => void;
+}
+
+const facts = (n: number): NodeFacts => ({
+  name: `node-${n}`,
+  podCidrs: [`10.244.${n}.0/24`, `fd00:10:244:${n}::/64`],
+  internalIps: [`172.30.0.1${n}`, `fd00:172:30::1${n}`],
+});
+
+/** Node namespaces joined by a bridge, each with eth0 and the addresses of `facts`. */
+function createLab(count: number): Lab {
+  const netns = (n: number) => `${PREFIX}-node-${n}`;
+  const fabric = `${PREFIX}-fabric`;
+  const dir = mkdtempSync(path.join(tmpdir(), 'portico-podnet-'));
+  const running = new Set<PodNetwork>();
+  createNetns(fabric);
+  const bridge = openRtnl(fabric);
+  bridge.addLink({ kind: 'bridge', name: 'br0', up: true });
+  writeSysctl(fabric, 'net.ipv6.conf.br0.disable_ipv6', '1');
+  for (const key of ['iptables', 'ip6tables']) {
+    if (readSysctl(fabric, `net.bridge.bridge-nf-call-${key}`) !== undefined) {
+      writeSysctl(fabric, `net.bridge.bridge-nf-call-${key}`, '0');
+    }
+  }
+  const nodes = new NodeList();
+  for (let n = 1; n <= count; n++) {
+    createNetns(netns(n));
+    bridge.addLink({ kind: 'veth', name: `p${n}`, up: true, master: 'br0', peer: { name: 'eth0', netns: netns(n) } });
+    // The kernel asks for IPv6 neighbours only from a proven link-local address, and the proof takes a second.
+    writeSysctl(netns(n), 'net.ipv6.conf.eth0.accept_dad', '0');
+    const node = openRtnl(netns(n));
+    for (const ip of facts(n).internalIps) {
+      node.addAddress('eth0', ip.includes(':') ? `${ip}/64` : `${ip}/24`);
+    }
+    node.setLink('eth0', { up: true });
+    node.close();
+    nodes.set(facts(n));
+  }
+  bridge.close();
+  const start = async (n: number, more: Partial<RunOptions> = {}): Promise<PodNetwork> => {
+    const network = runPodNetwork({
+      nodes,
+      netns: netns(n),
+      nodeName: `node-${n}`,
+      clusterName: PREFIX,
+      network: 'native',
+      podCidrs: ['10.244.0.0/16', 'fd00:10:244::/56'],
+      serviceCidrs: ['10.96.0.0/12'],
+      uplink: 'eth0',
+      stateDir: path.join(dir, `node-${n}`),
+      log: silentLogger,
+      ...more,
+    });
+    running.add(network);
+    await until(
+      () => network.ready(),
+      () => network.problem() ?? 'ready',
+    );
+    return network;
+  };
+  const stop = (network: PodNetwork) => {
+    running.delete(network);
+    network.stop();
+  };
+  const dispose = async () => {
+    for (const network of running) {
+      await network.retain(new Set());
+      stop(network);
+    }
+    for (let n = 1; n <= count; n++) deleteNetns(netns(n));
+    deleteNetns(fabric);
+    rmSync(dir, { recursive: true });
+    assert.deepEqual(
+      listNetns().filter((name) => name.startsWith(PREFIX)),
+      [],
+      'every namespace is gone',
+    );
+  };
+  return { nodes, netns, start, stop, [Symbol.asyncDispose]: dispose };
+}
+
+async function until(check: () => boolean, why: () => string = () => 'the condition does not hold'): Promise<void> {
+  const end = performance.now() + 3000;
+  while (!check()) {
+    if (performance.now() > end) assert.fail(`not within 3 s: ${why()}`);
+    await sleep(5);
+  }
+}
+
+/** What a server in one pod hears when a client in another connects: the client's address, and the reply arrives. */
+async function talk(from: string, to: string, host: string): Promise<string | undefined> {
+  const listener = createServer((socket) => socket.end(`${socket.remoteAddress}`));
+  listener.listen({ fd: openTcpListenerIn(to, { address: host, port: 0 }) });
+  await new Promise<void>((resolve) => listener.once('listening', resolve));
+  try {
+    const socket = connectTcpIn(from, { host, port: (listener.address() as AddressInfo).port });
+    socket.setTimeout(2000, () => socket.destroy(new Error('timeout')));
+    let text = '';
+    for await (const chunk of socket) text += String(chunk);
+    return text;
+  } catch (error) {
+    return `failed: ${error instanceof Error ? error.message : String(error)}`;
+  } finally {
+    listener.close();
+  }
+}
+
+const pod = (name: string) => ({ uid: `uid-${name}`, namespace: 'default', name });
+
+for (const network of ['native', 'vxlan'] as const) {
+  test(`pods reach each other on one node and across nodes: ${network}`, async () => {
+    await using lab = createLab(2);
+    const one = await lab.start(1, { network });
+    const two = await lab.start(2, { network });
+    const [a, b, c] = [await one.attach(pod('a')), await one.attach(pod('b')), await two.attach(pod('c'))];
+    assert.deepEqual(a.ips, ['10.244.1.1', 'fd00:10:244:1::1']);
+    assert.deepEqual(b.ips, ['10.244.1.2', 'fd00:10:244:1::2']);
+    for (const [from, to] of [
+      [a, b],
+      [a, c],
+      [c, b],
+    ] as const) {
+      for (const family of [0, 1]) {
+        assert.equal(await talk(from.netns, to.netns, to.ips[family] ?? ''), from.ips[family], `family ${family}`);
+      }
+    }
+    const rtnl = openRtnl(lab.netns(1));
+    const link = rtnl.link(hostLinkName('uid-a'));
+    assert.equal(link?.alias, 'portico default/a');
+    assert.equal(link?.mac, 'ee:ee:ee:ee:ee:ee');
+    assert.equal(link?.mtu, network === 'vxlan' ? 1450 : 1500);
+    const vxlan = rtnl.link('portico.vxlan');
+    assert.equal(vxlan?.mtu, network === 'vxlan' ? 1450 : undefined);
+    assert.ok(rtnl.routes({ protocol: 99 }).some((r) => r.destination === '10.244.1.0/24' && r.type === 'unreachable'));
+    rtnl.close();
+    // An address of the node's CIDR that no pod has is refused at once, not after a loop between the nodes.
+    const started = performance.now();
+    const socket = connectTcpIn(c.netns, { host: '10.244.1.200', port: 80 });
+    await assert.rejects(async () => {
+      for await (const _ of socket) break;
+    }, /EHOSTUNREACH|ENETUNREACH/);
+    assert.ok(performance.now() - started < 1000);
+  });
+}
+
+test('a node process reaches pods everywhere over the overlay', async () => {
+  await using lab = createLab(2);
+  await lab.start(1, { network: 'vxlan' });
+  const two = await lab.start(2, { network: 'vxlan' });
+  const c = await two.attach(pod('c'));
+  assert.equal(await talk(lab.netns(1), c.netns, '10.244.2.1'), '10.244.1.0');
+});
+
+test('attach() is idempotent, repairs what is missing, and survives a restart of the agent', async () => {
+  await using lab = createLab(1);
+  const first = await lab.start(1);
+  const a = await first.attach(pod('a'));
+  assert.deepEqual(await first.attach(pod('a')), a);
+  lab.stop(first);
+
+  const again = await lab.start(1);
+  assert.deepEqual([...again.attachments().keys()], ['uid-a']);
+  assert.deepEqual(await again.attach(pod('a')), a);
+  const b = await again.attach(pod('b'));
+  assert.deepEqual(b.ips.at(0), '10.244.1.2', 'an address in use is not given again');
+  assert.equal(await talk(a.netns, b.netns, '10.244.1.2'), '10.244.1.1');
+
+  const rtnl = openRtnl(lab.netns(1));
+  rtnl.deleteLink(hostLinkName('uid-a'));
+  assert.deepEqual(await again.attach(pod('a')), a);
+  assert.equal(await talk(b.netns, a.netns, '10.244.1.1'), '10.244.1.2');
+  deleteNetns(a.netns);
+  assert.deepEqual(await again.attach(pod('a')), a);
+  assert.equal(await talk(b.netns, a.netns, '10.244.1.1'), '10.244.1.2');
+  rtnl.close();
+});
+
+test('detach() and retain() leave nothing; an address given back comes last', async () => {
+  await using lab = createLab(1);
+  const network = await lab.start(1);
+  for (const name of ['a', 'b', 'c']) await network.attach(pod(name));
+  await network.detach('uid-a');
+  await network.detach('uid-a');
+  await network.retain(new Set(['uid-c']));
+  assert.deepEqual([...network.attachments().keys()], ['uid-c']);
+  const rtnl = openRtnl(lab.netns(1));
+  const links = rtnl.links().filter((link) => link.name.startsWith('lxc'));
+  assert.deepEqual(
+    links.map((link) => link.name),
+    [hostLinkName('uid-c')],
+  );
+  assert.equal(rtnl.routes({ protocol: 99 }).filter((route) => route.destination.endsWith('/32')).length, 1);
+  assert.equal(listNetns().filter((name) => name.startsWith(`${PREFIX}-pod-`)).length, 1);
+  rtnl.close();
+  assert.equal((await network.attach(pod('d'))).ips[0], '10.244.1.4');
+});
+
+test('links and routes that are not wanted go: stale nodes, stray pod links, foreign entries', async () => {
+  await using lab = createLab(2);
+  const rtnl = openRtnl(lab.netns(1));
+  rtnl.addLink({ kind: 'veth', name: 'lxc0123456789a', alias: 'portico default/gone', peer: { name: 'x' } });
+  rtnl.addRoute({ destination: '10.244.9.0/24', via: '172.30.0.19', protocol: 99 });
+  rtnl.addRoute({ destination: '192.0.2.0/24', via: '172.30.0.19' });
+  const network = await lab.start(1, { network: 'vxlan' });
+  assert.equal(rtnl.link('lxc0123456789a'), undefined);
+  const destinations = () => rtnl.routes({ family: 4 }).map((route) => route.destination);
+  assert.ok(!destinations().includes('10.244.9.0/24'));
+  assert.ok(destinations().includes('192.0.2.0/24'), 'a route of somebody else stays');
+  assert.ok(destinations().includes('10.244.2.0/24'));
+
+  // The address of a node changes, then its CIDR, then it is gone.
+  const fdb = () => rtnl.fdb({ device: 'portico.vxlan' }).map((entry) => `${entry.mac} ${entry.destination}`);
+  lab.nodes.set({ ...facts(2), internalIps: ['172.30.0.77'] });
+  await until(
+    () => fdb().includes('0e:00:0a:f4:02:00 172.30.0.77'),
+    () => fdb().join(),
+  );
+  lab.nodes.set({ ...facts(2), podCidrs: ['10.244.7.0/24'] });
+  await until(() => destinations().includes('10.244.7.0/24') && !destinations().includes('10.244.2.0/24'));
+  assert.deepEqual(fdb(), ['0e:00:0a:f4:07:00 172.30.0.12']);
+  lab.nodes.delete('node-2');
+  await until(() => fdb().length === 0 && !destinations().includes('10.244.7.0/24'));
+  assert.deepEqual(
+    rtnl.neighbors({ device: 'portico.vxlan' }).filter((n) => n.state === 'permanent'),
+    [],
+  );
+  assert.ok(network.ready());
+  rtnl.close();
+});
+
+test('what somebody deletes comes back, and a change of MTU reaches the pods', async () => {
+  await using lab = createLab(2);
+  const network = await lab.start(1, { network: 'vxlan' });
+  const a = await network.attach(pod('a'));
+  const rtnl = openRtnl(lab.netns(1));
+  assert.ok(rtnl.deleteRoute({ destination: '10.244.2.0/24', protocol: 99 }));
+  rtnl.deleteRoute({ destination: '10.244.1.1/32', protocol: 99 });
+  const destinations = () => rtnl.routes({ family: 4 }).map((route) => route.destination);
+  await until(() => destinations().includes('10.244.2.0/24') && destinations().includes('10.244.1.1/32'));
+  rtnl.deleteLink('portico.vxlan');
+  await until(() => destinations().includes('10.244.2.0/24') && rtnl.link('portico.vxlan')?.up === true);
+
+  rtnl.setLink('eth0', { mtu: 1400 });
+  const inPod = openRtnl(a.netns);
+  await until(
+    () => inPod.link('eth0')?.mtu === 1350,
+    () => `mtu ${inPod.link('eth0')?.mtu}`,
+  );
+  assert.equal(rtnl.link('portico.vxlan')?.mtu, 1350);
+  assert.equal(rtnl.link(hostLinkName('uid-a'))?.mtu, 1350);
+  inPod.close();
+  rtnl.close();
+});
+
+test('a node without a pod CIDR says so, and becomes ready when it gets one', async () => {
+  await using lab = createLab(1);
+  lab.nodes.set({ ...facts(1), podCidrs: [] });
+  const starting = lab.start(1);
+  await sleep(50);
+  lab.nodes.set({ ...facts(1), podCidrs: ['10.244.1.0/29'] });
+  const network = await starting;
+  for (let i = 0; i < 6; i++) await network.attach(pod(`p${i}`));
+  await assert.rejects(
+    network.attach(pod('one-too-many')),
+    /no address is left in 10\.244\.1\.0\/29 of node node-1: 6 pods/,
+  );
+});

@@ -1,0 +1,269 @@
+// The pod network of one node, running in the agent's process inside the node's network namespace: hands out addresses,
+// attaches pods, and keeps the kernel's routes, neighbours and forwarding entries equal to the plan.
+import { nodes as nodeResource } from '../api/index.ts';
+import type { Node } from '../api/index.ts';
+import { createInformer } from '../client/index.ts';
+import type { Informer } from '../client/index.ts';
+import { errorText } from '../errors/index.ts';
+import { canonicalIp, isIpv6 } from '../ip/index.ts';
+import { openRtnl } from '../linux/index.ts';
+import type { Rtnl } from '../linux/index.ts';
+import type { Logger } from '../log/index.ts';
+import { nextAddress } from './address-pool.ts';
+import { AttachmentRecord } from './attachment-record.ts';
+import type { RecordedAttachment } from './attachment-record.ts';
+import type { PodNetwork, PodNetworkOptions, PodRef } from './contract.ts';
+import { diffNetwork } from './diff.ts';
+import { applyStep, readKernelNetwork } from './kernel-network.ts';
+import { hostLinkName, isHostLinkName, podNetnsName } from './names.ts';
+import { ensureNodeSysctls } from './node-sysctls.ts';
+import { planNetwork } from './plan.ts';
+import type { NodeFacts } from './plan.ts';
+import { ensureSandbox, removeSandbox, setSandboxMtu } from './sandbox.ts';
+import type { NodeSide } from './sandbox.ts';
+
+/** Long enough to gather a burst of events, short enough that nobody waits for a route. */
+const SETTLE_MS = 10;
+/** Kernel events that were lost, and changes that send none, are found by looking again. */
+const RESYNC_MS = 30_000;
+const RETRY_MS = { first: 200, longest: 10_000 };
+
+export type RunOptions = Omit<PodNetworkOptions, 'client'> & {
+  readonly nodes: Informer<NodeFacts>;
+  /** The node's network namespace; undefined is that of the process. */
+  readonly netns?: string;
+};
+
+/** What the plan needs of a Node object. */
+export function nodeFacts(node: Node): NodeFacts {
+  const podCidrs = node.spec?.podCIDRs ?? (node.spec?.podCIDR ? [node.spec.podCIDR] : []);
+  const internal = (node.status?.addresses ?? []).filter((address) => address.type === 'InternalIP');
+  return {
+    name: node.metadata.name,
+    podCidrs,
+    internalIps: internal.flatMap((address) => canonicalIp(address.address) ?? []),
+  };
+}
+
+/** Starts the pod network and returns at once; `ready()` says when pods can be attached. */
+export async function startPodNetwork(options: PodNetworkOptions): Promise<PodNetwork> {
+  const nodes = createInformer(options.client, nodeResource, { transform: nodeFacts, log: options.log });
+  try {
+    return runPodNetwork({ ...options, nodes });
+  } catch (error) {
+    nodes.stop();
+    throw error;
+  }
+}
+
+/** The same with an informer of one's own; `stop()` stops it as well. */
+export function runPodNetwork(options: RunOptions): PodNetwork {
+  return new NodePodNetwork(options);
+}
+
+class NodePodNetwork implements PodNetwork {
+  readonly #options: RunOptions;
+  readonly #log: Logger;
+  readonly #node: NodeSide;
+  readonly #rtnl: Rtnl;
+  readonly #record: AttachmentRecord;
+  readonly #monitor: { close(): void };
+  readonly #resync: NodeJS.Timeout;
+  #timer: { due: number; handle: NodeJS.Timeout } | undefined;
+  #retryMs = RETRY_MS.first;
+  #podMtu: number | undefined;
+  #problem: string | undefined = 'the list of nodes has not arrived yet';
+  readonly #readyHandlers = new Set<() => void>();
+  #reported = '';
+  #stopped = false;
+
+  constructor(options: RunOptions) {
+    this.#options = options;
+    this.#log = options.log.with({ component: 'podnet' });
+    this.#record = new AttachmentRecord(options.stateDir);
+    this.#rtnl = openRtnl(options.netns);
+    this.#node = { netns: options.netns, rtnl: this.#rtnl };
+    if (this.#rtnl.link(options.uplink) === undefined) {
+      this.#rtnl.close();
+      throw new Error(
+        `there is no network device ${options.uplink} on node ${options.nodeName}; name the one that leads to the other nodes`,
+      );
+    }
+    this.#removeStrayLinks();
+    options.nodes.onChange(({ before, after }) => {
+      if (JSON.stringify(before) !== JSON.stringify(after)) this.#schedule(SETTLE_MS);
+    });
+    void options.nodes.synced().then(() => this.#schedule(0));
+    this.#monitor = this.#rtnl.monitor(['link', 'address', 'route'], () => this.#schedule(RETRY_MS.first));
+    this.#resync = setInterval(() => this.#schedule(0), RESYNC_MS).unref();
+  }
+
+  ready(): boolean {
+    return this.#problem === undefined;
+  }
+
+  problem(): string | undefined {
+    return this.#problem;
+  }
+
+  onReadyChange(handler: () => void): Disposable {
+    this.#readyHandlers.add(handler);
+    return { [Symbol.dispose]: () => void this.#readyHandlers.delete(handler) };
+  }
+
+  #setProblem(problem: string | undefined): void {
+    const before = this.#problem;
+    this.#problem = problem;
+    if (before !== problem) for (const handler of this.#readyHandlers) handler();
+  }
+
+  attachments(): ReadonlyMap<string, RecordedAttachment> {
+    return this.#record.attachments;
+  }
+
+  async attach(pod: PodRef): Promise<{ netns: string; ips: string[] }> {
+    if (this.#problem !== undefined || this.#podMtu === undefined) {
+      throw new Error(`the pod network of node ${this.#options.nodeName} is not ready: ${this.#problem}`);
+    }
+    const known = this.#record.attachments.get(pod.uid);
+    const attachment = known ?? this.#allocate(pod);
+    try {
+      ensureSandbox(this.#node, { ...attachment, mtu: this.#podMtu });
+    } catch (error) {
+      if (known === undefined) await this.detach(pod.uid);
+      throw error;
+    }
+    return { netns: attachment.netns, ips: [...attachment.ips] };
+  }
+
+  #allocate(pod: PodRef): RecordedAttachment {
+    const used = this.#record.usedAddresses();
+    const given = new Map<string, string>();
+    for (const cidr of this.#self()?.podCidrs ?? []) {
+      const ip = nextAddress(cidr, used, this.#record.lastAddress(cidr));
+      if (ip === undefined) {
+        throw new Error(
+          `no address is left in ${cidr} of node ${this.#options.nodeName}: ${this.#record.attachments.size} pods have one; ` +
+            'remove pods or give the nodes larger pod CIDRs',
+        );
+      }
+      given.set(cidr, ip);
+    }
+    const netns = podNetnsName(this.#options.clusterName, pod.uid);
+    const attachment = { uid: pod.uid, namespace: pod.namespace, name: pod.name, netns, ips: [...given.values()] };
+    this.#record.put(attachment, given);
+    return attachment;
+  }
+
+  async detach(uid: string): Promise<void> {
+    const netns = this.#record.attachments.get(uid)?.netns ?? podNetnsName(this.#options.clusterName, uid);
+    removeSandbox(this.#rtnl, { uid, netns });
+    this.#record.remove(uid);
+  }
+
+  async retain(uids: ReadonlySet<string>): Promise<void> {
+    const gone = [...this.#record.attachments.keys()].filter((uid) => !uids.has(uid));
+    for (const uid of gone) await this.detach(uid);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearInterval(this.#resync);
+    if (this.#timer !== undefined) clearTimeout(this.#timer.handle);
+    this.#options.nodes.stop();
+    this.#monitor.close();
+    this.#rtnl.close();
+  }
+
+  #self(): NodeFacts | undefined {
+    return this.#options.nodes.items.get(this.#options.nodeName);
+  }
+
+  /** Links that look like ours but are in no record: left by a node agent whose record was lost. */
+  #removeStrayLinks(): void {
+    const known = new Set([...this.#record.attachments.keys()].map(hostLinkName));
+    for (const link of this.#rtnl.links()) {
+      if (!isHostLinkName(link.name) || known.has(link.name) || link.alias?.startsWith('portico ') !== true) continue;
+      this.#rtnl.deleteLink(link.name);
+      this.#log.warn('removed a pod link that no record knows', { link: link.name, alias: link.alias });
+    }
+  }
+
+  #schedule(delayMs: number): void {
+    if (this.#stopped) return;
+    const due = performance.now() + delayMs;
+    if (this.#timer !== undefined) {
+      if (this.#timer.due <= due) return;
+      clearTimeout(this.#timer.handle);
+    }
+    this.#timer = { due, handle: setTimeout(() => this.#run(), delayMs) };
+  }
+
+  #run(): void {
+    this.#timer = undefined;
+    if (!this.#options.nodes.hasSynced) return;
+    try {
+      this.#setProblem(this.#sync());
+      this.#retryMs = RETRY_MS.first;
+    } catch (error) {
+      // What stands in the kernel goes on working; a node that was ready stays so.
+      if (this.#podMtu === undefined) this.#setProblem(errorText(error));
+      this.#log.error('the pod network could not be synced; trying again', { error, retryMs: this.#retryMs });
+      this.#schedule(this.#retryMs);
+      this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MS.longest);
+    }
+  }
+
+  /** One turn of plan, diff and apply. Returns why pods cannot be attached, if so; throws when a step failed. */
+  #sync(): string | undefined {
+    const { nodeName, uplink: uplinkName, nodes } = this.#options;
+    const ipv6 = this.#options.podCidrs.some((cidr) => isIpv6(cidr.slice(0, cidr.indexOf('/'))));
+    const mended = ensureNodeSysctls(this.#node.netns, uplinkName, ipv6);
+    const { uplink, state: have } = readKernelNetwork(this.#rtnl, uplinkName);
+    if (uplink === undefined) throw new Error(`the network device ${uplinkName} is gone from node ${nodeName}`);
+    const self = this.#self() ?? { name: nodeName, podCidrs: [], internalIps: [] };
+    const present = new Set(have.podLinks.map((link) => link.name));
+    const plan = planNetwork({
+      mode: this.#options.network,
+      uplink,
+      self,
+      others: [...nodes.items.values()].filter((node) => node.name !== nodeName),
+      serviceCidrs: this.#options.serviceCidrs,
+      // A pod whose link is gone is attached again by the node agent; a route to nowhere would help nobody.
+      pods: [...this.#record.attachments.values()].filter((pod) => present.has(hostLinkName(pod.uid))),
+      vxlanPort: this.#options.vxlanPort ?? 4789,
+      vxlanVni: this.#options.vxlanVni ?? 1,
+    });
+    this.#report(plan.problems);
+    const failures: unknown[] = [];
+    const steps = diffNetwork(have, plan.state);
+    for (const step of steps) {
+      try {
+        applyStep(this.#node, step, (link, mtu) => this.#setPodMtu(link, mtu));
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (steps.length > 0 || mended.length > 0) {
+      this.#log.info('synced', { steps: steps.length - failures.length, failed: failures.length, mended });
+    }
+    if (failures.length > 0) throw new AggregateError(failures, failures.map(errorText).join('; '));
+    if (self.podCidrs.length === 0) return `node ${nodeName} has no pod CIDR yet`;
+    this.#podMtu = plan.podMtu;
+    return undefined;
+  }
+
+  #setPodMtu(link: string, mtu: number): void {
+    for (const pod of this.#record.attachments.values()) {
+      if (hostLinkName(pod.uid) === link) setSandboxMtu(this.#rtnl, pod, mtu);
+    }
+  }
+
+  /** Each set of problems is logged once, not at every turn. */
+  #report(problems: readonly string[]): void {
+    const text = problems.join('\n');
+    if (text === this.#reported) return;
+    this.#reported = text;
+    for (const problem of problems) this.#log.warn(problem);
+  }
+}

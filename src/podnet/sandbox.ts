@@ -1,0 +1,125 @@
+// One pod's network namespace and the veth pair that joins it to the node. Routed, not bridged: the pod sees one
+// gateway with a fixed neighbour entry, the node sees one host route, and no ARP or neighbour discovery takes place.
+import { isIpv6 } from '../ip/index.ts';
+import { createNetns, deleteNetns, netnsExists, openRtnl, writeSysctl } from '../linux/index.ts';
+import type { Rtnl } from '../linux/index.ts';
+import type { PodRef } from './contract.ts';
+import {
+  GATEWAY_V4,
+  GATEWAY_V6,
+  HOST_MAC,
+  hostLinkAlias,
+  hostLinkName,
+  POD_DEVICE,
+  podMac,
+  ROUTE_PROTOCOL,
+} from './names.ts';
+
+/** The node's side: its network namespace (undefined: that of the process) and a socket into it. */
+export interface NodeSide {
+  readonly netns: string | undefined;
+  readonly rtnl: Rtnl;
+}
+
+export interface Sandbox extends PodRef {
+  readonly netns: string;
+  readonly ips: readonly string[];
+  readonly mtu: number;
+}
+
+const hostPrefix = (ip: string) => `${ip}/${isIpv6(ip) ? 128 : 32}`;
+
+/** Makes what is missing of the sandbox; doing it again changes nothing. */
+export function ensureSandbox(node: NodeSide, sandbox: Sandbox): void {
+  const host = node.rtnl;
+  const link = hostLinkName(sandbox.uid);
+  if (!netnsExists(sandbox.netns)) {
+    // A plain file under the name is what a creation leaves that was cut short; a link that outlived its other end is
+    // already being taken down by the kernel.
+    deleteNetns(sandbox.netns);
+    host.deleteLink(link);
+    createNetns(sandbox.netns);
+  }
+  if (host.link(link) === undefined) {
+    host.addLink({
+      kind: 'veth',
+      name: link,
+      mac: HOST_MAC,
+      mtu: sandbox.mtu,
+      alias: hostLinkAlias(sandbox.namespace, sandbox.name),
+      peer: { name: POD_DEVICE, netns: sandbox.netns, mac: podMac(sandbox.uid), mtu: sandbox.mtu },
+    });
+  }
+  setLinkSysctls(node, sandbox, link);
+  host.setLink(link, { up: true });
+  configurePodSide(sandbox);
+  for (const ip of sandbox.ips) {
+    host.replaceNeighbor({ device: link, address: ip, mac: podMac(sandbox.uid) });
+    host.replaceRoute({ destination: hostPrefix(ip), device: link, protocol: ROUTE_PROTOCOL });
+  }
+}
+
+function setLinkSysctls(node: NodeSide, sandbox: Sandbox, link: string): void {
+  // A pod sends from its own addresses only.
+  writeSysctl(node.netns, `net.ipv4.conf.${link}.rp_filter`, '1');
+  if (sandbox.ips.some((ip) => isIpv6(ip))) {
+    // Addresses here are unique by construction: duplicate detection would cost each pod a second.
+    writeSysctl(sandbox.netns, `net.ipv6.conf.${POD_DEVICE}.accept_dad`, '0');
+    writeSysctl(sandbox.netns, `net.ipv6.conf.${POD_DEVICE}.accept_ra`, '0');
+    writeSysctl(node.netns, `net.ipv6.conf.${link}.accept_dad`, '0');
+    writeSysctl(node.netns, `net.ipv6.conf.${link}.accept_ra`, '0');
+  } else {
+    // No link-local addresses, no router solicitations: the wire carries what the pod sends and nothing else.
+    disableIpv6(sandbox.netns, POD_DEVICE);
+    disableIpv6(node.netns, link);
+  }
+  // As container runtimes do: low ports and ping are no privilege inside a namespace of one's own.
+  writeSysctl(sandbox.netns, 'net.ipv4.ip_unprivileged_port_start', '0');
+  writeSysctl(sandbox.netns, 'net.ipv4.ping_group_range', '0 2147483647');
+}
+
+function disableIpv6(netns: string | undefined, device: string): void {
+  try {
+    writeSysctl(netns, `net.ipv6.conf.${device}.disable_ipv6`, '1');
+  } catch (error) {
+    // A kernel without IPv6 has no such key, which is as good.
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+  }
+}
+
+function configurePodSide(sandbox: Sandbox): void {
+  const pod = openRtnl(sandbox.netns);
+  try {
+    for (const ip of sandbox.ips) pod.addAddress(POD_DEVICE, hostPrefix(ip), { noDad: true });
+    pod.setLink(POD_DEVICE, { up: true });
+    for (const v6 of new Set(sandbox.ips.map((ip) => isIpv6(ip)))) {
+      const gateway = v6 ? GATEWAY_V6 : GATEWAY_V4;
+      if (!v6) pod.replaceRoute({ destination: hostPrefix(gateway), device: POD_DEVICE });
+      pod.replaceRoute({ destination: 'default', family: v6 ? 6 : 4, via: gateway, device: POD_DEVICE });
+      pod.replaceNeighbor({ device: POD_DEVICE, address: gateway, mac: HOST_MAC });
+    }
+  } finally {
+    pod.close();
+  }
+}
+
+/** Sets the MTU of both ends; a pod whose namespace is gone is left alone. */
+export function setSandboxMtu(host: Rtnl, sandbox: Pick<Sandbox, 'uid' | 'netns'>, mtu: number): void {
+  host.setLink(hostLinkName(sandbox.uid), { mtu });
+  if (!netnsExists(sandbox.netns)) return;
+  const pod = openRtnl(sandbox.netns);
+  try {
+    pod.setLink(POD_DEVICE, { mtu });
+  } finally {
+    pod.close();
+  }
+}
+
+/**
+ * Takes the sandbox away, whatever is left of it. The host's end goes first: it takes its routes and neighbours along
+ * and frees its name at once, while a namespace is torn down later.
+ */
+export function removeSandbox(host: Rtnl, sandbox: Pick<Sandbox, 'uid' | 'netns'>): void {
+  host.deleteLink(hostLinkName(sandbox.uid));
+  deleteNetns(sandbox.netns);
+}
