@@ -3,7 +3,6 @@ import { execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { after, describe, it } from 'node:test';
 import {
@@ -131,7 +130,7 @@ describe('processes and sockets inside', () => {
     const sockets = [fd, second].map((descriptor) => createSocket('udp6').bind({ fd: descriptor }));
     const client = createSocket('udp6').bind({ fd: openUdpSocketIn(name, { address: '::1', port: 0 }) });
     for (const socket of sockets) socket.on('message', (text, from) => socket.send(text, from.port, from.address));
-    client.send('ping', (sockets[0]?.address() as AddressInfo).port, '::1');
+    client.send('ping', boundPort(fd), '::1');
     const [answer] = (await once(client, 'message')) as [Buffer];
     assert.equal(answer.toString(), 'ping');
     for (const socket of [...sockets, client]) socket.close();

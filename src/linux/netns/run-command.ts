@@ -27,17 +27,21 @@ export function runCommand(
     const child = spawnIn(options.netns, command, args, {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...process.env, LC_ALL: 'C' },
-      timeout: timeoutMs,
-      killSignal: 'SIGKILL',
     });
+    // Not spawn's own option: its timer outlives a program that could not be started.
+    const limit = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
     child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk));
     // A program that fails early closes its input; its exit status says why, not the broken pipe.
     child.stdin?.on('error', () => {});
-    child.on('error', (cause) => reject(new Error(`cannot run ${command}: ${cause.message}`, { cause })));
+    child.on('error', (cause) => {
+      clearTimeout(limit);
+      reject(new Error(`cannot run ${command}: ${cause.message}`, { cause }));
+    });
     child.on('close', (status, signal) => {
+      clearTimeout(limit);
       if (status === null) {
         reject(new Error(`${command} ${args.join(' ')} was killed by ${signal} (limit ${timeoutMs} ms)`));
         return;
