@@ -49,11 +49,6 @@ export interface PodNetworkOptions {
   /** A folder for the record of attachments; survives restarts of the agent, need not survive a reboot. */
   readonly stateDir: string;
   readonly log: Logger;
-  /**
-   * Give packets of pods that leave the cluster the node's address.
-   * @default false
-   */
-  readonly masquerade?: boolean;
   /** @default 4789 */
   readonly vxlanPort?: number;
   /** @default 1 */

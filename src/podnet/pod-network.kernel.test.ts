@@ -248,15 +248,31 @@ test('detach() and retain() leave nothing; an address given back comes last', as
   await network.retain(new Set(['uid-c']));
   assert.deepEqual([...network.attachments().keys()], ['uid-c']);
   const rtnl = openRtnl(lab.netns(1));
-  const links = rtnl.links().filter((link) => link.name.startsWith('lxc'));
-  assert.deepEqual(
-    links.map((link) => link.name),
-    [hostLinkName('uid-c')],
+  const podLinks = () => rtnl.links().flatMap((link) => (link.name.startsWith('lxc') ? [link.name] : []));
+  // The kernel takes namespaces down in the background.
+  await until(
+    () => podLinks().length === 1,
+    () => podLinks().join(),
   );
+  assert.deepEqual(podLinks(), [hostLinkName('uid-c')]);
   assert.equal(rtnl.routes({ protocol: 99 }).filter((route) => route.destination.endsWith('/32')).length, 1);
   assert.equal(listNetns().filter((name) => name.startsWith(`${PREFIX}-pod-`)).length, 1);
   rtnl.close();
   assert.equal((await network.attach(pod('d'))).ips[0], '10.244.1.4');
+});
+
+test('detach() removes the link also while a process holds the namespace', async () => {
+  await using lab = createLab(1);
+  const network = await lab.start(1);
+  const { netns } = await network.attach(pod('a'));
+  const holder = openRtnl(netns);
+  await network.detach('uid-a');
+  const rtnl = openRtnl(lab.netns(1));
+  assert.notEqual(rtnl.link(hostLinkName('uid-a')), undefined);
+  assert.ok(!rtnl.routes().some((route) => route.destination === '10.244.1.1/32'), 'no packet goes there any more');
+  await until(() => rtnl.link(hostLinkName('uid-a')) === undefined);
+  holder.close();
+  rtnl.close();
 });
 
 test('links and routes that are not wanted go: stale nodes, stray pod links, foreign entries', async () => {

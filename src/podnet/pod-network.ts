@@ -26,6 +26,8 @@ import type { NodeSide } from './sandbox.ts';
 const SETTLE_MS = 10;
 /** Kernel events that were lost, and changes that send none, are found by looking again. */
 const RESYNC_MS = 30_000;
+/** A link that is still there this long after its pod was detached is deleted by us. */
+const STRAY_MS = 1000;
 const RETRY_MS = { first: 200, longest: 10_000 };
 
 export type RunOptions = Omit<PodNetworkOptions, 'client'> & {
@@ -69,6 +71,7 @@ class NodePodNetwork implements PodNetwork {
   readonly #record: AttachmentRecord;
   readonly #monitor: { close(): void };
   readonly #resync: NodeJS.Timeout;
+  #strayTimer: NodeJS.Timeout | undefined;
   #timer: { due: number; handle: NodeJS.Timeout } | undefined;
   #retryMs = RETRY_MS.first;
   #podMtu: number | undefined;
@@ -156,9 +159,14 @@ class NodePodNetwork implements PodNetwork {
   }
 
   async detach(uid: string): Promise<void> {
-    const netns = this.#record.attachments.get(uid)?.netns ?? podNetnsName(this.#options.clusterName, uid);
-    removeSandbox(this.#rtnl, { uid, netns });
+    const attachment = this.#record.attachments.get(uid);
+    const netns = attachment?.netns ?? podNetnsName(this.#options.clusterName, uid);
+    removeSandbox(this.#rtnl, { netns, ips: attachment?.ips ?? [] });
     this.#record.remove(uid);
+    this.#strayTimer ??= setTimeout(() => {
+      this.#strayTimer = undefined;
+      this.#removeStrayLinks();
+    }, STRAY_MS).unref();
   }
 
   async retain(uids: ReadonlySet<string>): Promise<void> {
@@ -169,6 +177,7 @@ class NodePodNetwork implements PodNetwork {
   stop(): void {
     this.#stopped = true;
     clearInterval(this.#resync);
+    clearTimeout(this.#strayTimer);
     if (this.#timer !== undefined) clearTimeout(this.#timer.handle);
     this.#options.nodes.stop();
     this.#monitor.close();
@@ -179,7 +188,7 @@ class NodePodNetwork implements PodNetwork {
     return this.#options.nodes.items.get(this.#options.nodeName);
   }
 
-  /** Links that look like ours but are in no record: left by a node agent whose record was lost. */
+  /** Links that look like ours but are in no record: a process holds the pod's namespace, or the record was lost. */
   #removeStrayLinks(): void {
     const known = new Set([...this.#record.attachments.keys()].map(hostLinkName));
     for (const link of this.#rtnl.links()) {

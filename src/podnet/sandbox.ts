@@ -116,10 +116,11 @@ export function setSandboxMtu(host: Rtnl, sandbox: Pick<Sandbox, 'uid' | 'netns'
 }
 
 /**
- * Takes the sandbox away, whatever is left of it. The host's end goes first: it takes its routes and neighbours along
- * and frees its name at once, while a namespace is torn down later.
+ * Takes the sandbox away, whatever is left of it. The route goes at once; the veth pair goes with the namespace, which
+ * the kernel takes down in the background and many at a time (deleting a link ourselves would block for 30 ms). While a
+ * process still holds the namespace the link stays: the caller looks again later.
  */
-export function removeSandbox(host: Rtnl, sandbox: Pick<Sandbox, 'uid' | 'netns'>): void {
-  host.deleteLink(hostLinkName(sandbox.uid));
+export function removeSandbox(host: Rtnl, sandbox: Pick<Sandbox, 'netns' | 'ips'>): void {
+  for (const ip of sandbox.ips) host.deleteRoute({ destination: hostPrefix(ip), protocol: ROUTE_PROTOCOL });
   deleteNetns(sandbox.netns);
 }
