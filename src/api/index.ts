@@ -1,4 +1,42 @@
-// The door of the api room.
+// The door of the api room: everything pure about Kubernetes objects.
 export * from './types.ts';
 export * from './resources.ts';
+export * from './resource-lookup.ts';
 export * from './status-error.ts';
+export * from './errors.ts';
+export * from './field-error.ts';
+export * from './json.ts';
+export * from './names.ts';
+export * from './addresses.ts';
+export * from './quantity.ts';
+export * from './int-or-string.ts';
+export * from './age.ts';
+export * from './select/label-selector.ts';
+export * from './select/field-selector.ts';
+export * from './decode/decode-body.ts';
+export * from './decode/parse-body.ts';
+export * from './patch/json-patch.ts';
+export * from './patch/merge-patch.ts';
+export type { ApiObject, KindStrategy } from './strategy/contract.ts';
+export { strategyOf } from './strategy/index.ts';
+export { immutable, inheritServerMetadata, validateMetadata, validateMetadataUpdate } from './strategy/metadata.ts';
+export { qosClassOf } from './strategy/pod.ts';
+export { allContainers, applyPodSpecDefaults } from './strategy/pod-defaults.ts';
+export { fromCoreEvent, toCoreEvent } from './strategy/event.ts';
+export type { ServiceDraft } from './strategy/service-shape.ts';
+export {
+  dropTypeDependentFields,
+  isExternallyAccessible,
+  isHeadless,
+  keepAllocatedValues,
+  mayHaveNodePort,
+  needsClusterIp,
+  needsHealthCheckNodePort,
+  needsNodePort,
+  syncClusterIps,
+} from './strategy/service-shape.ts';
+export type { Family } from './strategy/service-families.ts';
+export { familiesToAllocate, resolveServiceFamilies } from './strategy/service-families.ts';
+export { validateClusterIpFields } from './strategy/service-validation.ts';
+export type { SchemaField, SchemaType } from './schema/schema.ts';
+export { schemaOfKind, schemaType } from './schema/schema.ts';

@@ -1,0 +1,38 @@
+// The strategy of every kind: one row each.
+import type { Resource } from '../resources.ts';
+import type { KindStrategy } from './contract.ts';
+import { configurationStrategies } from './configuration.ts';
+import { eventStrategies } from './event.ts';
+import { namespaceStrategy } from './namespace.ts';
+import { networkingStrategies } from './networking.ts';
+import { nodeStrategy } from './node.ts';
+import { podStrategy } from './pod.ts';
+import { rbacStrategies } from './rbac.ts';
+import { serviceBackendStrategies } from './service-backends.ts';
+import { serviceStrategy } from './service.ts';
+import { workloadStrategies } from './workloads.ts';
+
+const strategies: readonly KindStrategy[] = [
+  namespaceStrategy,
+  nodeStrategy,
+  podStrategy,
+  serviceStrategy,
+  ...serviceBackendStrategies,
+  ...configurationStrategies,
+  ...eventStrategies,
+  ...workloadStrategies,
+  ...networkingStrategies,
+  ...rbacStrategies,
+];
+
+const keyOf = (r: Pick<Resource, 'group' | 'version' | 'kind'>): string => `${r.group}/${r.version}/${r.kind}`;
+const byKind = new Map(strategies.map((s) => [keyOf(s.resource), s]));
+
+/** The rules of a resource of the table. */
+export function strategyOf(resource: Pick<Resource, 'group' | 'version' | 'kind'>): KindStrategy {
+  const found = byKind.get(keyOf(resource));
+  if (found === undefined) {
+    throw new Error(`no strategy for ${keyOf(resource)}; add a row under src/api/strategy`);
+  }
+  return found;
+}
