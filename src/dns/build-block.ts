@@ -1,0 +1,93 @@
+// From the configuration of a server block to its chain of plugins. The order is fixed, as in CoreDNS:
+// loop, rewrite, autopath, transfer, hosts, static records, kubernetes, cache, forward.
+import { readFileSync } from 'node:fs';
+import type { Clock } from '../clock/index.ts';
+import type { Logger } from '../log/index.ts';
+import { chainOf } from './chain.ts';
+import type { Resolve } from './chain.ts';
+import { DnsConfigError } from './config/config.ts';
+import type { BlockConfig, ForwardBlockConfig } from './config/config.ts';
+import { parseResolvConf } from './config/resolv-conf.ts';
+import type { DnsPlugin } from './plugin.ts';
+import { createCache } from './plugins/cache.ts';
+import type { CacheMetrics } from './plugins/cache.ts';
+import { createForward } from './plugins/forward/forward.ts';
+import type { ForwardConfig, ForwardMetrics } from './plugins/forward/forward.ts';
+import { createLoopGuard } from './plugins/forward/loop-guard.ts';
+import type { ClusterZone } from './plugins/kubernetes/cluster-zone.ts';
+import { createKubernetesPlugin } from './plugins/kubernetes/kubernetes.ts';
+import type { KubernetesPlugin } from './plugins/kubernetes/kubernetes.ts';
+import type { ServerBlock } from './server/responder.ts';
+
+export interface BlockDeps {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly forwardMetrics: ForwardMetrics;
+  readonly cacheMetrics: CacheMetrics;
+  /** Set when the block has a `kubernetes` section. */
+  readonly clusterZone: ClusterZone | undefined;
+  readonly notReady: () => string | undefined;
+}
+
+export interface BuiltBlock extends ServerBlock {
+  readonly plugins: readonly DnsPlugin[];
+  /** To run once the sockets are open. */
+  start(): void;
+}
+
+export function buildBlock(config: BlockConfig, deps: BlockDeps): BuiltBlock {
+  const before: DnsPlugin[] = [];
+  const behind: DnsPlugin[] = [];
+  const starts: (() => void)[] = [];
+  if (config.cache !== undefined)
+    behind.push(createCache(config.cache, { clock: deps.clock, metrics: deps.cacheMetrics }));
+  // The longest zone wins: put it first.
+  for (const forward of config.forward.toSorted((a, b) => b.zone.length - a.zone.length)) {
+    const forwarder = createForward(forwardConfig(forward), { ...deps, metrics: deps.forwardMetrics });
+    behind.push(forwarder);
+    if (!config.loop) continue;
+    const guard = createLoopGuard(forwarder, deps);
+    before.push(guard);
+    starts.push(() => void guard.check());
+  }
+  let resolve: Resolve | undefined;
+  let kubernetes: KubernetesPlugin | undefined;
+  if (deps.clusterZone !== undefined) {
+    kubernetes = createKubernetesPlugin({
+      zone: deps.clusterZone,
+      recursion: config.forward.length > 0,
+      resolve: (query) => {
+        if (resolve === undefined) throw new Error('a query before the chain was built');
+        return resolve(query);
+      },
+      notReady: deps.notReady,
+    });
+  }
+  const plugins = [...before, ...(kubernetes === undefined ? [] : [kubernetes]), ...behind];
+  resolve = chainOf(plugins);
+  return {
+    zones: config.zones,
+    resolve,
+    kubernetes,
+    before,
+    plugins,
+    start: () => {
+      for (const start of starts) start();
+    },
+  };
+}
+
+function forwardConfig(config: ForwardBlockConfig): ForwardConfig {
+  const upstreams = config.to.flatMap((to) => ('file' in to ? readResolvers(to.file) : [to]));
+  return { ...config, upstreams };
+}
+
+function readResolvers(file: string) {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new DnsConfigError(`forward: cannot read ${file}; give the upstream addresses instead`, { cause: error });
+  }
+  return parseResolvConf(text);
+}

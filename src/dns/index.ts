@@ -1,0 +1,8 @@
+// The door of the dns room.
+export { DnsConfigError, defaultBlock, defaultDnsConfig, defaultForward, defaultKubernetes } from './config/config.ts';
+export type { BlockConfig, DnsConfig, ForwardBlockConfig, KubernetesConfig } from './config/config.ts';
+export type { Answer, DnsPlugin, Query } from './plugin.ts';
+export { startDns } from './start-dns.ts';
+export type { DnsListen, DnsOptions, DnsServer } from './start-dns.ts';
+export { queryDns, QueryDnsError } from './query-dns.ts';
+export type { QueryDnsOptions, QueryDnsResult } from './query-dns.ts';

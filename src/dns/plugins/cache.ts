@@ -1,0 +1,187 @@
+// Remembers answers from elsewhere (RFC 2308 for the negative ones), asks once for equal questions that are under way,
+// and falls back to what it knew when the upstreams are silent (RFC 8767). The cluster's own zone never passes here.
+import { Ede, Flag, Rcode, soaMinimum, Type } from '../../dnswire/index.ts';
+import type { ResourceRecord } from '../../dnswire/index.ts';
+import type { Clock } from '../../clock/index.ts';
+import { Counter, Gauge } from '../../metrics/index.ts';
+import type { Registry } from '../../metrics/index.ts';
+import type { Answer, DnsPlugin, Query } from '../plugin.ts';
+
+export interface CacheConfig {
+  /** Longest time an answer is kept, seconds. */
+  readonly maxTtlSeconds: number;
+  readonly maxNegativeTtlSeconds: number;
+  /** Shorter times of the upstream are raised to this. */
+  readonly minTtlSeconds: number;
+  readonly capacity: number;
+  readonly negativeCapacity: number;
+  /** How long after its end an answer may still be served when nobody answers; 0: never. */
+  readonly serveStaleSeconds: number;
+  readonly servfailTtlSeconds: number;
+}
+
+export const CACHE_DEFAULTS: CacheConfig = {
+  maxTtlSeconds: 30,
+  maxNegativeTtlSeconds: 30,
+  minTtlSeconds: 5,
+  capacity: 9984,
+  negativeCapacity: 9984,
+  serveStaleSeconds: 3600,
+  servfailTtlSeconds: 5,
+};
+
+/** TTL of stale records (RFC 8767 §4). */
+const STALE_TTL = 30;
+
+interface Entry {
+  readonly answer: Answer;
+  readonly storedAt: number;
+  readonly endsAt: number;
+}
+
+export class CacheMetrics {
+  readonly requests: Counter;
+  readonly hits: Counter;
+  readonly misses: Counter;
+  readonly evictions: Counter;
+  readonly stale: Counter;
+  readonly entries: Gauge;
+
+  constructor(registry: Registry) {
+    const counter = (name: string, help: string) => registry.register(new Counter(`coredns_cache_${name}_total`, help));
+    this.requests = counter('requests', 'Questions that reached the cache.');
+    this.hits = counter('hits', 'Answers from the cache, by type success or denial.');
+    this.misses = counter('misses', 'Questions the cache could not answer.');
+    this.evictions = counter('evictions', 'Answers dropped to make room.');
+    this.stale = counter('served_stale', 'Answers served past their end because no upstream answered.');
+    this.entries = registry.register(new Gauge('coredns_cache_entries', 'Answers kept, by type.'));
+  }
+}
+
+export function createCache(config: CacheConfig, deps: { clock: Clock; metrics: CacheMetrics }): DnsPlugin {
+  return new Cache(config, deps.clock, deps.metrics);
+}
+
+class Cache implements DnsPlugin {
+  readonly name = 'cache';
+  readonly #config: CacheConfig;
+  readonly #clock: Clock;
+  readonly #metrics: CacheMetrics;
+  readonly #success = new Map<string, Entry>();
+  readonly #denial = new Map<string, Entry>();
+  readonly #underWay = new Map<string, Promise<Answer>>();
+
+  constructor(config: CacheConfig, clock: Clock, metrics: CacheMetrics) {
+    this.#config = config;
+    this.#clock = clock;
+    this.#metrics = metrics;
+  }
+
+  async handle(query: Query, next: () => Promise<Answer>): Promise<Answer> {
+    if (query.type === Type.AXFR || query.type === Type.IXFR) return next();
+    this.#metrics.requests.inc();
+    const key = keyOf(query);
+    const now = this.#clock.monotonic();
+    const known = this.#success.get(key) ?? this.#denial.get(key);
+    if (known !== undefined && now < known.endsAt) {
+      this.#metrics.hits.inc({ type: this.#success.has(key) ? 'success' : 'denial' });
+      query.trace?.push('found in the cache');
+      return aged(known, now);
+    }
+    this.#metrics.misses.inc();
+    let pending = this.#underWay.get(key);
+    if (pending === undefined) {
+      pending = next().finally(() => this.#underWay.delete(key));
+      this.#underWay.set(key, pending);
+    } else query.trace?.push('joined an equal question under way');
+    const answer = await pending;
+    if (answer.rcode !== Rcode.SERVFAIL) {
+      this.#store(key, answer);
+      return answer;
+    }
+    const { serveStaleSeconds } = this.#config;
+    const old = this.#success.get(key) ?? this.#denial.get(key);
+    const late = this.#clock.monotonic() - (old?.endsAt ?? 0);
+    if (old !== undefined && old.answer.rcode !== Rcode.SERVFAIL && late < serveStaleSeconds * 1000) {
+      this.#metrics.stale.inc();
+      return stale(old.answer, answer.error?.text);
+    }
+    this.#store(key, answer);
+    return answer;
+  }
+
+  #store(key: string, answer: Answer): void {
+    // A part of an answer must not be taken for the whole.
+    if (answer.truncated === true) return;
+    const positive = answer.rcode === Rcode.NOERROR && answer.answers.length > 0;
+    const ttl = this.#lifetime(answer, positive);
+    if (ttl === undefined) return;
+    const table = positive ? this.#success : this.#denial;
+    const capacity = positive ? this.#config.capacity : this.#config.negativeCapacity;
+    const now = this.#clock.monotonic();
+    (positive ? this.#denial : this.#success).delete(key);
+    table.delete(key);
+    if (table.size >= capacity) {
+      // The oldest entry: a Map keeps the order of insertion.
+      for (const oldest of table.keys()) {
+        table.delete(oldest);
+        break;
+      }
+      this.#metrics.evictions.inc({ type: positive ? 'success' : 'denial' });
+    }
+    const capped = cap(answer, ttl);
+    table.set(key, { answer: capped, storedAt: now, endsAt: now + ttl * 1000 });
+    this.#metrics.entries.set(this.#success.size, { type: 'success' });
+    this.#metrics.entries.set(this.#denial.size, { type: 'denial' });
+  }
+
+  /** Seconds to keep an answer; undefined: not at all. */
+  #lifetime(answer: Answer, positive: boolean): number | undefined {
+    const { maxTtlSeconds, maxNegativeTtlSeconds, minTtlSeconds, servfailTtlSeconds } = this.#config;
+    if (answer.rcode === Rcode.SERVFAIL) return servfailTtlSeconds > 0 ? servfailTtlSeconds : undefined;
+    if (positive) {
+      const shortest = Math.min(...answer.answers.map((r) => r.ttl), ...answer.authorities.map((r) => r.ttl));
+      return Math.min(maxTtlSeconds, Math.max(minTtlSeconds, shortest));
+    }
+    if (answer.rcode !== Rcode.NOERROR && answer.rcode !== Rcode.NXDOMAIN) return undefined;
+    const soa = answer.authorities.find((r) => r.type === Type.SOA);
+    // RFC 2308 §5: a denial without SOA has no lifetime.
+    if (soa === undefined) return undefined;
+    const ttl = Math.min(soa.ttl, soaMinimum(soa.rdata));
+    return Math.min(maxNegativeTtlSeconds, Math.max(minTtlSeconds, ttl));
+  }
+}
+
+/** Answers differ by DO and CD; the letters of the question do not matter. */
+function keyOf(query: Query): string {
+  const bits = (query.edns?.dnssecOk === true ? 1 : 0) | ((query.flags & Flag.CD) !== 0 ? 2 : 0);
+  return String.fromCharCode(query.type, query.class, bits) + query.key;
+}
+
+const withTtl = (records: readonly ResourceRecord[], ttl: (old: number) => number): ResourceRecord[] =>
+  records.map((r) => ({ ...r, ttl: ttl(r.ttl) }));
+
+function mapTtl(answer: Answer, ttl: (old: number) => number): Answer {
+  const { answers, authorities, additionals } = answer;
+  return {
+    ...answer,
+    answers: withTtl(answers, ttl),
+    authorities: withTtl(authorities, ttl),
+    additionals: withTtl(additionals, ttl),
+  };
+}
+
+const cap = (answer: Answer, seconds: number): Answer => mapTtl(answer, (ttl) => Math.min(ttl, seconds));
+
+function aged(entry: Entry, now: number): Answer {
+  const left = Math.max(0, Math.ceil((entry.endsAt - now) / 1000));
+  const answer = cap(entry.answer, left);
+  // Some stub resolvers take only authoritative answers; CoreDNS marks cached ones so too.
+  return { ...answer, authoritative: true, from: 'cache' };
+}
+
+function stale(answer: Answer, why: string | undefined): Answer {
+  const code = answer.rcode === Rcode.NXDOMAIN ? Ede.STALE_NXDOMAIN : Ede.STALE_ANSWER;
+  const text = why === undefined ? 'no upstream answers; from the cache' : `${why}; from the cache`;
+  return { ...mapTtl(answer, () => STALE_TTL), authoritative: true, from: 'cache', error: { code, text } };
+}

@@ -1,0 +1,272 @@
+// What the cluster's zones answer, from the index: the rules of the record table, as values. No waiting, no sockets.
+import {
+  Class,
+  closestZone,
+  countLabels,
+  isBelow,
+  joinLabels,
+  nameLabels,
+  packAddress,
+} from '../../../dnswire/index.ts';
+import { formatAddress, parentName, reverseName, soaRdata, srvRdata, txtRdata, Type } from '../../../dnswire/index.ts';
+import type { ResourceRecord, WireName } from '../../../dnswire/index.ts';
+import type { NameEntry, RecordIndex } from './index-records.ts';
+import type { NameRecords } from './service-records.ts';
+
+export type PodMode = 'disabled' | 'insecure' | 'verified';
+
+export interface ClusterZoneOptions {
+  /** Lower case; the first is the main one. */
+  readonly zones: readonly WireName[];
+  readonly reverseZones: readonly WireName[];
+  /** Zones whose misses go to the next plugin. */
+  readonly fallthrough: readonly WireName[];
+  readonly ttlSeconds: number;
+  readonly pods: PodMode;
+  readonly index: RecordIndex;
+  /** False until the first complete list: what is not found may exist. */
+  readonly synced: () => boolean;
+  /** For `verified`: a live pod of the namespace has the address. */
+  readonly hasPod: (namespace: string, address: string) => boolean;
+  /** Addresses that this server can be reached at. */
+  readonly localAddresses: () => readonly string[];
+  /** Unix time of the last change that DNS can see. */
+  readonly serial: () => number;
+}
+
+export type ZoneAnswer =
+  | { kind: 'records'; zone: WireName; answers: ResourceRecord[]; additionals: ResourceRecord[] }
+  | { kind: 'alias'; zone: WireName; cname: ResourceRecord; target: WireName }
+  | { kind: 'nodata' | 'nxdomain' | 'unsure'; zone: WireName }
+  /** Not a name of ours, or one that the next plugin may know. */
+  | { kind: 'pass' };
+
+const PASS: ZoneAnswer = { kind: 'pass' };
+const VERSION_TTL = 28800;
+const MAX_SOA_TTL = 300;
+
+export class ClusterZone {
+  readonly options: ClusterZoneOptions;
+  readonly #zones: ReadonlySet<WireName>;
+  readonly #podZones: readonly WireName[];
+
+  constructor(options: ClusterZoneOptions) {
+    this.options = options;
+    this.#zones = new Set([...options.zones, ...options.reverseZones]);
+    this.#podZones = options.zones.map((zone) => joinLabels(['pod'], zone));
+  }
+
+  zoneOf(key: WireName): WireName | undefined {
+    return closestZone(key, this.#zones);
+  }
+
+  /** True when the next plugin is asked for names that are not here. */
+  isOpen(key: WireName): boolean {
+    return this.options.fallthrough.some((zone) => isBelow(key, zone));
+  }
+
+  /** @param name the question with the client's letters, @param key the same in lower case. */
+  answer(name: WireName, key: WireName, type: number): ZoneAnswer {
+    const zone = this.zoneOf(key);
+    if (zone === undefined) return PASS;
+    const entry = this.options.index.find(key) ?? this.#withoutUnderscores(key);
+    if (entry !== undefined) return this.answerFrom(entry, name, type, zone);
+    return this.#synthetic(name, key, type, zone) ?? this.#miss(key, zone);
+  }
+
+  /** The answer of an existing name. */
+  answerFrom(entry: NameEntry, name: WireName, type: number, zone: WireName): ZoneAnswer {
+    if (entry.key === zone) return this.#apex(name, type, zone);
+    if (entry.parts.length === 0 && this.isOpen(entry.key)) return PASS;
+    const alias = entry.parts.find((part) => part.records.cname !== undefined)?.records.cname;
+    if (alias !== undefined) {
+      if (type === Type.SRV) return { kind: 'nodata', zone };
+      const cname = this.#record(name, Type.CNAME, alias);
+      if (type === Type.CNAME) return { kind: 'records', zone, answers: [cname], additionals: [] };
+      return { kind: 'alias', zone, cname, target: alias };
+    }
+    const echo = name.slice(name.length - zone.length) as WireName;
+    const answers: ResourceRecord[] = [];
+    const additionals: ResourceRecord[] = [];
+    const parts = entry.parts.map((part) => part.records);
+    switch (type) {
+      case Type.A:
+      case Type.AAAA:
+        for (const rdata of packedAddresses(parts, type)) answers.push(this.#record(name, type, rdata));
+        break;
+      case Type.SRV:
+        for (const part of parts) this.#srv(part, name, zone, echo, answers, additionals);
+        break;
+      case Type.PTR: {
+        const ofService = parts.filter((part) => part.ptrOfService);
+        for (const part of ofService.length > 0 ? ofService : parts)
+          if (part.ptr !== undefined) answers.push(this.#record(name, type, part.ptr));
+        break;
+      }
+      case Type.TXT:
+        for (const part of parts)
+          if (part.text !== undefined) answers.push(this.#record(name, type, txtRdata(part.text), VERSION_TTL));
+        break;
+      case Type.ANY:
+        // RFC 8482 §4.2: one small record instead of all of them.
+        answers.push(this.#record(name, Type.HINFO, txtRdata('RFC8482', '')));
+        break;
+      default:
+        break;
+    }
+    if (answers.length === 0) return { kind: 'nodata', zone };
+    return { kind: 'records', zone, answers, additionals };
+  }
+
+  /** @param owner the zone, in the letters to be sent. */
+  soa(owner: WireName): ResourceRecord {
+    const { ttlSeconds, serial } = this.options;
+    const rdata = soaRdata({
+      mname: joinLabels(['ns', 'dns'], owner),
+      rname: joinLabels(['hostmaster'], owner),
+      serial: serial(),
+      refresh: 7200,
+      retry: 1800,
+      expire: 86400,
+      minimum: ttlSeconds,
+    });
+    return this.#record(owner, Type.SOA, rdata, Math.min(ttlSeconds, MAX_SOA_TTL));
+  }
+
+  #record(name: WireName, type: number, rdata: string, ttl = this.options.ttlSeconds): ResourceRecord {
+    return { name, type, class: Class.IN, ttl, rdata };
+  }
+
+  #apex(name: WireName, type: number, zone: WireName): ZoneAnswer {
+    if (type === Type.SOA) return { kind: 'records', zone, answers: [this.soa(name)], additionals: [] };
+    if (type === Type.NS) {
+      const { answers, additionals } = this.nameServers(name, zone);
+      return answers.length > 0 ? { kind: 'records', zone, answers, additionals } : { kind: 'nodata', zone };
+    }
+    return { kind: 'nodata', zone };
+  }
+
+  /** NS records with glue: the Services that lead to this server, else `ns.dns.ZONE`. */
+  nameServers(owner: WireName, zone: WireName): { answers: ResourceRecord[]; additionals: ResourceRecord[] } {
+    const { index, localAddresses, zones } = this.options;
+    const hosts = new Map<WireName, readonly string[]>();
+    const inZone = zones.includes(zone) ? zone : zones[0];
+    if (inZone === undefined) return { answers: [], additionals: [] };
+    for (const address of localAddresses()) {
+      const packed = packAddress(address);
+      if (packed === undefined) continue;
+      for (const part of index.find(reverseName(packed))?.parts ?? []) {
+        const { service } = part.source;
+        if (service === undefined || part.records.ptr === undefined) continue;
+        const target = service.type === 'ClusterIP' ? parentOf(part.records) : part.records.ptr;
+        const addresses = index.find(target)?.parts.flatMap((p) => p.records.addresses) ?? [];
+        if (addresses.length > 0) hosts.set(target, addresses);
+      }
+    }
+    if (hosts.size === 0 && localAddresses().length > 0) hosts.set(joinLabels(['ns', 'dns'], inZone), localAddresses());
+    const answers = Array.from(hosts.keys(), (host) => this.#record(owner, Type.NS, host));
+    const additionals = Array.from(hosts).flatMap(([host, addresses]) => this.#glue(host, addresses));
+    return { answers, additionals };
+  }
+
+  #glue(host: WireName, addresses: readonly string[]): ResourceRecord[] {
+    return addresses.flatMap((address) => {
+      const packed = packAddress(address);
+      return packed === undefined ? [] : [this.#record(host, packed.length === 4 ? Type.A : Type.AAAA, packed)];
+    });
+  }
+
+  #srv(
+    part: NameRecords,
+    name: WireName,
+    zone: WireName,
+    echo: WireName,
+    answers: ResourceRecord[],
+    additionals: ResourceRecord[],
+  ): void {
+    if (part.srvBase === undefined) return;
+    const base = `${part.srvBase.slice(0, -zone.length)}${echo}` as WireName;
+    const count = part.srv.reduce((sum, g) => sum + g.targets.reduce((n, t) => n + t.addresses.length, 0), 0);
+    const weight = Math.max(1, Math.floor(100 / count));
+    const seen = new Set<string>();
+    for (const group of part.srv)
+      for (const target of group.targets) {
+        const host = target.label === '' ? base : joinLabels([target.label], base);
+        const rdata = srvRdata(0, weight, group.port, host);
+        if (!seen.has(rdata)) answers.push(this.#record(name, Type.SRV, rdata));
+        seen.add(rdata);
+        for (const glue of this.#glue(host, target.addresses)) {
+          const id = `${host}/${glue.rdata}`;
+          if (!seen.has(id)) additionals.push(glue);
+          seen.add(id);
+        }
+      }
+  }
+
+  /** `http.tcp.SERVICE` is taken for `_http._tcp.SERVICE`, as existing clients expect. */
+  #withoutUnderscores(key: WireName): NameEntry | undefined {
+    const labels = countLabels(key) - 3;
+    const zone = this.options.zones.find((z) => isBelow(key, z));
+    if (zone === undefined) return undefined;
+    const front = labels - countLabels(zone);
+    if (front !== 2 && front !== 1) return undefined;
+    const all = nameLabels(key);
+    if (all[front + 2] !== 'svc') return undefined;
+    const marked = all.slice(0, front).map((label) => (label.startsWith('_') ? label : `_${label}`));
+    try {
+      let base = key;
+      for (let i = 0; i < front; i++) base = parentName(base);
+      return this.options.index.find(joinLabels(marked, base));
+    } catch {
+      // The marked name is too long to exist.
+      return undefined;
+    }
+  }
+
+  /** Names below pod.ZONE, which are not in the index: `10-0-0-1.NAMESPACE.pod.ZONE`. */
+  #synthetic(name: WireName, key: WireName, type: number, zone: WireName): ZoneAnswer | undefined {
+    const { pods, index, hasPod } = this.options;
+    if (pods === 'disabled') return undefined;
+    const podZone = this.#podZones.find((z) => isBelow(key, z));
+    if (podZone === undefined) return undefined;
+    const [label, namespace, ...more] = nameLabels(key.slice(0, -podZone.length) as WireName);
+    if (label === undefined || namespace === undefined || more.length > 0) return undefined;
+    const packed = addressOfLabel(label);
+    if (packed === undefined || !index.exposes(namespace)) return undefined;
+    if (index.namespace(namespace) === undefined) return undefined;
+    if (pods === 'verified' && !hasPod(namespace, formatAddress(packed))) return undefined;
+    const own = packed.length === 4 ? Type.A : Type.AAAA;
+    if (type !== own) return { kind: 'nodata', zone };
+    return { kind: 'records', zone, answers: [this.#record(name, own, packed)], additionals: [] };
+  }
+
+  #miss(key: WireName, zone: WireName): ZoneAnswer {
+    if (this.isOpen(key)) return PASS;
+    return { kind: this.options.synced() ? 'nxdomain' : 'unsure', zone };
+  }
+}
+
+/** The service's own name: a PTR of an endpoint of a ClusterIP service is one label below it. */
+function parentOf(records: NameRecords): WireName {
+  const ptr = records.ptr as WireName;
+  return records.ptrOfService ? ptr : parentName(ptr);
+}
+
+/** Distinct packed addresses of the family of `type`, in the order of their parts. */
+export function packedAddresses(parts: readonly NameRecords[], type: number): string[] {
+  const size = type === Type.A ? 4 : 16;
+  const out = new Set<string>();
+  for (const part of parts)
+    for (const address of part.addresses) {
+      const packed = packAddress(address);
+      if (packed?.length === size) out.add(packed);
+    }
+  return [...out];
+}
+
+/** `10-0-0-1` and `fd00--1` as addresses: exactly three single dashes make it IPv4. */
+export function addressOfLabel(label: string): string | undefined {
+  const dashes = label.split('-').length - 1;
+  if (dashes === 3 && !label.includes('--')) return packAddress(label.replaceAll('-', '.'));
+  return packAddress(label.replaceAll('-', ':'));
+}
