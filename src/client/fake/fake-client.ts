@@ -182,7 +182,8 @@ function clientOf<T extends KubeObject>(server: FakeServer, resource: Resource<T
   /** Stores a changed object; an object that waits for deletion goes when its last finalizer goes. */
   const replace = (before: AnyObject, after: AnyObject): AnyObject => {
     if (same(before, after)) return before;
-    const doomed = after.metadata.deletionTimestamp !== undefined && (after.metadata.finalizers ?? []).length === 0;
+    const held = [after.metadata.finalizers, after.spec?.['finalizers']].some((f) => Array.isArray(f) && f.length > 0);
+    const doomed = after.metadata.deletionTimestamp !== undefined && !held;
     const generation = same(before.spec, after.spec)
       ? before.metadata.generation
       : (before.metadata.generation ?? 0) + 1;

@@ -1,0 +1,64 @@
+// Creates and deletes the pods of a controller, and tells about it in events.
+import { StatusError, isNotFound, pods } from '../../api/index.ts';
+import type { KubeObject, Pod, core } from '../../api/index.ts';
+import type { Client, EventRecorder } from '../../client/index.ts';
+import { controllerReference } from './owners.ts';
+
+export type PodTemplate = core.PodTemplateSpec;
+
+export interface PodControl {
+  /** `name` instead of a generated one for pods with an identity. */
+  create(owner: KubeObject, template: PodTemplate, name?: string): Promise<Pod>;
+  delete(owner: KubeObject, pod: Pod): Promise<void>;
+}
+
+/** The namespace goes away: nothing can be created there, and trying again makes no sense. */
+export function isNamespaceTerminating(e: unknown): boolean {
+  if (!(e instanceof StatusError)) return false;
+  return e.status.details?.causes?.some((c) => c.reason === 'NamespaceTerminating') === true;
+}
+
+export function createPodControl(client: Client, recorder: EventRecorder): PodControl {
+  const api = client.resource(pods);
+  return {
+    async create(owner, template, name) {
+      const { labels, annotations, finalizers } = template.metadata ?? {};
+      const prefix = `${owner.metadata.name}-`;
+      try {
+        const pod = await api.create({
+          apiVersion: 'v1',
+          kind: 'Pod',
+          metadata: {
+            ...(name === undefined ? { generateName: prefix } : { name }),
+            ...(owner.metadata.namespace === undefined ? {} : { namespace: owner.metadata.namespace }),
+            ...(labels === undefined ? {} : { labels }),
+            ...(annotations === undefined ? {} : { annotations }),
+            ...(finalizers === undefined ? {} : { finalizers }),
+            ownerReferences: [controllerReference(owner)],
+          },
+          ...(template.spec === undefined ? {} : { spec: template.spec }),
+        });
+        recorder.event(owner, 'Normal', 'SuccessfulCreate', `Created pod: ${pod.metadata.name}`);
+        return pod;
+      } catch (e) {
+        if (!isNamespaceTerminating(e)) {
+          recorder.event(owner, 'Warning', 'FailedCreate', `Error creating: ${messageOf(e)}`);
+        }
+        throw e;
+      }
+    },
+    async delete(owner, pod) {
+      const { name, namespace, uid } = pod.metadata;
+      try {
+        await api.delete(name, { ...(namespace === undefined ? {} : { namespace }), preconditions: { uid } });
+      } catch (e) {
+        if (isNotFound(e)) return;
+        recorder.event(owner, 'Warning', 'FailedDelete', `Error deleting: ${messageOf(e)}`);
+        throw e;
+      }
+      recorder.event(owner, 'Normal', 'SuccessfulDelete', `Deleted pod: ${name}`);
+    },
+  };
+}
+
+export const messageOf = (e: unknown): string => (e instanceof Error ? e.message : String(e));

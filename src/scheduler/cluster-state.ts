@@ -1,0 +1,121 @@
+// Nodes with the pods that are, or are about to be, on them. Cost follows the change: a pod is counted when it comes
+// and when it goes, not when another one is placed.
+import type { Namespace, Node, Pod } from '../api/index.ts';
+import { hostPorts, nodeAllocatable, podRequests } from './pod-requests.ts';
+import type { Amounts, HostPort } from './pod-requests.ts';
+
+export interface NodeState {
+  readonly name: string;
+  readonly node: Node;
+  readonly allocatable: Amounts;
+  readonly requested: Amounts;
+  readonly pods: ReadonlyMap<string, Pod>;
+  readonly ports: readonly HostPort[];
+  /** Those of the pods that want to keep others away. */
+  readonly antiAffine: ReadonlyMap<string, Pod>;
+}
+
+export interface ClusterView {
+  readonly nodes: readonly NodeState[];
+  /** Labels of a namespace, for namespace selectors. */
+  namespaceLabels(name: string): Readonly<Record<string, string>> | undefined;
+}
+
+interface Slot {
+  name: string;
+  node: Node | undefined;
+  allocatable: Amounts;
+  requested: Amounts;
+  pods: Map<string, Pod>;
+  antiAffine: Map<string, Pod>;
+  ports: HostPort[];
+}
+
+export class ClusterState implements ClusterView {
+  #slots = new Map<string, Slot>();
+  /** On which node each pod is counted, by uid. */
+  #where = new Map<string, { node: string; pod: Pod }>();
+  #namespaces = new Map<string, Namespace>();
+  #nodes: NodeState[] | undefined;
+
+  get nodes(): readonly NodeState[] {
+    // Sorted once per change of the nodes: the same cluster always gives the same choice.
+    this.#nodes ??= [...this.#slots.values()]
+      .filter((slot): slot is Slot & { node: Node } => slot.node !== undefined)
+      .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    return this.#nodes;
+  }
+
+  namespaceLabels(name: string): Readonly<Record<string, string>> | undefined {
+    const namespace = this.#namespaces.get(name);
+    return namespace === undefined ? undefined : (namespace.metadata.labels ?? {});
+  }
+
+  setNamespace(name: string, namespace: Namespace | undefined): void {
+    if (namespace === undefined) this.#namespaces.delete(name);
+    else this.#namespaces.set(name, namespace);
+  }
+
+  setNode(name: string, node: Node | undefined): void {
+    this.#nodes = undefined;
+    const slot = this.#slot(name);
+    slot.node = node;
+    if (node === undefined) this.#tidy(slot);
+    else slot.allocatable = nodeAllocatable(node);
+  }
+
+  /** Counts the pod on this node, also before the API server's answer; counts it nowhere else any more. */
+  place(pod: Pod, node: string): void {
+    const { uid } = pod.metadata;
+    this.remove(uid);
+    const slot = this.#slot(node);
+    slot.pods.set(uid, pod);
+    if (pod.spec?.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution !== undefined) {
+      slot.antiAffine.set(uid, pod);
+    }
+    for (const [name, n] of podRequests(pod)) slot.requested.set(name, (slot.requested.get(name) ?? 0) + n);
+    slot.ports.push(...hostPorts(pod));
+    this.#where.set(uid, { node, pod });
+  }
+
+  /** True if the pod was counted. */
+  remove(uid: string): boolean {
+    const where = this.#where.get(uid);
+    if (where === undefined) return false;
+    this.#where.delete(uid);
+    const slot = this.#slot(where.node);
+    slot.pods.delete(uid);
+    slot.antiAffine.delete(uid);
+    for (const [name, n] of podRequests(where.pod)) slot.requested.set(name, (slot.requested.get(name) ?? 0) - n);
+    const ports = hostPorts(where.pod);
+    if (ports.length > 0) slot.ports = [...slot.pods.values()].flatMap(hostPorts);
+    this.#tidy(slot);
+    return true;
+  }
+
+  isPlaced(uid: string): boolean {
+    return this.#where.has(uid);
+  }
+
+  #slot(name: string): Slot {
+    let slot = this.#slots.get(name);
+    if (slot === undefined) {
+      slot = {
+        name,
+        node: undefined,
+        allocatable: new Map(),
+        requested: new Map(),
+        pods: new Map(),
+        antiAffine: new Map(),
+        ports: [],
+      };
+      this.#slots.set(name, slot);
+    }
+    return slot;
+  }
+
+  /** Pods may be known before their node, so a slot lives until both are gone. */
+  #tidy(slot: Slot): void {
+    if (slot.node === undefined && slot.pods.size === 0) this.#slots.delete(slot.name);
+  }
+}
