@@ -1,0 +1,250 @@
+// What our table holds because of services, and the operations that lead from there to what it should hold. The cost
+// of a plan depends on the services that changed, never on how many there are. Pure: no kernel here.
+import type { ServiceState, StateChanges } from '../contract.ts';
+import type { TableContext } from './fixed-table.ts';
+import { portEntries, slotOf, type Listener, type Numbering, type PortEntries } from './listeners.ts';
+import type { NftOp, SetSpec } from './objects.ts';
+import { renumber, type Slots } from './slots.ts';
+
+/** Several ports may claim one address; the one whose name comes first in the alphabet has it, whatever the history. */
+interface Claim {
+  readonly owner: string;
+  readonly listener: Listener;
+}
+
+/** What one port has in the table. */
+interface PortRecord {
+  readonly numbering: Numbering;
+  readonly entries: PortEntries;
+}
+
+const NO_CLAIMS: readonly Claim[] = [];
+const NO_NUMBERING: Numbering = { cluster: [], local: [] };
+
+const ownerOf = (port: { id: string; protocol: string }): string => `${port.id}/${port.protocol}`;
+
+/** A map that shows changes over another one until they are taken over. */
+class Overlay<V> {
+  readonly base: Map<string, V>;
+  readonly changed = new Map<string, V | undefined>();
+
+  constructor(base: Map<string, V>) {
+    this.base = base;
+  }
+
+  get(key: string): V | undefined {
+    return this.changed.has(key) ? this.changed.get(key) : this.base.get(key);
+  }
+
+  set(key: string, value: V | undefined): void {
+    this.changed.set(key, value);
+  }
+
+  apply(): void {
+    for (const [key, value] of this.changed) {
+      if (value === undefined) this.base.delete(key);
+      else this.base.set(key, value);
+    }
+  }
+}
+
+export interface NftPlan {
+  readonly ops: readonly NftOp[];
+  /** To be called when the kernel took the operations. */
+  readonly commit: () => void;
+}
+
+interface Parts {
+  readonly sets: NftOp[];
+  readonly chains: NftOp[];
+  readonly rules: NftOp[];
+  readonly deletions: NftOp[];
+  readonly additions: NftOp[];
+}
+
+export class NftBook {
+  readonly #claims = new Map<string, readonly Claim[]>();
+  readonly #records = new Map<string, PortRecord>();
+  /** `set key` → how many ports want it. */
+  readonly #members = new Map<string, number>();
+  /** Chain → how many ports use it. */
+  readonly #shared = new Map<string, number>();
+  /** Own chains and sets in the kernel: chain → rules as text, set → ''. */
+  readonly #own = new Map<string, string>();
+  readonly #sets = new Map<string, SetSpec>();
+  /** Chains and sets that nobody needs any more, still in the kernel. */
+  readonly #obsolete = new Map<string, 'chain' | 'set'>();
+
+  get obsolete(): number {
+    return this.#obsolete.size;
+  }
+
+  plan(changes: StateChanges, context: TableContext): NftPlan {
+    const parts: Parts = { sets: [], chains: [], rules: [], deletions: [], additions: [] };
+    const claims = new Overlay(this.#claims);
+    const records = new Overlay(this.#records);
+    const members = new Overlay(this.#members);
+    const shared = new Overlay(this.#shared);
+    const own = new Overlay(this.#own);
+    const sets = new Overlay(this.#sets);
+    const obsolete = new Overlay(this.#obsolete);
+    const touchedClaims = new Set<string>();
+    const chainRules = new Map<string, readonly string[]>();
+
+    const claim = (owner: string, key: string, listener: Listener | undefined) => {
+      touchedClaims.add(key);
+      const others = (claims.get(key) ?? NO_CLAIMS).filter((c) => c.owner !== owner);
+      const next = listener === undefined ? others : [...others, { owner, listener }];
+      claims.set(key, next.length === 0 ? undefined : next.toSorted((a, b) => (a.owner < b.owner ? -1 : 1)));
+    };
+    const count = (overlay: Overlay<number>, key: string, by: number) => {
+      const n = (overlay.get(key) ?? 0) + by;
+      overlay.set(key, n === 0 ? undefined : n);
+    };
+
+    const change = (owner: string, entries: PortEntries | undefined, numbering: Numbering) => {
+      const old = records.get(owner);
+      records.set(owner, entries === undefined ? undefined : { entries, numbering });
+      for (const key of old?.entries.listeners.keys() ?? []) {
+        if (!entries?.listeners.has(key)) claim(owner, key, undefined);
+      }
+      for (const [key, listener] of entries?.listeners ?? []) claim(owner, key, listener);
+      for (const m of entries?.members ?? []) count(members, `${m.set} ${m.key}`, 1);
+      for (const m of old?.entries.members ?? []) count(members, `${m.set} ${m.key}`, -1);
+      for (const [name, rules] of entries?.sharedChains ?? []) {
+        chainRules.set(name, rules);
+        count(shared, name, 1);
+      }
+      for (const name of old?.entries.sharedChains.keys() ?? []) count(shared, name, -1);
+      for (const name of old?.entries.ownChains.keys() ?? []) {
+        if (entries?.ownChains.has(name)) continue;
+        // References to it go in this transaction; its rules at once, so that nothing they refer to is kept.
+        parts.rules.push({ op: 'write-chain', name, rules: [] });
+        own.set(name, undefined);
+        obsolete.set(name, 'chain');
+      }
+      for (const [name, rules] of entries?.ownChains ?? []) {
+        const text = rules.join('\n');
+        if (own.get(name) === text) continue;
+        if (own.get(name) === undefined) parts.chains.push({ op: 'add-chain', name });
+        parts.rules.push({ op: 'write-chain', name, rules });
+        own.set(name, text);
+        obsolete.set(name, undefined);
+      }
+      for (const set of old?.entries.ownSets ?? []) {
+        if (entries?.ownSets.some((s) => s.name === set.name)) continue;
+        obsolete.set(set.name, 'set');
+      }
+      for (const set of entries?.ownSets ?? []) {
+        const known = sets.get(set.name);
+        if (known === undefined) parts.sets.push({ op: 'add-set', set });
+        obsolete.set(set.name, undefined);
+        sets.set(set.name, known ?? set);
+      }
+    };
+
+    for (const [, { before, after }] of changes) this.#changeService(before, after, records, change, context);
+
+    for (const [name, n] of shared.changed) {
+      const had = this.#shared.has(name);
+      if (n === undefined && had) obsolete.set(name, 'chain');
+      if (n === undefined || had) continue;
+      // A chain that waits to be removed has its rules still.
+      if (this.#obsolete.has(name)) obsolete.set(name, undefined);
+      else {
+        parts.chains.push({ op: 'add-chain', name });
+        parts.rules.push({ op: 'write-chain', name, rules: chainRules.get(name) ?? [] });
+      }
+    }
+    for (const [id, n] of members.changed) {
+      const had = this.#members.has(id);
+      if ((n !== undefined) === had) continue;
+      const space = id.indexOf(' ');
+      const element = { set: id.slice(0, space), key: id.slice(space + 1) };
+      if (n === undefined) parts.deletions.push({ op: 'delete-element', ...element });
+      else parts.additions.push({ op: 'add-element', ...element });
+    }
+    for (const key of touchedClaims) {
+      diffListener(key, this.#claims.get(key)?.[0]?.listener, claims.get(key)?.[0]?.listener, parts);
+    }
+    return {
+      ops: [...parts.sets, ...parts.chains, ...parts.rules, ...parts.deletions, ...parts.additions],
+      commit: () => {
+        for (const o of [claims, records, members, shared, own, sets, obsolete]) o.apply();
+      },
+    };
+  }
+
+  #changeService(
+    before: ServiceState | undefined,
+    after: ServiceState | undefined,
+    records: Overlay<PortRecord>,
+    change: (owner: string, entries: PortEntries | undefined, numbering: Numbering) => void,
+    context: TableContext,
+  ): void {
+    const kept = new Set(after?.ports.map(ownerOf));
+    for (const port of before?.ports ?? []) {
+      if (!kept.has(ownerOf(port))) change(ownerOf(port), undefined, NO_NUMBERING);
+    }
+    for (const port of after?.ports ?? []) {
+      const old = records.get(ownerOf(port))?.numbering ?? NO_NUMBERING;
+      const numbering = {
+        cluster: renumber(old.cluster, port.usesCluster ? port.cluster.map(slotOf) : []),
+        local: renumber(old.local, port.usesLocal ? port.local.map(slotOf) : []),
+      };
+      change(ownerOf(port), portEntries(port, numbering, context), numbering);
+    }
+  }
+
+  /** The numbers endpoints have in a kernel that was programmed earlier: later plans keep them. */
+  adoptNumbering(port: { id: string; protocol: string }, numbering: Numbering, entries: PortEntries): void {
+    this.#records.set(ownerOf(port), { numbering, entries });
+  }
+
+  /** Removes the chains and sets that nobody needs; a transaction of its own, some time after the plan. */
+  collectGarbage(): NftPlan {
+    const chains = [...this.#obsolete].filter(([, kind]) => kind === 'chain').map(([name]) => name);
+    const sets = [...this.#obsolete].filter(([, kind]) => kind === 'set').map(([name]) => name);
+    return {
+      ops: [
+        ...chains.map((name): NftOp => ({ op: 'write-chain', name, rules: [] })),
+        ...chains.map((name): NftOp => ({ op: 'delete-chain', name })),
+        ...sets.map((name): NftOp => ({ op: 'delete-set', name })),
+      ],
+      commit: () => {
+        for (const name of chains) this.#obsolete.delete(name);
+        for (const name of sets) {
+          this.#obsolete.delete(name);
+          this.#sets.delete(name);
+        }
+      },
+    };
+  }
+}
+
+function diffVerdict(set: string, key: string, old: string | undefined, next: string | undefined, parts: Parts): void {
+  if (old === next) return;
+  if (old !== undefined) parts.deletions.push({ op: 'delete-element', set, key });
+  if (next !== undefined) parts.additions.push({ op: 'add-element', set, key, value: next });
+}
+
+function diffSlots(set: string, key: string, old: Slots, next: Slots, parts: Parts): void {
+  if (old === next) return;
+  for (let i = 0; i < Math.max(old.length, next.length); i++) {
+    diffVerdict(set, `${key} . ${i}`, old[i], next[i], parts);
+  }
+}
+
+const NOTHING: readonly string[] = [];
+
+/** Elements that differ between two listeners at one key. */
+function diffListener(key: string, old: Listener | undefined, next: Listener | undefined, parts: Parts): void {
+  const node = (old ?? next)?.kind === 'nodePort';
+  const prefix = node ? 'node-port-' : '';
+  diffVerdict(node ? 'node-ports' : 'services', key, old?.verdict, next?.verdict, parts);
+  const refusals = node ? 'no-endpoint-node-ports' : 'no-endpoint-services';
+  diffVerdict(refusals, key, old?.refusal, next?.refusal, parts);
+  diffVerdict('firewalls', key, old?.firewall, next?.firewall, parts);
+  diffSlots(`${prefix}endpoints`, key, old?.cluster ?? NOTHING, next?.cluster ?? NOTHING, parts);
+  diffSlots(`${prefix}local-endpoints`, key, old?.local ?? NOTHING, next?.local ?? NOTHING, parts);
+}

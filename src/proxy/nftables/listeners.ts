@@ -1,0 +1,221 @@
+// One service port → the entries it wants in the shared maps, and the chains of its own. Pure.
+import { cidrContains } from '../../ip/index.ts';
+import { isExternallyAccessible, type EndpointState, type PortState } from '../contract.ts';
+import { addMark, type TableContext } from './fixed-table.ts';
+import { ifLocalNft } from './local-detector.ts';
+import { endpointBase, portBase } from './names.ts';
+import { nftFamily, type SetSpec } from './objects.ts';
+import type { Slots } from './slots.ts';
+
+/** What stands behind one virtual address and port, or one node port. Compared by value. */
+export interface Listener {
+  readonly kind: 'address' | 'nodePort';
+  /** Verdict in `services` or `node-ports`. */
+  readonly verdict: string | undefined;
+  /** Verdict where nothing was translated: `goto reject-chain` or `drop`. */
+  readonly refusal: string | undefined;
+  /** Verdict in `firewalls`. */
+  readonly firewall: string | undefined;
+  readonly cluster: Slots;
+  readonly local: Slots;
+}
+
+export interface Numbering {
+  readonly cluster: Slots;
+  readonly local: Slots;
+}
+
+export interface PortEntries {
+  /** Map key (`10.96.0.1 . tcp . 80`, or `tcp . 30080`) → what is behind it. */
+  readonly listeners: ReadonlyMap<string, Listener>;
+  /** Plain set elements that several ports may want: `set key`. */
+  readonly members: readonly { readonly set: string; readonly key: string }[];
+  /** Chains shared by all ports with the same number of endpoints: name → rules. */
+  readonly sharedChains: ReadonlyMap<string, readonly string[]>;
+  /** Chains that are this port's own: name → rules. */
+  readonly ownChains: ReadonlyMap<string, readonly string[]>;
+  readonly ownSets: readonly SetSpec[];
+}
+
+/** Value of an endpoint in the maps. */
+export const slotOf = (e: EndpointState): string => `${e.ip} . ${e.port}`;
+
+const PROTOCOLS = 'meta l4proto { tcp, udp, sctp }';
+const NONE: Slots = [];
+
+/** Names and rules of the chains that pick an endpoint by its number, and of those that lead to them. */
+class SharedChains {
+  readonly chains = new Map<string, readonly string[]>();
+  readonly #context: TableContext;
+
+  constructor(context: TableContext) {
+    this.#context = context;
+  }
+
+  #key(kind: Listener['kind']): string {
+    return kind === 'address' ? `${nftFamily(this.#context.family)} daddr . ` : '';
+  }
+
+  pick(kind: Listener['kind'], list: 'cluster' | 'local', count: number): string {
+    const node = kind === 'nodePort';
+    const name = `${node ? 'node-port-' : ''}${list === 'local' ? 'local-' : ''}pick-${count}`;
+    const map = `${node ? 'node-port-' : ''}${list === 'local' ? 'local-' : ''}endpoints`;
+    const ip = nftFamily(this.#context.family);
+    const key = `${this.#key(kind)}meta l4proto . th dport . numgen random mod ${count}`;
+    this.chains.set(name, [`${PROTOCOLS} dnat ${ip} to ${key} map @${map}`]);
+    return name;
+  }
+
+  external(kind: Listener['kind'], count: number): string {
+    const name = `${kind === 'nodePort' ? 'node-port-' : ''}external-${count}`;
+    const pick = this.pick(kind, 'cluster', count);
+    this.chains.set(name, [addMark(this.#context), `goto ${pick}`]);
+    return name;
+  }
+
+  /** externalTrafficPolicy Local: our pods and the node itself may use every endpoint, others only local ones. */
+  externalLocal(kind: Listener['kind'], cluster: number, local: number): string {
+    const name = `${kind === 'nodePort' ? 'node-port-' : ''}external-${cluster}-local-${local}`;
+    const all = this.pick(kind, 'cluster', cluster);
+    const here = local === 0 ? undefined : this.pick(kind, 'local', local);
+    this.chains.set(name, externalLocalRules(this.#context, all, here));
+    return name;
+  }
+}
+
+function externalLocalRules(c: TableContext, all: string, here: string | undefined): string[] {
+  const pods = ifLocalNft(c.detector, c.family);
+  return [
+    ...(pods === undefined ? [] : [`${pods} goto ${all}`]),
+    `fib saddr type local ${addMark(c)}`,
+    `fib saddr type local goto ${all}`,
+    ...(here === undefined ? [] : [`goto ${here}`]),
+  ];
+}
+
+/** Verdicts of a port for its three kinds of entry. */
+interface Verdicts {
+  internal: (kind: Listener['kind']) => string;
+  external: (kind: Listener['kind']) => string;
+}
+
+function sharedVerdicts(port: PortState, shared: SharedChains): Verdicts {
+  const { cluster, local } = port;
+  return {
+    internal: (kind) =>
+      port.internalLocal ? shared.pick(kind, 'local', local.length) : shared.pick(kind, 'cluster', cluster.length),
+    external: (kind) =>
+      port.externalLocal
+        ? shared.externalLocal(kind, cluster.length, local.length)
+        : shared.external(kind, cluster.length),
+  };
+}
+
+/** Session affinity: chains of the port's own, and for each endpoint a set of the clients that belong to it. */
+function affinityVerdicts(
+  port: PortState,
+  context: TableContext,
+  own: Map<string, readonly string[]>,
+  sets: SetSpec[],
+): Verdicts {
+  const base = portBase(port);
+  const ip = nftFamily(context.family);
+  const endpointChain = (e: EndpointState): string => {
+    const name = endpointBase(port, e);
+    if (!own.has(`endpoint-${name}`)) {
+      sets.push({ name: `affinity-${name}`, key: ['addr'], timeoutSeconds: port.affinitySeconds });
+      own.set(`endpoint-${name}`, [
+        `update @affinity-${name} { ${ip} saddr }`,
+        `meta l4proto ${port.protocol} dnat ${context.family === 'IPv4' ? 'ip ' : 'ip6 '}to ${e.text}`,
+      ]);
+    }
+    return `endpoint-${name}`;
+  };
+  const choice = (name: string, endpoints: readonly EndpointState[]): string => {
+    if (own.has(name)) return name;
+    const chains = endpoints.map(endpointChain);
+    const known = chains.map((c) => `${ip} saddr @affinity-${c.slice('endpoint-'.length)} goto ${c}`);
+    const choices = chains.map((c, i) => `${i} : goto ${c}`).join(', ');
+    own.set(name, [...known, `numgen random mod ${chains.length} vmap { ${choices} }`]);
+    return name;
+  };
+  const all = () => choice(`service-${base}`, port.cluster);
+  const here = () => choice(`local-${base}`, port.local);
+  return {
+    internal: () => (port.internalLocal ? here() : all()),
+    external: () => {
+      const name = `external-${base}`;
+      if (!port.externalLocal) own.set(name, [addMark(context), `goto ${all()}`]);
+      else own.set(name, externalLocalRules(context, all(), port.local.length === 0 ? undefined : here()));
+      return name;
+    },
+  };
+}
+
+function firewallRules(port: PortState, context: TableContext): string[] {
+  const ip = nftFamily(context.family);
+  const { nodeIp } = context;
+  const allow = [...port.sourceRanges];
+  // A node that uses the address sends from the address itself when a load balancer bound it to a local device.
+  if (nodeIp !== undefined && allow.some((r) => cidrContains(r, nodeIp))) allow.push(...port.loadBalancerIps);
+  return [...allow.map((source) => `${ip} saddr ${source} return`), 'drop'];
+}
+
+/** @example portEntries(port, numbering, context).listeners.get('10.96.0.1 . tcp . 80')?.verdict // 'goto pick-2' */
+export function portEntries(port: PortState, numbering: Numbering, context: TableContext): PortEntries {
+  const shared = new SharedChains(context);
+  const ownChains = new Map<string, readonly string[]>();
+  const ownSets: SetSpec[] = [];
+  const affinity = port.affinitySeconds > 0;
+  const verdicts = affinity ? affinityVerdicts(port, context, ownChains, ownSets) : sharedVerdicts(port, shared);
+  const cluster = affinity ? NONE : numbering.cluster;
+  const local = affinity ? NONE : numbering.local;
+  const refusal = (policyLocal: boolean) =>
+    !port.hasEndpoints ? 'goto reject-chain' : policyLocal && port.local.length === 0 ? 'drop' : undefined;
+  const refuseInternal = refusal(port.internalLocal);
+  const refuseExternal = refusal(port.externalLocal);
+
+  const listeners = new Map<string, Listener>();
+  const put = (key: string, listener: Listener) => {
+    if (!listeners.has(key)) listeners.set(key, listener);
+  };
+  const key = (ip: string) => `${ip} . ${port.protocol} . ${port.port}`;
+  put(key(port.clusterIp), {
+    kind: 'address',
+    verdict: refuseInternal === undefined ? `goto ${verdicts.internal('address')}` : undefined,
+    refusal: refuseInternal,
+    firewall: undefined,
+    cluster: refuseInternal === undefined && !port.internalLocal ? cluster : NONE,
+    local: refuseInternal === undefined && port.internalLocal ? local : NONE,
+  });
+  if (isExternallyAccessible(port)) {
+    const external = (kind: Listener['kind'], firewall?: string): Listener => ({
+      kind,
+      verdict: port.hasEndpoints ? `goto ${verdicts.external(kind)}` : undefined,
+      refusal: refuseExternal,
+      firewall,
+      cluster: port.hasEndpoints ? cluster : NONE,
+      local: port.hasEndpoints && port.externalLocal ? local : NONE,
+    });
+    for (const ip of port.externalIps) put(key(ip), external('address'));
+    if (port.loadBalancerIps.length > 0) {
+      let firewall: string | undefined;
+      if (port.sourceRanges.length > 0) {
+        const chain = `firewall-${portBase(port)}`;
+        ownChains.set(chain, firewallRules(port, context));
+        firewall = `goto ${chain}`;
+      }
+      for (const ip of port.loadBalancerIps) put(key(ip), external('address', firewall));
+    }
+    if (port.nodePort !== 0) put(`${port.protocol} . ${port.nodePort}`, external('nodePort'));
+  }
+  const members = [{ set: 'cluster-ips', key: port.clusterIp }];
+  const used = new Set<EndpointState>([
+    ...(port.usesCluster ? port.cluster : []),
+    ...(port.usesLocal ? port.local : []),
+  ]);
+  for (const e of used) {
+    if (e.local) members.push({ set: 'hairpins', key: `${e.ip} . ${e.ip} . ${port.protocol} . ${e.port}` });
+  }
+  return { listeners, members, sharedChains: shared.chains, ownChains, ownSets };
+}

@@ -1,0 +1,78 @@
+// The words of the nftables mode: the objects of our table and the operations of a transaction, as plain values.
+// Keys and values are written as nft writes them (`10.96.0.10 . tcp . 80`), so that what is planned, what a person
+// reads in `nft list table`, and what tests compare are the same text.
+import type { Family } from '../contract.ts';
+
+export const TABLE = 'portico';
+export const nftFamily = (family: Family): 'ip' | 'ip6' => (family === 'IPv4' ? 'ip' : 'ip6');
+
+/** A typed field of a key or a value. */
+export type Field = 'addr' | 'proto' | 'port' | 'index';
+
+export interface SetSpec {
+  readonly name: string;
+  readonly key: readonly Field[];
+  /** Absent: a set; `verdict`, or fields: a map. */
+  readonly value?: 'verdict' | readonly Field[];
+  /** Filled from packets, forgetting after this time. */
+  readonly timeoutSeconds?: number;
+}
+
+export interface BaseChainSpec {
+  readonly name: string;
+  readonly type: 'nat' | 'filter';
+  readonly hook: 'prerouting' | 'input' | 'forward' | 'output' | 'postrouting';
+  readonly priority: number;
+}
+
+export type NftOp =
+  | { readonly op: 'add-table' }
+  | { readonly op: 'delete-table' }
+  | { readonly op: 'add-set'; readonly set: SetSpec }
+  | { readonly op: 'delete-set'; readonly name: string }
+  | { readonly op: 'add-base-chain'; readonly chain: BaseChainSpec }
+  /** Creates the chain if need be. */
+  | { readonly op: 'add-chain'; readonly name: string }
+  /** Replaces the rules of a chain that exists. */
+  | { readonly op: 'write-chain'; readonly name: string; readonly rules: readonly string[] }
+  | { readonly op: 'delete-chain'; readonly name: string }
+  | { readonly op: 'add-element'; readonly set: string; readonly key: string; readonly value?: string }
+  | { readonly op: 'delete-element'; readonly set: string; readonly key: string };
+
+/** Maps and sets that every service shares. */
+export const SHARED_SETS: readonly SetSpec[] = [
+  // Where a virtual address, or a node port, leads.
+  { name: 'services', key: ['addr', 'proto', 'port'], value: 'verdict' },
+  { name: 'node-ports', key: ['proto', 'port'], value: 'verdict' },
+  // Endpoint number i of a virtual address, for policy Cluster and for policy Local.
+  { name: 'endpoints', key: ['addr', 'proto', 'port', 'index'], value: ['addr', 'port'] },
+  { name: 'local-endpoints', key: ['addr', 'proto', 'port', 'index'], value: ['addr', 'port'] },
+  { name: 'node-port-endpoints', key: ['proto', 'port', 'index'], value: ['addr', 'port'] },
+  { name: 'node-port-local-endpoints', key: ['proto', 'port', 'index'], value: ['addr', 'port'] },
+  // Answers where no endpoint can take the traffic; looked up after translation was tried.
+  { name: 'no-endpoint-services', key: ['addr', 'proto', 'port'], value: 'verdict' },
+  { name: 'no-endpoint-node-ports', key: ['proto', 'port'], value: 'verdict' },
+  // Load-balancer addresses that only some sources may use.
+  { name: 'firewalls', key: ['addr', 'proto', 'port'], value: 'verdict' },
+  { name: 'cluster-ips', key: ['addr'] },
+  { name: 'node-ips', key: ['addr'] },
+  // Endpoints of this node that may reach themselves through a service.
+  { name: 'hairpins', key: ['addr', 'addr', 'proto', 'port'] },
+];
+
+const FILTER = 0;
+const DSTNAT = -100;
+const SRCNAT = 100;
+/** Before translation, so that source ranges see the virtual address. */
+const PRE_DNAT = DSTNAT - 10;
+
+export const BASE_CHAINS: readonly BaseChainSpec[] = [
+  { name: 'filter-prerouting-pre-dnat', type: 'filter', hook: 'prerouting', priority: PRE_DNAT },
+  { name: 'filter-output-pre-dnat', type: 'filter', hook: 'output', priority: PRE_DNAT },
+  { name: 'filter-input', type: 'filter', hook: 'input', priority: FILTER },
+  { name: 'filter-forward', type: 'filter', hook: 'forward', priority: FILTER },
+  { name: 'filter-output', type: 'filter', hook: 'output', priority: FILTER },
+  { name: 'nat-prerouting', type: 'nat', hook: 'prerouting', priority: DSTNAT },
+  { name: 'nat-output', type: 'nat', hook: 'output', priority: DSTNAT },
+  { name: 'nat-postrouting', type: 'nat', hook: 'postrouting', priority: SRCNAT },
+];

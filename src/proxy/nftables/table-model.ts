@@ -1,0 +1,83 @@
+// Our table as a value: what the operations of a transaction make of it. Tests and tracers use it in the kernel's place;
+// it refuses what the kernel refuses.
+import type { NftOp, SetSpec } from './objects.ts';
+
+export class TableModel {
+  readonly sets = new Map<string, { spec: SetSpec; elements: Map<string, string> }>();
+  readonly chains = new Map<string, readonly string[]>();
+
+  #set(name: string): { spec: SetSpec; elements: Map<string, string> } {
+    const set = this.sets.get(name);
+    if (set === undefined) throw new Error(`ENOENT: set ${name}`);
+    return set;
+  }
+
+  /** All or nothing is the kernel's part: a refusal here ends the test. */
+  apply(ops: readonly NftOp[]): void {
+    for (const op of ops) {
+      switch (op.op) {
+        case 'add-table':
+          break;
+        case 'delete-table':
+          this.sets.clear();
+          this.chains.clear();
+          break;
+        case 'add-set':
+          if (!this.sets.has(op.set.name)) this.sets.set(op.set.name, { spec: op.set, elements: new Map() });
+          break;
+        case 'delete-set':
+          this.#set(op.name);
+          this.sets.delete(op.name);
+          break;
+        case 'add-base-chain':
+          if (!this.chains.has(op.chain.name)) this.chains.set(op.chain.name, []);
+          break;
+        case 'add-chain':
+          if (!this.chains.has(op.name)) this.chains.set(op.name, []);
+          break;
+        case 'write-chain':
+          if (!this.chains.has(op.name)) throw new Error(`ENOENT: chain ${op.name}`);
+          this.chains.set(op.name, op.rules);
+          break;
+        case 'delete-chain':
+          if (!this.chains.delete(op.name)) throw new Error(`ENOENT: chain ${op.name}`);
+          break;
+        case 'add-element': {
+          const { elements } = this.#set(op.set);
+          const value = op.value ?? '';
+          if (elements.has(op.key) && elements.get(op.key) !== value) {
+            throw new Error(`EEXIST: element ${op.key} of ${op.set}`);
+          }
+          elements.set(op.key, value);
+          break;
+        }
+        case 'delete-element':
+          if (!this.#set(op.set).elements.delete(op.key)) throw new Error(`ENOENT: element ${op.key} of ${op.set}`);
+          break;
+      }
+    }
+    this.#checkReferences();
+  }
+
+  /** A jump or a set name that leads nowhere would make the kernel refuse the whole transaction. */
+  #checkReferences(): void {
+    const targets = (text: string) => [...text.matchAll(/(?:goto|jump) ([^\s,}]+)/g)].map((m) => m[1] ?? '');
+    for (const [chain, rules] of this.chains) {
+      for (const rule of rules) {
+        for (const target of targets(rule)) {
+          if (!this.chains.has(target)) throw new Error(`EBUSY: chain ${target} is gone, but ${chain} leads to it`);
+        }
+        for (const [, name = ''] of rule.matchAll(/@(\S+)/g)) {
+          if (!this.sets.has(name)) throw new Error(`EBUSY: set ${name} is gone, but ${chain} uses it`);
+        }
+      }
+    }
+    for (const [set, { elements }] of this.sets) {
+      for (const value of elements.values()) {
+        for (const target of targets(value)) {
+          if (!this.chains.has(target)) throw new Error(`EBUSY: chain ${target} is gone, but ${set} leads to it`);
+        }
+      }
+    }
+  }
+}
