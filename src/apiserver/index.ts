@@ -10,3 +10,4 @@ export type {
   User,
   WatchStep,
 } from './contract.ts';
+export { createApiServer } from './create-api-server.ts';

@@ -1,0 +1,220 @@
+// The roles and bindings that exist from the first start. Names and reach are Kubernetes' own, for the kinds served here.
+import type { rbac } from '../../api/index.ts';
+
+type Rule = rbac.PolicyRule;
+
+export interface BootstrapRole {
+  readonly name: string;
+  readonly rules: readonly Rule[];
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly aggregate?: readonly string[];
+}
+
+export interface BootstrapBinding {
+  readonly name: string;
+  readonly role: string;
+  readonly subjects: readonly (readonly [kind: 'User' | 'Group', name: string])[];
+}
+
+const READ = ['get', 'list', 'watch'];
+const WRITE = ['create', 'delete', 'deletecollection', 'patch', 'update'];
+const ALL = [...WRITE, ...READ];
+
+const rule = (verbs: readonly string[], group: string, resources: string, names?: readonly string[]): Rule => ({
+  verbs: [...verbs],
+  apiGroups: [group],
+  resources: resources.split(' '),
+  ...(names === undefined ? {} : { resourceNames: [...names] }),
+});
+const urls = (...nonResourceURLs: string[]): Rule => ({ verbs: ['get'], nonResourceURLs });
+
+const APPS =
+  'controllerrevisions daemonsets daemonsets/status deployments deployments/scale deployments/status replicasets replicasets/scale replicasets/status statefulsets statefulsets/scale statefulsets/status';
+const WRITABLE_APPS =
+  'daemonsets deployments deployments/rollback deployments/scale replicasets replicasets/scale statefulsets statefulsets/scale';
+const CORE_VIEW =
+  'configmaps endpoints persistentvolumeclaims pods replicationcontrollers replicationcontrollers/scale serviceaccounts services bindings events limitranges namespaces/status pods/log pods/status replicationcontrollers/status resourcequotas namespaces services/status';
+const CORE_EDIT =
+  'configmaps events persistentvolumeclaims pods replicationcontrollers replicationcontrollers/scale secrets serviceaccounts services services/proxy pods/attach pods/exec pods/portforward pods/proxy pods/eviction';
+
+const view: readonly Rule[] = [
+  rule(READ, '', CORE_VIEW),
+  rule(READ, 'discovery.k8s.io', 'endpointslices'),
+  rule(READ, 'apps', APPS),
+  rule(READ, 'networking.k8s.io', 'ingresses ingresses/status networkpolicies'),
+  rule(READ, 'policy', 'poddisruptionbudgets'),
+  rule(READ, 'batch', 'cronjobs jobs'),
+];
+const edit: readonly Rule[] = [
+  rule(READ, '', 'pods/attach pods/exec pods/portforward pods/proxy secrets services/proxy'),
+  rule(['impersonate'], '', 'serviceaccounts'),
+  rule(['create'], '', 'serviceaccounts/token'),
+  rule(WRITE, '', CORE_EDIT),
+  rule(['create'], '', 'bindings'),
+  rule(WRITE, 'apps', WRITABLE_APPS),
+  rule(WRITE, 'networking.k8s.io', 'ingresses networkpolicies'),
+  rule(ALL, 'coordination.k8s.io', 'leases'),
+  rule(WRITE, 'policy', 'poddisruptionbudgets'),
+  rule(WRITE, 'batch', 'cronjobs jobs'),
+];
+const admin: readonly Rule[] = [
+  rule(['create'], 'authorization.k8s.io', 'localsubjectaccessreviews'),
+  rule(ALL, 'rbac.authorization.k8s.io', 'rolebindings roles'),
+];
+
+const EVENTS: readonly Rule[] = [
+  rule(['create', 'patch', 'update'], '', 'events'),
+  rule(['create', 'patch', 'update'], 'events.k8s.io', 'events'),
+];
+const lease = (name: string): readonly Rule[] => [
+  rule(['create', 'list', 'watch'], 'coordination.k8s.io', 'leases'),
+  rule(['get', 'update', 'patch'], 'coordination.k8s.io', 'leases', [name]),
+];
+
+const aggregateTo = (role: string) => ({ [`rbac.authorization.k8s.io/aggregate-to-${role}`]: 'true' });
+
+export const bootstrapRoles: readonly BootstrapRole[] = [
+  {
+    name: 'cluster-admin',
+    rules: [
+      { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
+      { verbs: ['*'], nonResourceURLs: ['*'] },
+    ],
+  },
+  { name: 'admin', rules: [...admin, ...edit, ...view], aggregate: ['admin'] },
+  { name: 'edit', rules: [...edit, ...view], aggregate: ['edit'], labels: aggregateTo('admin') },
+  { name: 'view', rules: view, aggregate: ['view'], labels: aggregateTo('edit') },
+  { name: 'system:aggregate-to-admin', rules: admin, labels: aggregateTo('admin') },
+  { name: 'system:aggregate-to-edit', rules: edit, labels: aggregateTo('edit') },
+  { name: 'system:aggregate-to-view', rules: view, labels: aggregateTo('view') },
+  {
+    name: 'system:discovery',
+    rules: [
+      urls(
+        '/api',
+        '/api/*',
+        '/apis',
+        '/apis/*',
+        '/healthz',
+        '/livez',
+        '/openapi',
+        '/openapi/*',
+        '/readyz',
+        '/version',
+        '/version/',
+      ),
+    ],
+  },
+  {
+    name: 'system:public-info-viewer',
+    rules: [urls('/healthz', '/healthz/*', '/livez', '/livez/*', '/readyz', '/readyz/*', '/version', '/version/')],
+  },
+  {
+    name: 'system:basic-user',
+    rules: [
+      rule(['create'], 'authorization.k8s.io', 'selfsubjectaccessreviews selfsubjectrulesreviews'),
+      rule(['create'], 'authentication.k8s.io', 'selfsubjectreviews'),
+    ],
+  },
+  {
+    name: 'system:monitoring',
+    rules: [urls('/healthz', '/healthz/*', '/livez', '/livez/*', '/metrics', '/metrics/slis', '/readyz', '/readyz/*')],
+  },
+  {
+    name: 'system:service-account-issuer-discovery',
+    rules: [
+      urls(
+        '/.well-known/openid-configuration',
+        '/.well-known/openid-configuration/',
+        '/openid/v1/jwks',
+        '/openid/v1/jwks/',
+      ),
+    ],
+  },
+  {
+    name: 'system:auth-delegator',
+    rules: [
+      rule(['create'], 'authentication.k8s.io', 'tokenreviews'),
+      rule(['create'], 'authorization.k8s.io', 'subjectaccessreviews'),
+    ],
+  },
+  {
+    name: 'system:node-proxier',
+    rules: [
+      rule(['list', 'watch'], '', 'services endpoints'),
+      rule(READ, '', 'nodes'),
+      rule(['list', 'watch'], 'discovery.k8s.io', 'endpointslices'),
+      rule(['list', 'watch'], 'networking.k8s.io', 'servicecidrs'),
+      ...EVENTS,
+    ],
+  },
+  {
+    name: 'system:coredns',
+    rules: [
+      rule(['list', 'watch'], '', 'endpoints services pods namespaces'),
+      rule(['list', 'watch'], 'discovery.k8s.io', 'endpointslices'),
+    ],
+  },
+  {
+    name: 'system:kube-scheduler',
+    rules: [
+      ...EVENTS,
+      ...lease('kube-scheduler'),
+      rule(READ, '', 'nodes namespaces services replicationcontrollers persistentvolumeclaims persistentvolumes'),
+      rule(['delete', ...READ], '', 'pods'),
+      rule(['create'], '', 'bindings pods/binding'),
+      rule(['patch', 'update'], '', 'pods/status'),
+      rule(READ, 'apps', 'replicasets statefulsets'),
+      rule(['create'], 'authentication.k8s.io', 'tokenreviews'),
+      rule(['create'], 'authorization.k8s.io', 'subjectaccessreviews'),
+    ],
+  },
+  {
+    name: 'system:kube-controller-manager',
+    rules: [
+      ...EVENTS,
+      ...lease('kube-controller-manager'),
+      // The garbage collector and the namespace controller work on every kind.
+      { verbs: [...READ, 'delete', 'deletecollection', 'patch', 'update'], apiGroups: ['*'], resources: ['*'] },
+      rule(
+        ['create'],
+        '',
+        'configmaps endpoints namespaces pods secrets serviceaccounts serviceaccounts/token services',
+      ),
+      rule(['create'], 'apps', 'controllerrevisions replicasets'),
+      rule(['create'], 'discovery.k8s.io', 'endpointslices'),
+      rule(['create'], 'networking.k8s.io', 'ipaddresses servicecidrs'),
+      rule(['create'], '', 'pods/eviction pods/binding'),
+      rule(['create'], 'authentication.k8s.io', 'tokenreviews'),
+      rule(['create'], 'authorization.k8s.io', 'subjectaccessreviews'),
+    ],
+  },
+];
+
+export const bootstrapBindings: readonly BootstrapBinding[] = [
+  { name: 'cluster-admin', role: 'cluster-admin', subjects: [['Group', 'system:masters']] },
+  { name: 'system:monitoring', role: 'system:monitoring', subjects: [['Group', 'system:monitoring']] },
+  { name: 'system:discovery', role: 'system:discovery', subjects: [['Group', 'system:authenticated']] },
+  { name: 'system:basic-user', role: 'system:basic-user', subjects: [['Group', 'system:authenticated']] },
+  {
+    name: 'system:public-info-viewer',
+    role: 'system:public-info-viewer',
+    subjects: [
+      ['Group', 'system:authenticated'],
+      ['Group', 'system:unauthenticated'],
+    ],
+  },
+  { name: 'system:node-proxier', role: 'system:node-proxier', subjects: [['User', 'system:kube-proxy']] },
+  { name: 'system:coredns', role: 'system:coredns', subjects: [['User', 'system:coredns']] },
+  { name: 'system:kube-scheduler', role: 'system:kube-scheduler', subjects: [['User', 'system:kube-scheduler']] },
+  {
+    name: 'system:kube-controller-manager',
+    role: 'system:kube-controller-manager',
+    subjects: [['User', 'system:kube-controller-manager']],
+  },
+  {
+    name: 'system:service-account-issuer-discovery',
+    role: 'system:service-account-issuer-discovery',
+    subjects: [['Group', 'system:serviceaccounts']],
+  },
+];

@@ -1,0 +1,119 @@
+// What every cluster has from the first moment: namespaces, roles, the service CIDR, and the Service through which pods
+// reach this API. Runs at each start and changes only what is missing or no longer true.
+import {
+  clusterRoleBindings,
+  clusterRoles,
+  endpoints,
+  endpointSlices,
+  isAlreadyExists,
+  isNotFound,
+  namespaces,
+  serviceCIDRs,
+  services,
+  type KubeObject,
+  type Resource,
+} from '../../api/index.ts';
+import { ipFamily } from '../../ip/index.ts';
+import { bootstrapBindings, bootstrapRoles } from './bootstrap-roles.ts';
+
+/** The few calls bootstrap makes, as the server's own identity. */
+export interface ServerWrites {
+  get(resource: Resource, namespace: string, name: string): Promise<KubeObject>;
+  create(resource: Resource, object: object): Promise<KubeObject>;
+  update(resource: Resource, object: object): Promise<KubeObject>;
+}
+
+export interface BootstrapOptions {
+  readonly serviceCidrs: readonly string[];
+  /** First address of the primary service CIDR. */
+  readonly serviceAddress: string;
+  readonly advertise: { readonly address: string; readonly port: number };
+}
+
+const NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
+const AUTOUPDATE = { annotations: { 'rbac.authorization.kubernetes.io/autoupdate': 'true' } };
+const BOOTSTRAP_LABEL = { 'kubernetes.io/bootstrapping': 'rbac-defaults' };
+
+export async function bootstrap(api: ServerWrites, options: BootstrapOptions): Promise<void> {
+  const ensure = async (resource: Resource, object: object) => {
+    try {
+      await api.create(resource, object);
+    } catch (error) {
+      if (!isAlreadyExists(error)) throw error;
+    }
+  };
+  // Together: one durable write for all of them.
+  await Promise.all(NAMESPACES.map((name) => ensure(namespaces, { metadata: { name } })));
+  await Promise.all([
+    ensure(serviceCIDRs, { metadata: { name: 'kubernetes' }, spec: { cidrs: [...options.serviceCidrs] } }),
+    ...bootstrapRoles.map((role) =>
+      ensure(clusterRoles, {
+        metadata: { name: role.name, ...AUTOUPDATE, labels: { ...BOOTSTRAP_LABEL, ...role.labels } },
+        rules: role.rules,
+        ...(role.aggregate === undefined ? {} : { aggregationRule: aggregationRule(role.aggregate) }),
+      }),
+    ),
+    ...bootstrapBindings.map((binding) =>
+      ensure(clusterRoleBindings, {
+        metadata: { name: binding.name, ...AUTOUPDATE, labels: BOOTSTRAP_LABEL },
+        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: binding.role },
+        subjects: binding.subjects.map(([kind, name]) => ({ apiGroup: 'rbac.authorization.k8s.io', kind, name })),
+      }),
+    ),
+    kubernetesService(api, options),
+  ]);
+}
+
+const aggregationRule = (roles: readonly string[]) => ({
+  clusterRoleSelectors: roles.map((role) => ({
+    matchLabels: { [`rbac.authorization.k8s.io/aggregate-to-${role}`]: 'true' },
+  })),
+});
+
+/** `default/kubernetes`: 10.96.0.1:443 leads to where this server listens. */
+async function kubernetesService(api: ServerWrites, options: BootstrapOptions): Promise<void> {
+  const { address, port } = options.advertise;
+  const name = 'kubernetes';
+  const metadata = { name, namespace: 'default' };
+  const ensure = async (resource: Resource, object: object, isRight: (now: KubeObject) => boolean) => {
+    let now: KubeObject;
+    try {
+      now = await api.get(resource, 'default', name);
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      await api.create(resource, object);
+      return;
+    }
+    if (!isRight(now)) await api.update(resource, { ...object, metadata: now.metadata });
+  };
+  const labels = { labels: { component: 'apiserver', provider: 'kubernetes' } };
+  const spec = {
+    type: 'ClusterIP',
+    clusterIP: options.serviceAddress,
+    clusterIPs: [options.serviceAddress],
+    ipFamilies: [ipFamily(options.serviceAddress)],
+    ipFamilyPolicy: 'SingleStack',
+    sessionAffinity: 'None',
+    ports: [{ name: 'https', protocol: 'TCP', port: 443, targetPort: port }],
+  };
+  await ensure(services, { metadata: { ...metadata, ...labels }, spec }, (now) => {
+    const ports = (now as { spec?: { ports?: { targetPort?: unknown }[] } }).spec?.ports;
+    return ports?.length === 1 && ports[0]?.targetPort === port;
+  });
+  const mirrored = { labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } };
+  const subsets = [{ addresses: [{ ip: address }], ports: [{ name: 'https', port, protocol: 'TCP' }] }];
+  const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
+  await ensure(endpoints, { metadata: { ...metadata, ...mirrored }, subsets }, (now) =>
+    same((now as { subsets?: unknown }).subsets, subsets),
+  );
+  const slice = {
+    metadata: { ...metadata, labels: { 'kubernetes.io/service-name': name } },
+    addressType: ipFamily(address),
+    endpoints: [{ addresses: [address], conditions: { ready: true } }],
+    ports: [{ name: 'https', port, protocol: 'TCP' }],
+  };
+  await ensure(endpointSlices, slice, (now) => {
+    const { endpoints: list, ports } = now as { endpoints?: { addresses?: string[] }[]; ports?: { port?: number }[] };
+    return list?.[0]?.addresses?.[0] === address && ports?.[0]?.port === port;
+  });
+}

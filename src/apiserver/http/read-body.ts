@@ -1,0 +1,39 @@
+// Collects a request body, within a size and a time.
+import type { IncomingMessage } from 'node:http';
+import type { Http2ServerRequest } from 'node:http2';
+import { badRequest, requestEntityTooLarge, timeout } from '../../api/index.ts';
+
+/** As kube-apiserver: 3 MiB. */
+export const MAX_BODY_BYTES = 3 * 1024 * 1024;
+const BODY_TIMEOUT_MS = 60_000;
+
+/** Undefined when there is none. @throws StatusError 413 or 504. */
+export function readBody(request: IncomingMessage | Http2ServerRequest): Promise<Uint8Array | undefined> {
+  const announced = Number(request.headers['content-length'] ?? 0);
+  if (announced > MAX_BODY_BYTES) return Promise.reject(requestEntityTooLarge(MAX_BODY_BYTES));
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const timer = setTimeout(() => done(timeout('the request body did not arrive in time')), BODY_TIMEOUT_MS);
+    const done = (error?: Error) => {
+      clearTimeout(timer);
+      request.off('data', onData).off('end', done).off('error', done).off('aborted', onAborted);
+      // What still comes is thrown away, so that the answer can be sent on the same connection.
+      if (error !== undefined) {
+        request.on('error', () => undefined).resume();
+        reject(error);
+      } else resolve(size === 0 ? undefined : chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, size));
+    };
+    const onData = (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > MAX_BODY_BYTES) done(requestEntityTooLarge(MAX_BODY_BYTES));
+      else chunks.push(chunk);
+    };
+    const onAborted = () => done(badRequest('the client went away before its request was complete'));
+    request
+      .on('data', onData)
+      .once('end', () => done())
+      .once('error', done)
+      .once('aborted', onAborted);
+  });
+}

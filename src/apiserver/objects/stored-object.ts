@@ -1,0 +1,85 @@
+// One stored version of an object, in its two forms: JSON text as it goes over the wire and the parsed value. The store
+// keeps only text; the parsed form is made when somebody needs it and forgotten when nobody holds it.
+import type { KubeObject } from '../../api/index.ts';
+import type { Entry } from '../../store/index.ts';
+
+const METADATA = '"metadata":{';
+
+const records = new WeakMap<Entry, StoredObject>();
+
+export class StoredObject {
+  readonly entry: Entry;
+  #parsed: WeakRef<KubeObject> | undefined;
+
+  constructor(entry: Entry) {
+    this.entry = entry;
+  }
+
+  get key(): string {
+    return this.entry.key;
+  }
+
+  get resourceVersion(): string {
+    return String(this.entry.revision);
+  }
+
+  /** Shared by everybody who asks: never change it. */
+  get object(): KubeObject {
+    let object = this.#parsed?.deref();
+    if (object === undefined) {
+      object = parseStored(this.entry);
+      this.#parsed = new WeakRef(object);
+    }
+    return object;
+  }
+
+  get text(): string {
+    return textAt(this.entry.value, this.entry.revision);
+  }
+
+  /** The object as it was when it went away: the last version, with the revision of the deletion. */
+  textDeletedAt(revision: number): string {
+    return textAt(this.entry.value, revision);
+  }
+
+  objectDeletedAt(revision: number): KubeObject {
+    const { object } = this;
+    return { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };
+  }
+
+  /** Saves the first parse when the writer has the value at hand. */
+  remember(object: KubeObject): void {
+    this.#parsed = new WeakRef(object);
+  }
+}
+
+/** The record of an entry; the same one for the same entry. */
+export function storedObject(entry: Entry): StoredObject {
+  let record = records.get(entry);
+  if (record === undefined) {
+    record = new StoredObject(entry);
+    records.set(entry, record);
+  }
+  return record;
+}
+
+/**
+ * The text to store: kind, apiVersion and metadata come first, and the resourceVersion stays out because the store
+ * gives it; `textAt` puts it back without parsing.
+ */
+export function storedText(object: KubeObject): string {
+  const { kind, apiVersion, metadata, ...rest } = object;
+  const { resourceVersion: _, ...ownMetadata } = metadata;
+  return JSON.stringify({ kind, apiVersion, metadata: ownMetadata, ...rest });
+}
+
+function textAt(value: string, revision: number): string {
+  const at = value.indexOf(METADATA) + METADATA.length;
+  return `${value.slice(0, at)}"resourceVersion":"${revision}",${value.slice(at)}`;
+}
+
+function parseStored(entry: Entry): KubeObject {
+  const object = JSON.parse(entry.value) as KubeObject;
+  object.metadata.resourceVersion = String(entry.revision);
+  return object;
+}

@@ -1,0 +1,28 @@
+// Failures and successes as Status objects.
+import { internalError, StatusError } from '../../api/index.ts';
+import type { Logger } from '../../log/index.ts';
+import type { Answer } from './answer.ts';
+
+/** The answer to a failed request; what is not a StatusError is a fault of ours and is logged. */
+export function failureAnswer(error: unknown, log: Logger, path: string): Answer {
+  let failure: StatusError;
+  if (error instanceof StatusError) failure = error;
+  else if (error instanceof URIError) failure = new StatusError(400, 'BadRequest', `the path ${path} has a bad escape`);
+  else {
+    log.error('a request failed in a way that was not foreseen', { path, error });
+    failure = internalError(error);
+  }
+  const { status } = failure;
+  const retry = status.details?.retryAfterSeconds;
+  return {
+    status: status.code,
+    body: { form: 'value', value: status },
+    ...(retry === undefined ? {} : { headers: { 'retry-after': String(retry) } }),
+  };
+}
+
+/** A Status that says it went well. */
+export function successStatus(details: object, code = 200): Answer {
+  const value = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details };
+  return { status: code, body: { form: 'value', value } };
+}

@@ -1,0 +1,124 @@
+// CREATE: from a decoded draft to a stored object.
+import { randomUUID } from 'node:crypto';
+import {
+  alreadyExists,
+  badRequest,
+  generateNameConflict,
+  invalid,
+  type ApiObject,
+  type KubeObject,
+} from '../../api/index.ts';
+import { serverMetadata } from '../objects/server-metadata.ts';
+import { storedObject, storedText, type StoredObject } from '../objects/stored-object.ts';
+import { storageKey } from '../objects/storage-key.ts';
+import { fieldManagerOf, isDryRun, type ResourceRequest } from '../request/resource-request.ts';
+import type { VerbDeps } from './deps.ts';
+import { timestamp } from './deps.ts';
+import { trackUpdate } from '../pending.ts';
+import { generateName, NAME_ATTEMPTS } from './generate-name.ts';
+
+export interface Written {
+  /** The object as the client sees it; after a dry run it is not stored. */
+  readonly object: KubeObject;
+  readonly stored: StoredObject | undefined;
+}
+
+export interface CreateOptions {
+  /** Set by apply, which keeps its own record of field owners. */
+  readonly managesFields?: boolean;
+}
+
+/** The draft belongs to the callee. @throws StatusError */
+export async function createObject(
+  deps: VerbDeps,
+  request: ResourceRequest,
+  draft: ApiObject,
+  options: CreateOptions = {},
+): Promise<Written> {
+  const { resource, strategy } = request;
+  const { metadata } = draft;
+  if (resource.namespaced) {
+    metadata.namespace ??= request.namespace;
+    if (metadata.namespace !== request.namespace) {
+      throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+    }
+  }
+  if ((metadata.resourceVersion ?? '') !== '') {
+    throw badRequest('resourceVersion should not be set on objects to be created');
+  }
+  const generated = (metadata.name ?? '') === '' && (metadata.generateName ?? '') !== '';
+  for (let attempt = 1; ; attempt++) {
+    const one = generated && attempt < NAME_ATTEMPTS ? structuredClone(draft) : draft;
+    if (generated) one.metadata.name = generateName(metadata.generateName ?? '');
+    const written = await createOnce(deps, request, one);
+    if (written !== undefined) return written;
+    if (!generated) throw alreadyExists(resource, metadata.name ?? '');
+    if (attempt >= NAME_ATTEMPTS) throw generateNameConflict(resource, one.metadata.name ?? '');
+  }
+
+  /** Undefined when the name is taken. */
+  async function createOnce(d: VerbDeps, r: ResourceRequest, object: ApiObject): Promise<Written | undefined> {
+    const key = storageKey(resource, object.metadata.namespace, object.metadata.name ?? '');
+    const system = serverMetadata(object);
+    system.uid = randomUUID();
+    system.creationTimestamp = timestamp(d.clock);
+    delete system.deletionTimestamp;
+    delete system.deletionGracePeriodSeconds;
+    delete system.selfLink;
+    strategy.applyDefaults(object);
+    await d.admission.create(r, object);
+    strategy.prepareForCreate(object);
+    if ((await d.store.get(key)) !== undefined) return undefined;
+    d.attachments.prepare(resource, object, undefined);
+    const errors = strategy.validateCreate(object);
+    if (errors.length > 0) throw invalid(resource, object.metadata.name ?? '', errors);
+    r.warnings.push(...strategy.warnings(object));
+    const asWritten = structuredClone(object);
+    return commitNew(d, r, key, { object, asWritten, ...options });
+  }
+}
+
+async function commitNew(
+  deps: VerbDeps,
+  request: ResourceRequest,
+  key: string,
+  how: { object: ApiObject; asWritten: ApiObject } & CreateOptions,
+): Promise<Written | undefined> {
+  let { object } = how;
+  for (;;) {
+    const attachment = await deps.attachments.allocate(request.resource, object, undefined);
+    try {
+      if (how.managesFields !== true) {
+        trackUpdate({
+          schema: request.strategy.schema,
+          next: object,
+          manager: fieldManagerOf(request),
+          time: timestamp(deps.clock),
+          subresource: '',
+        });
+      }
+      if (isDryRun(request.query)) return { object: object as KubeObject, stored: undefined };
+      const result = await deps.store.commit(
+        [{ key, revision: 0 }, ...(attachment?.compares ?? [])],
+        [{ type: 'put', key, value: storedText(object as KubeObject) }, ...(attachment?.ops ?? [])],
+      );
+      if (result.committed) return remember(result.entries[0], object);
+      if (result.key === key) return undefined;
+      attachment?.lost(result.key);
+      // An address went to somebody else in the same moment: choose anew, from what the client had asked for.
+      object = structuredClone(how.asWritten);
+    } finally {
+      attachment?.release();
+    }
+  }
+}
+
+function remember(entry: Parameters<typeof storedObject>[0] | undefined, object: ApiObject): Written {
+  if (entry === undefined) throw new Error('the store acknowledged a put and returned no entry for it');
+  const stored = storedObject(entry);
+  const whole = { ...object, metadata: { ...object.metadata, resourceVersion: stored.resourceVersion } } as KubeObject;
+  stored.remember(whole);
+  return { object: whole, stored };
+}
+
+export { remember };
