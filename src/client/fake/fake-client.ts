@@ -118,6 +118,15 @@ class FakeServer {
     for (const table of this.#tables.values()) table.log = [];
   }
 
+  /** As the admission of a real server does. */
+  refuseInTerminating(namespace: string, label: string, name: string): void {
+    const found = this.#tables.get('/namespaces')?.objects.get(namespace);
+    if (found?.metadata.deletionTimestamp === undefined) return;
+    const why = `unable to create new content in namespace ${namespace} because it is being terminated`;
+    const cause = { reason: 'NamespaceTerminating', message: `namespace ${namespace} is being terminated` };
+    throw new StatusError(403, 'Forbidden', `${label} "${name}" is forbidden: ${why}`, { name, causes: [cause] });
+  }
+
   now(): string {
     return new Date(this.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
   }
@@ -280,6 +289,7 @@ function clientOf<T extends KubeObject>(server: FakeServer, resource: Resource<T
       if (table.objects.has(key)) {
         throw new StatusError(409, 'AlreadyExists', `${label} "${name}" already exists`, details(name));
       }
+      if (resource.namespaced && namespace !== undefined) server.refuseInTerminating(namespace, label, name);
       const stored = server.write(table, {
         ...given,
         ...identity,
