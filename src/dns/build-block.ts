@@ -50,21 +50,22 @@ export function buildBlock(config: BlockConfig, deps: BlockDeps): BuiltBlock {
     before.push(guard);
     starts.push(() => void guard.check());
   }
-  let resolve: Resolve | undefined;
+  const chain: { resolve?: Resolve } = {};
   let kubernetes: KubernetesPlugin | undefined;
   if (deps.clusterZone !== undefined) {
     kubernetes = createKubernetesPlugin({
       zone: deps.clusterZone,
       recursion: config.forward.length > 0,
       resolve: (query) => {
-        if (resolve === undefined) throw new Error('a query before the chain was built');
-        return resolve(query);
+        if (chain.resolve === undefined) throw new Error('a query before the chain was built');
+        return chain.resolve(query);
       },
       notReady: deps.notReady,
     });
   }
   const plugins = [...before, ...(kubernetes === undefined ? [] : [kubernetes]), ...behind];
-  resolve = chainOf(plugins);
+  const resolve = chainOf(plugins);
+  chain.resolve = resolve;
   return {
     zones: config.zones,
     resolve,
