@@ -181,7 +181,7 @@ test('foreground deletion keeps the owner until its pods are gone', async () => 
 });
 
 test('a namespace gets its account and CA, and goes with all that is in it', async () => {
-  await using cluster = await startTestCluster({ controllers: { rootCaPem: 'PEM' } });
+  await using cluster = await startTestCluster({ controllers: { caPem: 'PEM' } });
   const { client } = cluster;
   const spec = { finalizers: ['kubernetes'] };
   await client.resource(namespaces).create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'x' }, spec });
@@ -203,8 +203,8 @@ test('a namespace gets its account and CA, and goes with all that is in it', asy
 });
 
 test('nodes get parts of the pod CIDRs, and a full range is told in an event', async () => {
-  const nodeIpam = { clusterCidrs: ['10.244.0.0/23', 'fd00:10:244::/56'] };
-  await using cluster = await startTestCluster({ controllers: { nodeIpam }, nodes: 2 });
+  const podCidrs = ['10.244.0.0/23', 'fd00:10:244::/56'];
+  await using cluster = await startTestCluster({ controllers: { podCidrs }, nodes: 2 });
   const { client } = cluster;
   const cidrs = () => client.objects(nodes).map((n) => n.spec?.podCIDRs?.join(' ') ?? '-');
   await cluster.until('two parts', () => !cidrs().includes('-'));

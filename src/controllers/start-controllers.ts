@@ -11,7 +11,6 @@ import { startEndpointSliceController } from './endpointslice/endpointslice-cont
 import { startGarbageCollector } from './garbage-collector/garbage-collector.ts';
 import { startNamespaceController } from './namespace/namespace-controller.ts';
 import { startNodeIpamController } from './node-ipam/node-ipam-controller.ts';
-import type { NodeIpamOptions } from './node-ipam/node-ipam-controller.ts';
 import { startNodeLifecycleController } from './node-lifecycle/node-lifecycle-controller.ts';
 import { startReplicaSetController, startReplicationControllerController } from './replicaset/replicaset-controller.ts';
 import type { ControllerContext, Running } from './runtime/context.ts';
@@ -19,12 +18,14 @@ import { createSharedInformers } from './runtime/shared-informers.ts';
 import { startServiceAccountController } from './service-account/service-account-controller.ts';
 
 export interface ControllersOptions {
-  /** Pod CIDRs to part among the nodes; without it nodes are expected to bring their own. */
-  nodeIpam?: NodeIpamOptions;
+  /** To be parted among the nodes, the primary first; without them nodes are expected to bring their own. */
+  podCidrs?: readonly string[];
+  /** Size of a node's part. @default 24 and 64 */
+  nodeMaskSize?: { ipv4?: number; ipv6?: number };
   /** Silence after which a node is Unknown. @default 40000 */
   nodeGraceMs?: number;
   /** PEM for `kube-root-ca.crt` in every namespace. */
-  rootCaPem?: string;
+  caPem?: string;
   /** @default 100 */
   maxEndpointsPerSlice?: number;
   /** All served resources; default: the table of the api room. */
@@ -45,20 +46,18 @@ export function startControllers(start: StartControllers): Running {
   const informers = createSharedInformers(start.client, { log, clock });
   const context: ControllerContext = { client: start.client, informers, log, clock };
   const resources = options.resources ?? servedResources();
+  const { caPem, maxEndpointsPerSlice, nodeGraceMs, podCidrs = [] } = options;
   const running: Running[] = [
     startNamespaceController(context, resources),
-    startServiceAccountController(context, options.rootCaPem === undefined ? {} : { rootCaPem: options.rootCaPem }),
+    startServiceAccountController(context, { caPem }),
     startDeploymentController(context),
     startReplicaSetController(context),
     startReplicationControllerController(context),
-    startEndpointSliceController(
-      context,
-      options.maxEndpointsPerSlice === undefined ? {} : { maxEndpointsPerSlice: options.maxEndpointsPerSlice },
-    ),
-    startNodeLifecycleController(context, options.nodeGraceMs === undefined ? {} : { graceMs: options.nodeGraceMs }),
+    startEndpointSliceController(context, { maxEndpointsPerSlice }),
+    startNodeLifecycleController(context, { graceMs: nodeGraceMs }),
     startGarbageCollector(context, resources.filter(isCollectable)),
   ];
-  if (options.nodeIpam !== undefined) running.push(startNodeIpamController(context, options.nodeIpam));
+  if (podCidrs.length > 0) running.push(startNodeIpamController(context, { podCidrs, ...options.nodeMaskSize }));
   return {
     async stop() {
       await Promise.all(running.map((controller) => controller.stop()));

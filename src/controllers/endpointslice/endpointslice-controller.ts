@@ -21,7 +21,7 @@ const COMPONENT = 'endpoint-slice-controller';
 
 export interface EndpointSliceOptions {
   /** @default 100 */
-  maxEndpointsPerSlice?: number;
+  maxEndpointsPerSlice?: number | undefined;
 }
 
 export function startEndpointSliceController(context: ControllerContext, options: EndpointSliceOptions = {}): Running {

@@ -10,11 +10,11 @@ import { CidrAllocator } from './cidr-allocator.ts';
 
 export interface NodeIpamOptions {
   /** One, or one of each family, the primary first. */
-  clusterCidrs: readonly string[];
-  /** @default 24 */
-  nodeMaskSizeIpv4?: number;
+  podCidrs: readonly string[];
+  /** Size of a node's part. @default 24 */
+  ipv4?: number;
   /** @default 64 */
-  nodeMaskSizeIpv6?: number;
+  ipv6?: number;
 }
 
 export function startNodeIpamController(context: ControllerContext, options: NodeIpamOptions): Running {
@@ -22,15 +22,15 @@ export function startNodeIpamController(context: ControllerContext, options: Nod
   const informer = informers.of(nodes);
   const api = client.resource(nodes);
   const recorder = recorderOf(context, 'cidrAllocator');
-  const allocators = options.clusterCidrs.map((cidr) => {
+  const allocators = options.podCidrs.map((cidr) => {
     const v6 = parseCidr(cidr)?.family === 6;
-    return new CidrAllocator(cidr, v6 ? (options.nodeMaskSizeIpv6 ?? 64) : (options.nodeMaskSizeIpv4 ?? 24));
+    return new CidrAllocator(cidr, v6 ? (options.ipv6 ?? 64) : (options.ipv4 ?? 24));
   });
   /** What each node holds, or is about to be given: survives a write whose answer was lost. */
   const held = new Map<string, string[]>();
 
   const occupy = (key: string, node: Node) => {
-    const cidrs = podCidrs(node);
+    const cidrs = cidrsOf(node);
     if (cidrs.length === 0) return;
     for (const cidr of held.get(key) ?? []) if (!cidrs.includes(cidr)) release(cidr);
     held.set(key, cidrs);
@@ -44,7 +44,7 @@ export function startNodeIpamController(context: ControllerContext, options: Nod
     const id = `${node.metadata.uid}/${cidr}`;
     if (warned.has(id)) return;
     warned.add(id);
-    const text = `Node ${node.metadata.name} has the pod CIDR ${cidr}, which is outside of ${options.clusterCidrs.join(', ')}`;
+    const text = `Node ${node.metadata.name} has the pod CIDR ${cidr}, which is outside of ${options.podCidrs.join(', ')}`;
     recorder.event(node, 'Warning', 'CIDRAssignmentFailed', text);
   };
 
@@ -53,11 +53,11 @@ export function startNodeIpamController(context: ControllerContext, options: Nod
       for (const cidr of held.get(key) ?? []) release(cidr);
       held.delete(key);
       // Room for those that got none.
-      for (const [other, node] of informer.items) if (podCidrs(node).length === 0) queue.add(other);
+      for (const [other, node] of informer.items) if (cidrsOf(node).length === 0) queue.add(other);
       return;
     }
     occupy(key, after);
-    if (podCidrs(after).length === 0) queue.add(key);
+    if (cidrsOf(after).length === 0) queue.add(key);
   });
 
   const allocate = (key: string): string[] | undefined => {
@@ -78,11 +78,11 @@ export function startNodeIpamController(context: ControllerContext, options: Nod
 
   const reconcile = async (key: string): Promise<void> => {
     const node = informer.items.get(key);
-    if (node === undefined || isDeleting(node) || podCidrs(node).length > 0) return;
+    if (node === undefined || isDeleting(node) || cidrsOf(node).length > 0) return;
     const cidrs = allocate(key);
     if (cidrs === undefined) {
       recorder.event(node, 'Normal', 'CIDRNotAvailable', `Node ${key} status is now: CIDRNotAvailable`);
-      context.log.warn('no pod CIDR is left for a node', { node: key, clusterCidrs: options.clusterCidrs });
+      context.log.warn('no pod CIDR is left for a node', { node: key, podCidrs: options.podCidrs });
       return;
     }
     const spec = { podCIDR: cidrs[0], podCIDRs: cidrs };
@@ -99,7 +99,7 @@ export function startNodeIpamController(context: ControllerContext, options: Nod
   };
 }
 
-function podCidrs(node: Node): string[] {
+function cidrsOf(node: Node): string[] {
   const { podCIDR, podCIDRs } = node.spec ?? {};
   if (podCIDRs !== undefined && podCIDRs.length > 0) return podCIDRs;
   return podCIDR === undefined || podCIDR === '' ? [] : [podCIDR];

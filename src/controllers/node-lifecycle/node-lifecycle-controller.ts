@@ -14,7 +14,7 @@ const LEASE_NAMESPACE = 'kube-node-lease';
 
 export interface NodeLifecycleOptions {
   /** A Node whose Lease is not renewed for this long is Unknown. @default 40000 */
-  graceMs?: number;
+  graceMs?: number | undefined;
 }
 
 export function startNodeLifecycleController(context: ControllerContext, options: NodeLifecycleOptions = {}): Running {

@@ -11,7 +11,7 @@ const ROOT_CA = 'kube-root-ca.crt';
 
 export interface ServiceAccountOptions {
   /** PEM of the CA by which pods know the API server; without it no ConfigMaps are made. */
-  rootCaPem?: string;
+  caPem?: string | undefined;
 }
 
 export function startServiceAccountController(
@@ -61,7 +61,7 @@ export function startServiceAccountController(
     const object = namespaceInformer.items.get(namespace);
     if (object === undefined || isDeleting(object)) return;
     await tolerant(ensureAccount(namespace));
-    if (options.rootCaPem !== undefined) await tolerant(ensureRootCa(namespace, options.rootCaPem));
+    if (options.caPem !== undefined) await tolerant(ensureRootCa(namespace, options.caPem));
   };
 
   const queue = startReconciler(context, {
