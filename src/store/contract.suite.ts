@@ -22,9 +22,9 @@ async function take(store: Store, prefix: string, after: number, count: number):
 const brief = (c: Change) => `${c.revision} ${c.key} ${c.previous?.value ?? '-'}>${c.entry?.value ?? '-'}`;
 
 export function storeSuite(name: string, open: () => Store): void {
-  describe(`store contract: ${name}`, () => {
-    const withStore = (what: string, run: (store: Store) => Promise<void>) =>
-      it(what, { timeout: 10_000 }, async () => {
+  void describe(`store contract: ${name}`, () => {
+    const withStore = (what: string, run: (store: Store) => Promise<void>): void => {
+      void it(what, { timeout: 10_000 }, async () => {
         const store = open();
         try {
           await run(store);
@@ -32,6 +32,7 @@ export function storeSuite(name: string, open: () => Store): void {
           await store.close();
         }
       });
+    };
 
     withStore('gives each commit the next revision and keeps createRevision until deletion', async (store) => {
       const first = await store.commit([{ key: '/r/a/x', revision: 0 }], [put('/r/a/x', '1')]);

@@ -5,7 +5,6 @@ import {
   clusterRoles,
   endpoints,
   endpointSlices,
-  isAlreadyExists,
   isNotFound,
   namespaces,
   serviceCIDRs,
@@ -14,14 +13,8 @@ import {
   type Resource,
 } from '../../api/index.ts';
 import { ipFamily } from '../../ip/index.ts';
+import type { ServerWrites } from './server-writes.ts';
 import { bootstrapBindings, bootstrapRoles } from './bootstrap-roles.ts';
-
-/** The few calls bootstrap makes, as the server's own identity. */
-export interface ServerWrites {
-  get(resource: Resource, namespace: string, name: string): Promise<KubeObject>;
-  create(resource: Resource, object: object): Promise<KubeObject>;
-  update(resource: Resource, object: object): Promise<KubeObject>;
-}
 
 export interface BootstrapOptions {
   readonly serviceCidrs: readonly string[];
@@ -35,13 +28,7 @@ const AUTOUPDATE = { annotations: { 'rbac.authorization.kubernetes.io/autoupdate
 const BOOTSTRAP_LABEL = { 'kubernetes.io/bootstrapping': 'rbac-defaults' };
 
 export async function bootstrap(api: ServerWrites, options: BootstrapOptions): Promise<void> {
-  const ensure = async (resource: Resource, object: object) => {
-    try {
-      await api.create(resource, object);
-    } catch (error) {
-      if (!isAlreadyExists(error)) throw error;
-    }
-  };
+  const ensure = (resource: Resource, object: object) => api.ensure(resource, object);
   // Together: one durable write for all of them.
   await Promise.all(NAMESPACES.map((name) => ensure(namespaces, { metadata: { name } })));
   await Promise.all([
@@ -81,7 +68,7 @@ async function kubernetesService(api: ServerWrites, options: BootstrapOptions): 
       now = await api.get(resource, 'default', name);
     } catch (error) {
       if (!isNotFound(error)) throw error;
-      await api.create(resource, object);
+      await api.ensure(resource, object);
       return;
     }
     if (!isRight(now)) await api.update(resource, { ...object, metadata: now.metadata });

@@ -12,8 +12,8 @@ import type { Response } from './write-answer.ts';
 export type Incoming = IncomingMessage | Http2ServerRequest;
 
 export interface HttpHandlers {
-  request(request: Incoming, response: Response, peer: PeerIdentity): void;
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, peer: PeerIdentity): void;
+  request(request: Incoming, response: Response, peer: PeerIdentity): Promise<void>;
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, peer: PeerIdentity): Promise<void>;
 }
 
 /** How long open requests may finish after the server stopped accepting. */
@@ -95,11 +95,11 @@ function secureServer(
     const key = h2 ? (request.stream.session ?? request.stream) : request.socket;
     const socket = (h2 ? request.stream.session?.socket : request.socket) as TLSSocket | undefined;
     if (socket === undefined) return;
-    handlers.request(request, response as unknown as Response, peerIdentity(key, socket));
+    void handlers.request(request, response as unknown as Response, peerIdentity(key, socket));
   });
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy());
-    handlers.upgrade(request, socket, head, peerIdentity(socket, socket as TLSSocket));
+    void handlers.upgrade(request, socket, head, peerIdentity(socket, socket as TLSSocket));
   });
   const close = () =>
     new Promise<void>((resolve) => {

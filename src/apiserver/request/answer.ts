@@ -48,7 +48,7 @@ export const textAnswer = (text: string, status = 200, contentType = 'text/plain
 /** `Warning: 299 - "text"`, several joined by commas. */
 export function warningHeader(warnings: readonly string[]): string {
   return [...new Set(warnings)]
-    .map((text) => `299 - "${text.replaceAll(/[\u0000-\u001f\u007f]+/g, ' ').replaceAll(/["\\]/g, '\\$&')}"`)
+    .map((text) => `299 - "${text.replaceAll(/\p{Cc}+/gu, ' ').replaceAll(/["\\]/g, '\\$&')}"`)
     .join(', ');
 }
 

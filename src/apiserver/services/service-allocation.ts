@@ -21,7 +21,7 @@ import type { Store } from '../../store/index.ts';
 import { storedText } from '../objects/stored-object.ts';
 import type { Attachment, Attachments } from '../verbs/deps.ts';
 import { timestamp } from '../verbs/deps.ts';
-import { AddressPool, pickPort, type PortRange } from './address-pool.ts';
+import { pickPort, type AddressPool, type PortRange } from './address-pool.ts';
 import { Booking } from './booking.ts';
 import {
   bookedAddress,

@@ -14,7 +14,7 @@ import { flag } from '../request/list-options.ts';
 import { fieldManagerOf, type ResourceRequest } from '../request/resource-request.ts';
 import { createObject, type Written } from './create.ts';
 import { timestamp, type VerbDeps } from './deps.ts';
-import { checkName, expectedKind } from './resource-verbs.ts';
+import { checkName, expectedKind } from '../request/body-target.ts';
 import { updateObject, type UpdateMode } from './update.ts';
 
 export type PatchKind = 'json' | 'merge' | 'strategic' | 'apply';

@@ -1,7 +1,5 @@
 // The verbs of a stored resource: from a routed request to an answer.
 import {
-  apiVersionOf,
-  badRequest,
   invalid,
   invalidValue,
   isNotFound,
@@ -21,6 +19,7 @@ import type { Verb } from '../request/request-path.ts';
 import type { ResourceRequest } from '../request/resource-request.ts';
 import { successStatus } from '../request/status-answer.ts';
 import { objectForm, watchBatches } from '../watch/watch-batches.ts';
+import { checkName, expectedKind } from '../request/body-target.ts';
 import { createObject, type Written } from './create.ts';
 import { deleteObject, type DeleteOptions } from './delete.ts';
 import type { VerbDeps } from './deps.ts';
@@ -53,11 +52,6 @@ export async function runVerb(deps: VerbDeps, request: ResourceRequest, verb: Ve
       return removeAll(deps, request);
   }
 }
-
-export const expectedKind = (request: Pick<ResourceRequest, 'resource'>) => ({
-  apiVersion: apiVersionOf(request.resource),
-  kind: request.resource.kind,
-});
 
 export async function get(deps: VerbDeps, request: ResourceRequest): Promise<Answer> {
   const { resource, namespace, name } = request;
@@ -147,22 +141,6 @@ export async function update(deps: VerbDeps, request: ResourceRequest, mode: Upd
     delete serverMetadata(draft).resourceVersion;
     draft.metadata.name = request.name;
     return writtenAnswer(deps, request, await createObject(deps, request, draft), 201);
-  }
-}
-
-/** The body may leave name and namespace out, but not contradict the URL. */
-export function checkName(request: ResourceRequest, object: ApiObject): void {
-  const { name, namespace, resource } = request;
-  object.metadata.name ??= name;
-  if (object.metadata.name !== name) {
-    throw badRequest(`the name of the object (${object.metadata.name}) does not match the name on the URL (${name})`);
-  }
-  if (!resource.namespaced) return;
-  object.metadata.namespace ??= namespace;
-  if (object.metadata.namespace !== namespace) {
-    throw badRequest(
-      `the namespace of the object (${object.metadata.namespace}) does not match the namespace on the URL (${namespace})`,
-    );
   }
 }
 

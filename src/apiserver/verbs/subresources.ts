@@ -20,7 +20,8 @@ import type { ResourceRequest } from '../request/resource-request.ts';
 import { deleteObject, type DeleteOptions } from './delete.ts';
 import { timestamp, type VerbDeps } from './deps.ts';
 import { applyPatch, patchObject, readPatch } from './patch.ts';
-import { checkName, expectedKind, get, update, writtenAnswer } from './resource-verbs.ts';
+import { checkName, expectedKind } from '../request/body-target.ts';
+import { get, update, writtenAnswer } from './resource-verbs.ts';
 import { scale } from './scale.ts';
 import { updateObject } from './update.ts';
 

@@ -24,8 +24,8 @@ async function reopened(store: Store, path: string): Promise<Store> {
 
 const put = (key: string, value: string) => ({ type: 'put' as const, key, value });
 
-describe('sqlite store', () => {
-  it('has the same state, revisions and watchable history after it was closed and opened', async () => {
+void describe('sqlite store', () => {
+  void it('has the same state, revisions and watchable history after it was closed and opened', async () => {
     const path = freshPath();
     let store = openSqliteStore({ path });
     await store.commit([], [put('/r/a/x', '1'), put('/r/a/y', 'ü€')]);
@@ -41,7 +41,7 @@ describe('sqlite store', () => {
     await store.close();
   });
 
-  it('keeps the revision when the newest changes were deletions that are compacted', async () => {
+  void it('keeps the revision when the newest changes were deletions that are compacted', async () => {
     const path = freshPath();
     let store = openSqliteStore({ path });
     await store.commit([], [put('/r/a/x', '1')]);
@@ -55,14 +55,14 @@ describe('sqlite store', () => {
     await store.close();
   });
 
-  it('tells a second opener that the file is in use', async () => {
+  void it('tells a second opener that the file is in use', async () => {
     const path = freshPath();
     const store = openSqliteStore({ path });
     assert.throws(() => openSqliteStore({ path }), /is another server using it/);
     await store.close();
   });
 
-  it('has every acknowledged write after SIGKILL in the middle of writing', { timeout: 30_000 }, async () => {
+  void it('has every acknowledged write after SIGKILL in the middle of writing', { timeout: 30_000 }, async () => {
     const path = freshPath();
     const acknowledged: string[] = [];
     for (let round = 0; round < 3; round++) {

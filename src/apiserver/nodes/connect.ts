@@ -1,0 +1,26 @@
+// The subresources that end somewhere else: log, exec, attach, portforward, proxy.
+import { badRequest, methodNotAllowed } from '../../api/index.ts';
+import type { Store } from '../../store/index.ts';
+import type { NodeAgentTls } from '../contract.ts';
+import type { Connect } from '../request/dispatch.ts';
+import type { ResourceRequest } from '../request/resource-request.ts';
+import { agentDestination, proxyDestination, type Destination } from './destination.ts';
+import { forward } from './forward.ts';
+
+/** What a plain request to such a subresource gets: a log or a proxied answer. */
+export function createConnect(store: Store, tls: NodeAgentTls | undefined): Connect {
+  return async (request, route, raw) => {
+    const { subresource } = request;
+    if (subresource !== 'log' && subresource !== 'proxy') {
+      throw badRequest('Upgrade request required: exec, attach and portforward need WebSocket or SPDY');
+    }
+    if (subresource === 'log' && raw.method !== 'GET') throw methodNotAllowed();
+    const to = await destinationOf(store, request, route.path.rest);
+    const body = raw.body instanceof Uint8Array ? raw.body : undefined;
+    return forward(to, tls, { method: raw.method, headers: raw.headers, body, signal: raw.signal });
+  };
+}
+
+export function destinationOf(store: Store, request: ResourceRequest, rest: string): Promise<Destination> {
+  return request.subresource === 'proxy' ? proxyDestination(store, request, rest) : agentDestination(store, request);
+}
