@@ -69,5 +69,6 @@ try {
 } catch (e) {
   if (e instanceof UserError) process.stderr.write(`portico: ${e.message}\n`);
   else process.stderr.write(`portico: ${e instanceof Error ? (e.stack ?? e.message) : String(e)}\n`);
-  process.exitCode = 1;
+  // Sockets of a role that could not start must not keep it half alive.
+  process.exit(1);
 }
