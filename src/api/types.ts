@@ -4,7 +4,7 @@ import type * as apps from 'kubernetes-types/apps/v1';
 import type * as coordination from 'kubernetes-types/coordination/v1';
 import type * as core from 'kubernetes-types/core/v1';
 import type * as discovery from 'kubernetes-types/discovery/v1';
-import type * as events from 'kubernetes-types/events/v1';
+import type * as eventsApi from 'kubernetes-types/events/v1';
 import type * as meta from 'kubernetes-types/meta/v1';
 import type * as networking from 'kubernetes-types/networking/v1';
 import type * as rbac from 'kubernetes-types/rbac/v1';
@@ -25,7 +25,10 @@ export interface KubeObject {
 }
 
 /** T as stored: kind, version and full metadata present. */
-export type Stored<T> = Omit<T, 'metadata' | 'apiVersion' | 'kind'> & KubeObject;
+export type Stored<T> = Writable<Omit<T, 'metadata' | 'apiVersion' | 'kind'>> & KubeObject;
+
+/** T without `readonly` on its fields. */
+export type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** What a client sends on create: metadata may be partial, the server fills in the rest. */
 export type Unstored<T extends KubeObject> = Omit<T, 'metadata'> & { metadata: meta.ObjectMeta };
@@ -47,7 +50,7 @@ export type DaemonSet = Stored<apps.DaemonSet>;
 export type ControllerRevision = Stored<apps.ControllerRevision>;
 export type EndpointSlice = Stored<discovery.EndpointSlice>;
 export type Lease = Stored<coordination.Lease>;
-export type EventsEvent = Stored<events.Event>;
+export type EventsEvent = Stored<eventsApi.Event>;
 export type Ingress = Stored<networking.Ingress>;
 export type IngressClass = Stored<networking.IngressClass>;
 export type NetworkPolicy = Stored<networking.NetworkPolicy>;
@@ -67,4 +70,4 @@ export type IPAddress = Stored<{
   spec?: { parentRef?: { group?: string; resource?: string; namespace?: string; name?: string } };
 }>;
 
-export type { apps, coordination, core, discovery, meta, networking, rbac };
+export type { apps, coordination, core, discovery, eventsApi, meta, networking, rbac };

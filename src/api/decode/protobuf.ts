@@ -28,7 +28,11 @@ export function decodeProtobuf(bytes: Uint8Array): Record<string, unknown> {
 }
 
 function readEnvelope(bytes: Uint8Array): { apiVersion: string; kind: string; raw: Uint8Array } {
-  const envelope = { apiVersion: '', kind: '', raw: new Uint8Array() };
+  const envelope: { apiVersion: string; kind: string; raw: Uint8Array } = {
+    apiVersion: '',
+    kind: '',
+    raw: new Uint8Array(),
+  };
   for (const { number, reader } of fieldsOf(bytes)) {
     if (number === 1) {
       for (const part of fieldsOf(reader.chunk())) {

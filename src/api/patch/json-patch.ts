@@ -1,6 +1,6 @@
 // JSON Patch (RFC 6902). The original is never changed; a patch that does not fit throws StatusError 422.
 import { badRequest, invalidPatch } from '../errors.ts';
-import { deepEqual, setOwn } from '../json.ts';
+import { deepEqual, isObject, setOwn } from '../json.ts';
 
 /** More operations than this are refused, as Kubernetes does. */
 const maxOperations = 10_000;
@@ -11,8 +11,6 @@ interface Operation {
   from?: unknown;
   value?: unknown;
 }
-
-type Container = Record<string, unknown> | unknown[];
 
 export function applyJsonPatch(document: unknown, patch: unknown): unknown {
   if (!Array.isArray(patch)) throw badRequest('error decoding patch: a JSON patch is an array of operations');
@@ -68,14 +66,12 @@ function parsePointer(path: unknown): string[] {
     .map((p) => p.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
-const isContainer = (v: unknown): v is Container => typeof v === 'object' && v !== null;
-
 function child(parent: unknown, key: string): unknown {
   if (Array.isArray(parent)) {
     const index = arrayIndex(key, parent.length - 1);
     return parent[index];
   }
-  if (isContainer(parent) && Object.hasOwn(parent, key)) return parent[key];
+  if (isObject(parent) && Object.hasOwn(parent, key)) return parent[key];
   throw invalidPatch();
 }
 
@@ -93,7 +89,7 @@ function put(root: unknown, path: readonly string[], value: unknown, mode: 'add'
   if (Array.isArray(parent)) {
     if (mode === 'replace') parent[arrayIndex(last, parent.length - 1)] = value;
     else parent.splice(last === '-' ? parent.length : arrayIndex(last, parent.length), 0, value);
-  } else if (isContainer(parent)) setOwn(parent, last, value);
+  } else if (isObject(parent)) setOwn(parent, last, value);
   else throw invalidPatch();
   return root;
 }
@@ -103,7 +99,7 @@ function remove(root: unknown, path: readonly string[]): unknown {
   if (last === undefined) return null;
   const parent = get(root, path.slice(0, -1));
   if (Array.isArray(parent)) parent.splice(arrayIndex(last, parent.length - 1), 1);
-  else if (isContainer(parent) && Object.hasOwn(parent, last)) delete parent[last];
+  else if (isObject(parent) && Object.hasOwn(parent, last)) delete parent[last];
   else throw invalidPatch();
   return root;
 }

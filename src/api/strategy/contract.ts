@@ -2,13 +2,16 @@
 // freshly; `previous` is the stored object and is never changed.
 import type { FieldError } from '../field-error.ts';
 import type { Resource } from '../resources.ts';
-import type { meta } from '../types.ts';
+import type { Writable, meta } from '../types.ts';
+
+/** Metadata that may still be changed. */
+export type DraftMeta = Writable<meta.ObjectMeta>;
 
 /** Any object on its way through the server. */
 export interface ApiObject {
   apiVersion?: string;
   kind?: string;
-  metadata: meta.ObjectMeta;
+  metadata: DraftMeta;
   spec?: unknown;
   status?: unknown;
   [field: string]: unknown;
@@ -60,10 +63,10 @@ export interface KindRules<T> {
   readonly hasStatus?: boolean;
   /** Status sent with a create is kept (nodes register themselves complete). */
   readonly keepsStatusOnCreate?: boolean;
-  applyDefaults?(draft: T): void;
-  prepareForCreate?(draft: T): void;
-  prepareForUpdate?(draft: T, previous: T): void;
-  prepareForStatusUpdate?(draft: T, previous: T): void;
+  applyDefaults?(draft: Writable<T>): void;
+  prepareForCreate?(draft: Writable<T>): void;
+  prepareForUpdate?(draft: Writable<T>, previous: T): void;
+  prepareForStatusUpdate?(draft: Writable<T>, previous: T): void;
   validate?(object: T): FieldError[];
   /** Only the rules about change; `validate` runs as well. */
   validateUpdate?(next: T, previous: T): FieldError[];

@@ -2,7 +2,7 @@
 import type { FieldError } from '../field-error.ts';
 import { invalidValue, required } from '../field-error.ts';
 import { events, eventsV1 } from '../resources.ts';
-import type { core, events as eventsApi } from '../types.ts';
+import type { core, eventsApi } from '../types.ts';
 import { defineStrategy } from './define-strategy.ts';
 
 function validateCore(event: core.Event): FieldError[] {

@@ -7,7 +7,7 @@ import {
   replicationControllers,
   statefulSets,
 } from '../resources.ts';
-import type { apps, core } from '../types.ts';
+import type { Writable, apps, core } from '../types.ts';
 import { deepEqual } from '../json.ts';
 import { forbidden, invalidValue } from '../field-error.ts';
 import { defineStrategy } from './define-strategy.ts';
@@ -103,7 +103,7 @@ export const statefulSetStrategy = defineStrategy<apps.StatefulSet>({
       claim.apiVersion ??= 'v1';
       claim.kind ??= 'PersistentVolumeClaim';
       (claim.spec ??= {}).volumeMode ??= 'Filesystem';
-      (claim.status ??= {}).phase ??= 'Pending';
+      ((claim as Writable<core.PersistentVolumeClaim>).status ??= {}).phase ??= 'Pending';
     }
     templateDefaults(spec.template);
   },
