@@ -45,3 +45,7 @@ export { familiesToAllocate, resolveServiceFamilies } from './strategy/service-f
 export { validateClusterIpFields } from './strategy/service-validation.ts';
 export type { SchemaField, SchemaType } from './schema/schema.ts';
 export { schemaOfKind, schemaType } from './schema/schema.ts';
+export type { ColumnDefinition, Table, TableRow } from './table/contract.ts';
+export type { TableOptions } from './table/render-table.ts';
+export { renderTable } from './table/render-table.ts';
+export { summarizePod } from './table/pod-columns.ts';

@@ -58,7 +58,8 @@ export function serverSideApply(request: ApplyRequest): ApiObject {
 
   const conflicts = conflictsWith(others, change);
   if (conflicts.length > 0 && !request.force) refuseUnlessLastApplied(place, current, manager, conflicts);
-  for (const owner of others) owner.set = owner.set.difference(change.added.union(change.modified)).difference(change.removed);
+  for (const owner of others)
+    owner.set = owner.set.difference(change.added.union(change.modified)).difference(change.removed);
 
   const out = asApiObject(next, config, current);
   const changedSelf = before === undefined || !before.set.equals(mine) || before.apiVersion !== apiVersion;

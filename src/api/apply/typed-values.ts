@@ -29,7 +29,8 @@ function collect(place: Place, value: unknown, path: readonly string[], set: Pat
       if (below === undefined) continue;
       const at = [...path, fieldElement(name)];
       collect(below, child, at, set);
-      if (shape.form === 'map' || child === null || (isObject(child) && Object.keys(child).length === 0)) set.insert(at);
+      if (shape.form === 'map' || child === null || (isObject(child) && Object.keys(child).length === 0))
+        set.insert(at);
     }
   }
 }
@@ -58,7 +59,8 @@ function compareAt(place: Place, before: unknown, after: unknown, path: readonly
     else if (!deepEqual(before, after)) found.modified.insert(path);
     return;
   }
-  for (const [element, below, was, is] of pairs(shape, before, after)) compareAt(below, was, is, [...path, element], found);
+  for (const [element, below, was, is] of pairs(shape, before, after))
+    compareAt(below, was, is, [...path, element], found);
   if (isAlwaysThere(place) || path.length === 0) return;
   if (absent(before)) found.added.insert(path);
   else if (absent(after)) found.removed.insert(path);
@@ -82,7 +84,8 @@ function* pairs(shape: Shape, before: unknown, after: unknown): Generator<[strin
   }
 }
 
-const own = (object: Record<string, unknown>, name: string): unknown => (Object.hasOwn(object, name) ? object[name] : undefined);
+const own = (object: Record<string, unknown>, name: string): unknown =>
+  Object.hasOwn(object, name) ? object[name] : undefined;
 
 function itemsByElement(shape: Shape & { form: 'list' }, list: unknown): Map<string, unknown> {
   return new Map(Array.isArray(list) ? (list as unknown[]).map((item) => [itemElement(shape, item), item]) : []);

@@ -20,7 +20,8 @@ function mergeObject(type: FieldType | undefined, original: Value, patch: Value)
   const directive = patch['$patch'];
   if (directive === 'replace') return withoutDirectives(patch);
   if (directive === 'delete') return {};
-  if (directive !== undefined && directive !== 'merge') throw badRequest(`Unknown patch type found: ${String(directive)}`);
+  if (directive !== undefined && directive !== 'merge')
+    throw badRequest(`Unknown patch type found: ${String(directive)}`);
   const schema = type?.form === 'message' ? schemaType(type.type) : undefined;
   const out = retainOnly(original, patch);
   for (const [key, value] of Object.entries(patch)) {
@@ -118,11 +119,18 @@ function keyOf(item: Value, key: string): unknown {
  * Puts items in the order the client has seen them. Items that only the server has stay before the item they used to
  * precede.
  */
-function orderList(merged: unknown[], order: unknown, mergeKey: string | undefined, server: readonly unknown[]): unknown[] {
+function orderList(
+  merged: unknown[],
+  order: unknown,
+  mergeKey: string | undefined,
+  server: readonly unknown[],
+): unknown[] {
   if (!Array.isArray(order)) return merged;
   const idOf = (v: unknown): string => JSON.stringify(mergeKey !== undefined && isObject(v) ? v[mergeKey] : v) ?? '';
   const rank = new Map((order as unknown[]).map((v, i) => [idOf(v), i]));
-  const ordered = merged.filter((v) => rank.has(idOf(v))).sort((a, b) => (rank.get(idOf(a)) ?? 0) - (rank.get(idOf(b)) ?? 0));
+  const ordered = merged
+    .filter((v) => rank.has(idOf(v)))
+    .sort((a, b) => (rank.get(idOf(a)) ?? 0) - (rank.get(idOf(b)) ?? 0));
   const serverRank = new Map(server.map((v, i) => [idOf(v), i]));
   const rest = merged.filter((v) => !rank.has(idOf(v)));
   const out: unknown[] = [];
@@ -153,7 +161,8 @@ function deleteValues(out: Value, name: string, values: unknown): void {
 function withoutDirectives(value: Value): Value {
   const out: Value = {};
   for (const [key, child] of Object.entries(value)) {
-    if (key === '$patch' || key === '$retainKeys' || key.startsWith(orderPrefix) || key.startsWith(deletePrefix)) continue;
+    if (key === '$patch' || key === '$retainKeys' || key.startsWith(orderPrefix) || key.startsWith(deletePrefix))
+      continue;
     if (child !== null) setOwn(out, key, withoutNestedDirectives(child));
   }
   return out;
