@@ -49,3 +49,4 @@ export type { ColumnDefinition, Table, TableRow } from './table/contract.ts';
 export type { TableOptions } from './table/render-table.ts';
 export { renderTable } from './table/render-table.ts';
 export { summarizePod } from './table/pod-columns.ts';
+export { openapiV2, openapiV3, openapiV3Index } from './openapi/documents.ts';

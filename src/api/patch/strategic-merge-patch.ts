@@ -21,7 +21,7 @@ function mergeObject(type: FieldType | undefined, original: Value, patch: Value)
   if (directive === 'replace') return withoutDirectives(patch);
   if (directive === 'delete') return {};
   if (directive !== undefined && directive !== 'merge')
-    throw badRequest(`Unknown patch type found: ${String(directive)}`);
+    throw badRequest(`Unknown patch type found: ${JSON.stringify(directive)}`);
   const schema = type?.form === 'message' ? schemaType(type.type) : undefined;
   const out = retainOnly(original, patch);
   for (const [key, value] of Object.entries(patch)) {

@@ -57,7 +57,7 @@ function validatePlainFields(spec: core.PodSpec, path: string): FieldError[] {
   if (restart === '') errors.push(required(`${path}.restartPolicy`));
   else if (!restartPolicies.includes(restart))
     errors.push(notSupported(`${path}.restartPolicy`, restart, restartPolicies));
-  const named: readonly [keyof core.PodSpec & string, (v: string) => string[]][] = [
+  const named: readonly ['serviceAccountName' | 'nodeName' | 'hostname' | 'subdomain', (v: string) => string[]][] = [
     ['serviceAccountName', dns1123Subdomain],
     ['nodeName', dns1123Subdomain],
     ['hostname', dns1123Label],
@@ -65,7 +65,7 @@ function validatePlainFields(spec: core.PodSpec, path: string): FieldError[] {
   ];
   for (const [field, rule] of named) {
     const value = spec[field];
-    if (typeof value === 'string' && value !== '') errors.push(...fails(`${path}.${field}`, value, rule(value)));
+    if (value !== undefined && value !== '') errors.push(...fails(`${path}.${field}`, value, rule(value)));
   }
   const deadline = spec.activeDeadlineSeconds;
   if (deadline !== undefined && (deadline < 1 || deadline > maxSeconds)) {
