@@ -3,20 +3,26 @@
 import { readFileSync } from 'node:fs';
 import type { Clock } from '../clock/index.ts';
 import type { Logger } from '../log/index.ts';
+import type { Counter } from '../metrics/index.ts';
 import { chainOf } from './chain.ts';
 import type { Resolve } from './chain.ts';
 import { DnsConfigError } from './config/config.ts';
 import type { BlockConfig, ForwardBlockConfig } from './config/config.ts';
 import { parseResolvConf } from './config/resolv-conf.ts';
 import type { DnsPlugin } from './plugin.ts';
+import { createAutopath } from './plugins/autopath.ts';
 import { createCache } from './plugins/cache.ts';
 import type { CacheMetrics } from './plugins/cache.ts';
 import { createForward } from './plugins/forward/forward.ts';
 import type { ForwardConfig, ForwardMetrics } from './plugins/forward/forward.ts';
 import { createLoopGuard } from './plugins/forward/loop-guard.ts';
+import { createHosts } from './plugins/hosts.ts';
 import type { ClusterZone } from './plugins/kubernetes/cluster-zone.ts';
 import { createKubernetesPlugin } from './plugins/kubernetes/kubernetes.ts';
 import type { KubernetesPlugin } from './plugins/kubernetes/kubernetes.ts';
+import { createTransfer } from './plugins/kubernetes/transfer.ts';
+import { createRewrite } from './plugins/rewrite.ts';
+import { createStaticRecords } from './plugins/static-records.ts';
 import type { ServerBlock } from './server/responder.ts';
 
 export interface BlockDeps {
@@ -24,6 +30,7 @@ export interface BlockDeps {
   readonly log: Logger;
   readonly forwardMetrics: ForwardMetrics;
   readonly cacheMetrics: CacheMetrics;
+  readonly autopathSuccesses: Counter;
   /** Set when the block has a `kubernetes` section. */
   readonly clusterZone: ClusterZone | undefined;
   readonly notReady: () => string | undefined;
@@ -51,18 +58,28 @@ export function buildBlock(config: BlockConfig, deps: BlockDeps): BuiltBlock {
     starts.push(() => void guard.check());
   }
   const chain: { resolve?: Resolve } = {};
+  const wholeChain: Resolve = (query) => {
+    if (chain.resolve === undefined) throw new Error('a query before the chain was built');
+    return chain.resolve(query);
+  };
+  if (config.rewrite.length > 0) before.push(createRewrite(config.rewrite));
+  const { clusterZone } = deps;
+  if (clusterZone !== undefined) {
+    const { autopathSuccesses: successes } = deps;
+    if (config.autopath !== undefined)
+      before.push(createAutopath(config.autopath, { zone: clusterZone, resolve: wholeChain, successes }));
+    before.push(createTransfer(clusterZone, config.transferTo));
+  }
+  if (config.hosts !== undefined) before.push(createHosts(config.hosts, deps));
+  if (config.records.length > 0) before.push(createStaticRecords(config.records, wholeChain));
   let kubernetes: KubernetesPlugin | undefined;
-  if (deps.clusterZone !== undefined) {
+  if (clusterZone !== undefined)
     kubernetes = createKubernetesPlugin({
-      zone: deps.clusterZone,
+      zone: clusterZone,
       recursion: config.forward.length > 0,
-      resolve: (query) => {
-        if (chain.resolve === undefined) throw new Error('a query before the chain was built');
-        return chain.resolve(query);
-      },
+      resolve: wholeChain,
       notReady: deps.notReady,
     });
-  }
   const plugins = [...before, ...(kubernetes === undefined ? [] : [kubernetes]), ...behind];
   const resolve = chainOf(plugins);
   chain.resolve = resolve;

@@ -10,7 +10,7 @@ export function chainOf(plugins: readonly DnsPlugin[]): Resolve {
   const step = (at: number, query: Query): Promise<Answer> => {
     const plugin = plugins[at];
     if (plugin === undefined) return Promise.resolve(unanswered());
-    return plugin.handle(query, () => step(at + 1, query));
+    return plugin.handle(query, (other) => step(at + 1, other ?? query));
   };
   return (query) => step(0, query);
 }

@@ -6,3 +6,4 @@ export { startDns } from './start-dns.ts';
 export type { DnsListen, DnsOptions, DnsServer } from './start-dns.ts';
 export { queryDns, QueryDnsError } from './query-dns.ts';
 export type { QueryDnsOptions, QueryDnsResult } from './query-dns.ts';
+export { parseDnsConfig } from './config/parse-dns-config.ts';

@@ -17,6 +17,8 @@ export interface Query {
   readonly client: { readonly address: string; readonly port: number };
   /** Largest reply the client takes, in bytes. */
   readonly maxSize: number;
+  /** IXFR: the serial that the client has. */
+  readonly serial?: number;
   /** How many aliases were followed to get here. */
   readonly depth: number;
   /** Steps worth telling a person; only present when somebody asked why. */
@@ -44,10 +46,13 @@ export interface Answer {
   readonly from: string;
 }
 
+/** Asks the plugins behind: the same question, or another one. */
+export type Next = (query?: Query) => Promise<Answer>;
+
 export interface DnsPlugin {
   readonly name: string;
   /** Answers, or asks the plugins behind it. An Answer is a value, never a socket. */
-  handle(query: Query, next: () => Promise<Answer>): Promise<Answer>;
+  handle(query: Query, next: Next): Promise<Answer>;
   /**
    * False when this plugin surely passes the question on unchanged. Lets the server take the short way to the cluster
    * records past plugins in front of them. Absent: the plugin may touch any question.

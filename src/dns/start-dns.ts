@@ -11,6 +11,7 @@ import { buildBlock } from './build-block.ts';
 import type { BuiltBlock } from './build-block.ts';
 import { DnsConfigError } from './config/config.ts';
 import type { DnsConfig, KubernetesConfig } from './config/config.ts';
+import { autopathCounter } from './plugins/autopath.ts';
 import { CacheMetrics } from './plugins/cache.ts';
 import { ForwardMetrics } from './plugins/forward/forward.ts';
 import { ClusterRecords } from './plugins/kubernetes/cluster-records.ts';
@@ -107,6 +108,7 @@ class Server implements DnsServer {
     build.set(1, { version: options.version ?? VERSION, revision: '', goversion: '' });
     const forwardMetrics = new ForwardMetrics(this.#registry);
     const cacheMetrics = new CacheMetrics(this.#registry);
+    const autopathSuccesses = autopathCounter(this.#registry);
     const programmed = this.#registry.register(
       new Histogram(
         'coredns_kubernetes_dns_programming_duration_seconds',
@@ -120,6 +122,7 @@ class Server implements DnsServer {
         log: this.#log,
         forwardMetrics,
         cacheMetrics,
+        autopathSuccesses,
         clusterZone: block.kubernetes === undefined ? undefined : this.#watch(block.kubernetes, programmed),
         notReady: () => this.#notSynced(),
       }),

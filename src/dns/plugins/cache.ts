@@ -1,7 +1,7 @@
 // Remembers answers from elsewhere (RFC 2308 for the negative ones), asks once for equal questions that are under way,
 // and falls back to what it knew when the upstreams are silent (RFC 8767). The cluster's own zone never passes here.
-import { Ede, Flag, Rcode, soaMinimum, Type } from '../../dnswire/index.ts';
-import type { ResourceRecord } from '../../dnswire/index.ts';
+import { Ede, Flag, isBelow, Rcode, ROOT, soaMinimum, Type } from '../../dnswire/index.ts';
+import type { ResourceRecord, WireName } from '../../dnswire/index.ts';
 import type { Clock } from '../../clock/index.ts';
 import { Counter, Gauge } from '../../metrics/index.ts';
 import type { Registry } from '../../metrics/index.ts';
@@ -18,6 +18,9 @@ export interface CacheConfig {
   /** How long after its end an answer may still be served when nobody answers; 0: never. */
   readonly serveStaleSeconds: number;
   readonly servfailTtlSeconds: number;
+  /** Zones whose answers, or denials, are not kept. */
+  readonly disableSuccess: readonly WireName[];
+  readonly disableDenial: readonly WireName[];
 }
 
 export const CACHE_DEFAULTS: CacheConfig = {
@@ -28,6 +31,8 @@ export const CACHE_DEFAULTS: CacheConfig = {
   negativeCapacity: 9984,
   serveStaleSeconds: 3600,
   servfailTtlSeconds: 5,
+  disableSuccess: [],
+  disableDenial: [],
 };
 
 /** TTL of stale records (RFC 8767 §4). */
@@ -96,7 +101,7 @@ class Cache implements DnsPlugin {
     } else query.trace?.push('joined an equal question under way');
     const answer = await pending;
     if (answer.rcode !== Rcode.SERVFAIL) {
-      this.#store(key, answer);
+      this.#store(query, key, answer);
       return answer;
     }
     const { serveStaleSeconds } = this.#config;
@@ -106,14 +111,16 @@ class Cache implements DnsPlugin {
       this.#metrics.stale.inc();
       return stale(old.answer, answer.error?.text);
     }
-    this.#store(key, answer);
+    this.#store(query, key, answer);
     return answer;
   }
 
-  #store(key: string, answer: Answer): void {
+  #store(query: Query, key: string, answer: Answer): void {
     // A part of an answer must not be taken for the whole.
     if (answer.truncated === true) return;
     const positive = answer.rcode === Rcode.NOERROR && answer.answers.length > 0;
+    const disabled = positive ? this.#config.disableSuccess : this.#config.disableDenial;
+    if (disabled.some((zone) => zone === ROOT || isBelow(query.key, zone))) return;
     const ttl = this.#lifetime(answer, positive);
     if (ttl === undefined) return;
     const table = positive ? this.#success : this.#denial;

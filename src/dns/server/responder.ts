@@ -5,6 +5,7 @@ import type { Clock } from '../../clock/index.ts';
 import {
   asBuffer,
   Class,
+  decodeMessage,
   DnsWireError,
   Ede,
   EdnsOption,
@@ -26,6 +27,7 @@ import { emptyAnswer } from '../plugin.ts';
 import type { Answer, DnsPlugin, Query, Transport } from '../plugin.ts';
 import type { Resolve } from '../chain.ts';
 import type { KubernetesPlugin } from '../plugins/kubernetes/kubernetes.ts';
+import { serialOf } from '../plugins/kubernetes/transfer.ts';
 import { answerCookie, isCookie } from './cookies.ts';
 import type { QueryMetrics } from './query-metrics.ts';
 
@@ -165,7 +167,7 @@ export class Responder {
         return size;
       }
     }
-    const query = this.#queryOf(packet, transport, client, limit);
+    const query = this.#queryOf(packet, length, transport, client, limit);
     void this.#resolve(block, query, view.id, cookie, length, started, reply);
     return 0;
   }
@@ -247,7 +249,7 @@ export class Responder {
     return best;
   }
 
-  #queryOf(packet: Uint8Array, transport: Transport, client: ClientAddress, maxSize: number): Query {
+  #queryOf(packet: Uint8Array, length: number, transport: Transport, client: ClientAddress, maxSize: number): Query {
     const view = this.#view;
     const name = asBuffer(packet).latin1Slice(12, 12 + view.nameLength) as WireName;
     const query = {
@@ -260,6 +262,7 @@ export class Responder {
       client,
       maxSize,
       depth: 0,
+      ...(view.type === Type.IXFR ? ixfrSerial(packet, length) : {}),
     };
     if (!view.hasEdns) return query;
     const options: EdnsOptionValue[] = [];
@@ -430,6 +433,15 @@ function zoneLabel(block: ServerBlock): string {
 
 function errorOption(code: number, text: string): EdnsOptionValue {
   return { code: EdnsOption.EDE, data: String.fromCharCode(code >> 8, code & 255) + latin1(text).slice(0, 200) };
+}
+
+function ixfrSerial(packet: Uint8Array, length: number): { serial?: number } {
+  try {
+    const serial = serialOf(decodeMessage(packet.subarray(0, length)).authorities);
+    return serial === undefined ? {} : { serial };
+  } catch {
+    return {};
+  }
 }
 
 /** Owners that are the question get the client's letters, as some resolvers compare bytes. */

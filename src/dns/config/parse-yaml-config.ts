@@ -1,0 +1,304 @@
+// From our own YAML format to the configuration. Strict: an unknown key or a value of the wrong kind is an error that
+// names its place.
+import { parse } from 'yaml';
+import { lowerName, parseRecord, ROOT } from '../../dnswire/index.ts';
+import type { WireName } from '../../dnswire/index.ts';
+import { CACHE_DEFAULTS } from '../plugins/cache.ts';
+import { defaultBlock, defaultDnsConfig, defaultForward, defaultKubernetes, DnsConfigError } from './config.ts';
+import type { BlockConfig, DnsConfig, ForwardBlockConfig, HostsConfig, RewriteRule } from './config.ts';
+import type { KubernetesConfig } from './config.ts';
+import { isReverse, upstreamOf, zonesOf } from './values.ts';
+
+/** A YAML mapping whose keys are taken one by one; what is left at the end is unknown. */
+class Fields {
+  readonly path: string;
+  readonly #left: Map<string, unknown>;
+
+  constructor(value: unknown, path: string) {
+    this.path = path;
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      throw new DnsConfigError(`${path || 'the configuration'} must be a mapping`);
+    this.#left = new Map(Object.entries(value));
+  }
+
+  fail(key: string, why: string): DnsConfigError {
+    return new DnsConfigError(`${this.where(key)} ${why}`);
+  }
+
+  where(key: string): string {
+    return this.path === '' ? key : `${this.path}.${key}`;
+  }
+
+  take(key: string): unknown {
+    const value = this.#left.get(key);
+    this.#left.delete(key);
+    return value ?? undefined;
+  }
+
+  string(key: string): string | undefined {
+    const value = this.take(key);
+    if (value === undefined || typeof value === 'string') return value;
+    throw this.fail(key, 'must be a text');
+  }
+
+  number(key: string, max: number): number | undefined {
+    const value = this.take(key);
+    if (value === undefined) return undefined;
+    if (typeof value === 'number' && Number.isFinite(value) && value >= 0 && value <= max) return value;
+    throw this.fail(key, `must be a number from 0 to ${max}`);
+  }
+
+  boolean(key: string): boolean | undefined {
+    const value = this.take(key);
+    if (value === undefined || typeof value === 'boolean') return value;
+    throw this.fail(key, 'must be true or false');
+  }
+
+  strings(key: string): string[] | undefined {
+    const value = this.take(key);
+    if (value === undefined) return undefined;
+    const list: unknown[] = Array.isArray(value) ? value : [value];
+    if (list.every((item) => typeof item === 'string')) return list;
+    throw this.fail(key, 'must be a list of texts');
+  }
+
+  oneOf<T extends string>(key: string, choices: readonly T[]): T | undefined {
+    const value = this.take(key);
+    if (value === undefined) return undefined;
+    const found = choices.find((choice) => choice === value);
+    if (found === undefined) throw this.fail(key, `must be one of ${choices.join(', ')}`);
+    return found;
+  }
+
+  zones(key: string): WireName[] | undefined {
+    return this.strings(key)?.flatMap((text) => zonesOf(text, this.where(key)));
+  }
+
+  list(key: string): Fields[] | undefined {
+    const value = this.take(key);
+    if (value === undefined) return undefined;
+    if (!Array.isArray(value)) throw this.fail(key, 'must be a list');
+    return value.map((item: unknown, i) => new Fields(item, `${this.where(key)}[${i}]`));
+  }
+
+  fields(key: string): Fields | undefined {
+    const value = this.take(key);
+    return value === undefined ? undefined : new Fields(value, this.where(key));
+  }
+
+  entries(): [string, unknown][] {
+    const all = [...this.#left];
+    this.#left.clear();
+    return all;
+  }
+
+  end(): void {
+    const [unknown] = this.#left.keys();
+    if (unknown !== undefined) throw this.fail(unknown, 'is not known');
+  }
+}
+
+/** Leaves out what is undefined, so that defaults stay. */
+function given<T extends object>(values: { [K in keyof T]?: T[K] | undefined }): Partial<T> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Partial<T>;
+}
+
+/** @throws DnsConfigError */
+export function parseYamlConfig(text: string): DnsConfig {
+  let value: unknown;
+  try {
+    value = parse(text);
+  } catch (error) {
+    throw new DnsConfigError(`the configuration is no YAML: ${(error as Error).message}`, { cause: error });
+  }
+  const all = new Fields(value ?? {}, '');
+  const { health, ready, metrics, ...rest } = defaultDnsConfig();
+  const page = <T extends { address: string; port: number }>(key: string, base: T | undefined): T | undefined => {
+    const raw = all.take(key);
+    if (raw === false) return undefined;
+    if (raw === undefined || base === undefined) return base;
+    const at = new Fields(raw, key);
+    const lameduck = at.number('lameduckSeconds', 3600);
+    const out = {
+      ...base,
+      ...given<{ address: string; port: number; lameduckMs: number }>({
+        address: at.string('address'),
+        port: at.number('port', 65535),
+        lameduckMs: lameduck === undefined ? undefined : lameduck * 1000,
+      }),
+    };
+    at.end();
+    return out;
+  };
+  const pages = given<DnsConfig>({
+    health: page('health', health),
+    ready: page('ready', ready),
+    metrics: page('metrics', metrics),
+  });
+  const reload = all.number('reloadSeconds', 86_400);
+  const config: DnsConfig = {
+    ...rest,
+    ...pages,
+    ...given<DnsConfig>({
+      port: all.number('port', 65535),
+      maxUdpSize: all.number('maxUdpSize', 4096),
+      queryLog: all.oneOf('log', ['off', 'all', 'error', 'denial']),
+      reloadMs: reload === undefined ? undefined : reload * 1000,
+    }),
+    blocks: [block(all)],
+  };
+  all.end();
+  return config;
+}
+
+function block(all: Fields): BlockConfig {
+  const kubernetesRaw = all.take('kubernetes');
+  const cacheRaw = all.take('cache');
+  const hosts = all.fields('hosts');
+  const autopath = all.fields('autopath');
+  const stub = all.fields('stubDomains');
+  const forward = all.list('forward')?.map(forwardOf) ?? [defaultForward()];
+  for (const [zoneText, to] of stub?.entries() ?? []) {
+    const where = `stubDomains.${zoneText}`;
+    const list: unknown[] = Array.isArray(to) ? to : [to];
+    if (!list.every((item) => typeof item === 'string'))
+      throw new DnsConfigError(`${where} must be a list of addresses`);
+    const zone = zonesOf(zoneText, where)[0] ?? ROOT;
+    forward.push(defaultForward({ zone, to: list.map((text) => upstreamOf(text, where)) }));
+  }
+  const out = defaultBlock({ forward });
+  const { kubernetes: _k, cache: _c, ...base } = out;
+  return {
+    ...base,
+    ...given<BlockConfig>({
+      kubernetes: kubernetesRaw === false ? undefined : kubernetesOf(new Fields(kubernetesRaw ?? {}, 'kubernetes')),
+      cache: cacheRaw === false ? undefined : cacheOf(new Fields(cacheRaw ?? {}, 'cache')),
+      hosts: hosts === undefined ? undefined : hostsOf(hosts),
+      rewrite: all.list('rewrite')?.map(rewriteOf),
+      records: all.strings('records')?.map((line) => {
+        try {
+          const record = parseRecord(line, { ttl: 60 });
+          return { ...record, name: lowerName(record.name) };
+        } catch (error) {
+          throw new DnsConfigError(`records: ${(error as Error).message}`, { cause: error });
+        }
+      }),
+      autopath: autopath === undefined ? undefined : autopathOf(autopath),
+      transferTo: all.strings('transferTo'),
+      loop: all.boolean('loop'),
+    }),
+  };
+}
+
+function autopathOf(at: Fields) {
+  const nodeSearch = at.zones('nodeSearch') ?? [];
+  at.end();
+  return { nodeSearch };
+}
+
+function kubernetesOf(at: Fields): KubernetesConfig {
+  const all = [...(at.zones('zones') ?? []), ...(at.zones('reverse') ?? [])];
+  const zones = all.filter((zone) => !isReverse(zone));
+  const reverse = all.filter(isReverse);
+  const out = defaultKubernetes(
+    given<KubernetesConfig>({
+      zones: zones.length === 0 ? undefined : zones,
+      reverseZones: reverse.length === 0 ? undefined : reverse,
+      fallthrough: at.zones('fallthrough') ?? (reverse.length === 0 ? undefined : reverse),
+      ttlSeconds: at.number('ttlSeconds', 3600),
+      pods: at.oneOf('pods', ['disabled', 'insecure', 'verified']),
+      endpointPodNames: at.boolean('endpointPodNames'),
+      ignoreEmptyService: at.boolean('ignoreEmptyService'),
+      withEndpoints: at.boolean('endpoints'),
+      namespaces: at.strings('namespaces'),
+      labelSelector: at.string('labels'),
+      namespaceLabelSelector: at.string('namespaceLabels'),
+      zonal: at.boolean('zonal'),
+    }),
+  );
+  if (out.zones.includes(ROOT)) throw at.fail('zones', 'must name the cluster zone, such as cluster.local');
+  at.end();
+  return out;
+}
+
+function forwardOf(at: Fields): ForwardBlockConfig {
+  const zone = at.zones('zone')?.[0];
+  const tlsName = at.string('tlsName');
+  const to = at.strings('to')?.map((text) => upstreamOf(text, at.where('to'), tlsName));
+  if (to === undefined || to.length === 0) throw at.fail('to', 'must list at least one upstream');
+  const check = at.number('healthCheckSeconds', 3600);
+  const out = defaultForward(
+    given<ForwardBlockConfig>({
+      zone,
+      to,
+      except: at.zones('except'),
+      policy: at.oneOf('policy', ['random', 'round_robin', 'sequential']),
+      forceTcp: at.boolean('forceTcp'),
+      preferUdp: at.boolean('preferUdp'),
+      maxConcurrent: at.number('maxConcurrent', 1_000_000),
+      maxFails: at.number('maxFails', 1000),
+      healthCheckMs: check === undefined ? undefined : check * 1000,
+      failfast: at.boolean('failfast'),
+    }),
+  );
+  at.end();
+  return out;
+}
+
+function cacheOf(at: Fields) {
+  const max = at.number('maxTtlSeconds', 86_400);
+  const out = {
+    ...CACHE_DEFAULTS,
+    ...given<typeof CACHE_DEFAULTS>({
+      maxTtlSeconds: max,
+      maxNegativeTtlSeconds: at.number('maxNegativeTtlSeconds', 86_400) ?? max,
+      minTtlSeconds: at.number('minTtlSeconds', 86_400),
+      capacity: at.number('capacity', 10_000_000),
+      negativeCapacity: at.number('negativeCapacity', 10_000_000),
+      serveStaleSeconds: at.number('serveStaleSeconds', 604_800),
+      servfailTtlSeconds: at.number('servfailTtlSeconds', 300),
+      disableSuccess: at.zones('disableSuccess'),
+      disableDenial: at.zones('disableDenial'),
+    }),
+  };
+  at.end();
+  return out;
+}
+
+function hostsOf(at: Fields): HostsConfig {
+  const entries = at.fields('entries');
+  const inline = (entries?.entries() ?? []).flatMap(([name, addresses]) => {
+    const list: unknown[] = Array.isArray(addresses) ? addresses : [addresses];
+    return list.map((address) => {
+      if (typeof address !== 'string') throw at.fail(`entries.${name}`, 'must be an address or a list of addresses');
+      return `${address} ${name}`;
+    });
+  });
+  const file = at.string('file');
+  const out: HostsConfig = {
+    inline,
+    ttlSeconds: at.number('ttlSeconds', 86_400) ?? 60,
+    reverse: at.boolean('reverse') ?? true,
+    fallthrough: at.zones('fallthrough') ?? [ROOT],
+    ...(file === undefined ? {} : { file }),
+  };
+  at.end();
+  return out;
+}
+
+function rewriteOf(at: Fields): RewriteRule {
+  const from = at.string('from');
+  const to = at.string('to');
+  if (from === undefined || to === undefined) throw at.fail('from', 'and "to" are both needed');
+  const match = at.oneOf('match', ['exact', 'prefix', 'suffix', 'substring', 'regex']) ?? 'exact';
+  const out: RewriteRule = {
+    field: at.oneOf('field', ['name', 'type', 'class']) ?? 'name',
+    match,
+    from,
+    to,
+    answerAuto: at.boolean('restoreName') ?? true,
+    next: at.boolean('continue') ?? false,
+  };
+  at.end();
+  return out;
+}

@@ -1,0 +1,87 @@
+// Zone transfer (AXFR, and IXFR as far as "nothing has changed"): for those the configuration allows, over TCP.
+import { Class, Ede, joinLabels, nameLabels, numberAt, packAddress, Rcode, Type } from '../../../dnswire/index.ts';
+import type { ResourceRecord, WireName } from '../../../dnswire/index.ts';
+import { emptyAnswer } from '../../plugin.ts';
+import type { Answer, DnsPlugin, Query } from '../../plugin.ts';
+import type { ClusterZone } from './cluster-zone.ts';
+import { endpointLabel, serviceName } from './service-records.ts';
+import type { Source } from './index-records.ts';
+
+/** @param allowed networks (CIDR or addresses), or `*`. */
+export function createTransfer(zone: ClusterZone, allowed: readonly string[]): DnsPlugin {
+  const isTransfer = (type: number) => type === Type.AXFR || type === Type.IXFR;
+  return {
+    name: 'transfer',
+    concerns: (_key, type) => isTransfer(type),
+    handle(query, next) {
+      return isTransfer(query.type) ? Promise.resolve(transfer(zone, allowed, query)) : next();
+    },
+  };
+}
+
+function transfer(zone: ClusterZone, allowed: readonly string[], query: Query): Answer {
+  const refuse = (code: number, text: string) => emptyAnswer(Rcode.REFUSED, 'transfer', { code, text });
+  if (!zone.options.zones.includes(query.key)) return refuse(Ede.NOT_AUTHORITATIVE, 'not a zone of this server');
+  if (!allowed.some((network) => contains(network, query.client.address)))
+    return refuse(Ede.PROHIBITED, 'zone transfers are not allowed from here');
+  if (query.transport !== 'tcp') return refuse(Ede.NOT_SUPPORTED, 'zone transfers go over TCP');
+  if (!zone.options.synced())
+    return emptyAnswer(Rcode.SERVFAIL, 'transfer', { code: Ede.NOT_READY, text: 'the zone is not complete yet' });
+  const answers =
+    query.type === Type.IXFR && query.serial === zone.options.serial()
+      ? [zone.soa(query.name)]
+      : zoneRecords(zone, query.name, query.key);
+  return { ...emptyAnswer(Rcode.NOERROR, 'transfer'), authoritative: true, answers };
+}
+
+/** Everything of a zone between two SOA records: services sorted by name. No pod, reverse or zonal names. */
+export function zoneRecords(zone: ClusterZone, owner: WireName, key: WireName): ResourceRecord[] {
+  const soa = zone.soa(owner);
+  const servers = zone.nameServers(owner, key);
+  const out: ResourceRecord[] = [soa, ...servers.answers, ...servers.additionals];
+  const sources = [...zone.options.index.sources()].filter((s) => s.service !== undefined);
+  sources.sort((a, b) => (a.key < b.key ? -1 : 1));
+  const version = joinLabels(['dns-version'], key);
+  for (const name of [version, ...sources.flatMap((s) => namesOf(s, key))]) {
+    const entry = zone.options.index.find(name);
+    if (entry === undefined) continue;
+    for (const type of [Type.CNAME, Type.A, Type.AAAA, Type.SRV, Type.TXT]) {
+      const found = zone.answerFrom(entry, name, type, key);
+      if (found.kind === 'records') out.push(...found.answers);
+    }
+  }
+  out.push(soa);
+  return out;
+}
+
+/** Names of a service in the zone, its own first. */
+function namesOf(source: Source, key: WireName): WireName[] {
+  const { service } = source;
+  if (service === undefined) return [];
+  const base = serviceName(key, service.namespace, service.name);
+  const labels = new Set([...source.slices.values()].flatMap((s) => s.endpoints.map((e) => endpointLabel(e, false))));
+  const inZone = source.names.filter((name) => name.endsWith(base) && name !== base);
+  // Endpoint names of services with a cluster IP are an extension that is not part of the zone's records.
+  const keep = inZone.filter((name) => service.type === 'Headless' || !labels.has(nameLabels(name)[0] ?? ''));
+  return [base, ...keep.toSorted()];
+}
+
+function contains(network: string, address: string): boolean {
+  if (network === '*') return true;
+  const [base = '', prefixText] = network.split('/');
+  const [a, b] = [packAddress(base), packAddress(address.replace(/^::ffff:(?=\d+\.)/, ''))];
+  if (a === undefined || b === undefined || a.length !== b.length) return false;
+  const prefix = prefixText === undefined ? a.length * 8 : Number(prefixText);
+  for (let bit = 0; bit < prefix; bit += 8) {
+    const mask = prefix - bit >= 8 ? 255 : (0xff00 >> (prefix - bit)) & 255;
+    const at = bit >> 3;
+    if ((a.charCodeAt(at) & mask) !== (b.charCodeAt(at) & mask)) return false;
+  }
+  return true;
+}
+
+/** The serial of the SOA that an IXFR carries in its authority section. */
+export function serialOf(records: readonly ResourceRecord[]): number | undefined {
+  const soa = records.find((r) => r.type === Type.SOA && r.class === Class.IN);
+  return soa === undefined ? undefined : numberAt(soa.rdata, soa.rdata.length - 20, 4);
+}

@@ -1,0 +1,35 @@
+// Records written in the configuration: any type, exact names. Names that are not there go on.
+import { lowerName, Rcode, Type } from '../../dnswire/index.ts';
+import type { ResourceRecord, WireName } from '../../dnswire/index.ts';
+import { emptyAnswer } from '../plugin.ts';
+import type { Answer, DnsPlugin, Query } from '../plugin.ts';
+import type { Resolve } from '../chain.ts';
+
+const MAX_ALIASES = 10;
+
+export function createStaticRecords(records: readonly ResourceRecord[], resolve: Resolve): DnsPlugin {
+  const byName = Map.groupBy(records, (r) => lowerName(r.name));
+  const answer = (answers: readonly ResourceRecord[]): Answer => ({
+    ...emptyAnswer(Rcode.NOERROR, 'records'),
+    authoritative: true,
+    answers,
+  });
+  const follow = async (query: Query, cname: ResourceRecord): Promise<Answer> => {
+    const target = lowerName(cname.rdata as WireName);
+    if (query.depth >= MAX_ALIASES) return emptyAnswer(Rcode.SERVFAIL, 'records');
+    const end = await resolve({ ...query, name: target, key: target, depth: query.depth + 1 });
+    return { ...end, authoritative: true, answers: [cname, ...end.answers], from: 'records' };
+  };
+  return {
+    name: 'records',
+    concerns: (key) => byName.has(key),
+    handle(query, next) {
+      const own = byName.get(query.key);
+      if (own === undefined) return next();
+      const named = own.map((r) => ({ ...r, name: query.name })).filter((r) => r.class === query.class);
+      const cname = named.find((r) => r.type === Type.CNAME);
+      if (cname !== undefined && query.type !== Type.CNAME) return follow(query, cname);
+      return Promise.resolve(answer(named.filter((r) => r.type === query.type || query.type === Type.ANY)));
+    },
+  };
+}
