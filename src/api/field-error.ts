@@ -87,7 +87,8 @@ export const goStrings = (values: readonly string[]): GoValue => ({
 });
 
 function showValue(value: unknown): string {
-  if (value === undefined || value === null) return 'null';
+  // Go prints a nil pointer as this text, quotes included.
+  if (value === undefined || value === null) return '"null"';
   if (typeof value === 'string') return goQuote(value);
   if (typeof value === 'object' && 'go' in value && typeof value.go === 'string') return value.go;
   return typeof value === 'object' ? goMap(value) : String(value as number | boolean | bigint);

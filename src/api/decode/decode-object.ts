@@ -82,7 +82,8 @@ function decodeMessage(
   if (value === null || value === undefined) return undefined;
   if (typeof value !== 'object' || Array.isArray(value)) mismatch(value, `v1.${type.name}`, path, walk);
   const out: Record<string, unknown> = {};
-  for (const [name, child] of Object.entries(value)) {
+  for (const [name, child] of Object.entries(value) as [string, unknown][]) {
+    if (child === undefined) continue;
     const field = type.fields.get(name);
     if (field === undefined) {
       walk.unknown.push(exact === '' ? name : `${exact}.${name}`);
@@ -118,7 +119,7 @@ export function isNothing(field: SchemaField, value: unknown): boolean {
 }
 
 function decodeValue(type: FieldType, value: unknown, path: string, exact: string, walk: Walk): unknown {
-  if (value === null) return undefined;
+  if (value === null || value === undefined) return undefined;
   switch (type.form) {
     case 'message':
       return decodeMessage(schemaType(type.type), value, path, exact, walk);

@@ -211,19 +211,19 @@ type EphemeralContainer
   1 ephemeralContainerCommon EphemeralContainerCommon inline
   2 targetContainerName string
 type EphemeralContainerCommon
-  1 name string
+  1 name string required
   2 image string
-  3 command []string
-  4 args []string
+  3 command []string atomic
+  4 args []string atomic
   5 workingDir string
-  6 ports []ContainerPort
-  19 envFrom []EnvFromSource
-  7 env []EnvVar
-  8 resources ResourceRequirements
-  23 resizePolicy []ContainerResizePolicy
+  6 ports []ContainerPort keys=containerPort,protocol merge=containerPort
+  19 envFrom []EnvFromSource atomic
+  7 env []EnvVar keys=name merge=name
+  8 resources ResourceRequirements embedded
+  23 resizePolicy []ContainerResizePolicy atomic
   24 restartPolicy string
-  9 volumeMounts []VolumeMount
-  21 volumeDevices []VolumeDevice
+  9 volumeMounts []VolumeMount keys=mountPath merge=mountPath
+  21 volumeDevices []VolumeDevice keys=devicePath merge=devicePath
   10 livenessProbe Probe
   11 readinessProbe Probe
   22 startupProbe Probe
