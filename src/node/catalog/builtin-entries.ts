@@ -7,6 +7,13 @@ const SMALL_NODE = [NODE_IN_POD, '--v8-pool-size=0', '--max-semi-space-size=1', 
 const WEB = [...SMALL_NODE, WEB_IN_POD];
 /** Ends at once on SIGTERM; as process 1 a plain `sleep` would ignore it. */
 const SLEEP = ['/bin/sh', '-c', "trap 'exit 0' TERM INT; while :; do sleep 86400 & wait $!; done"];
+/** Curly braces stand for facts of the pod. */
+const WEB_ENV = {
+  UV_THREADPOOL_SIZE: '1',
+  POD_NAME: '{pod.name}',
+  POD_NAMESPACE: '{pod.namespace}',
+  NODE_NAME: '{node.name}',
+};
 const node = { needs: { node: true } };
 
 /** `main`: the program's entry file below its root, e.g. `src/cli/main.ts`. */
@@ -20,7 +27,7 @@ export function builtinEntries(main: string): CatalogEntry[] {
   });
   const agnhost = (image: string): CatalogEntry => ({ image, entrypoint: WEB, args: ['pause'], ...node });
   return [
-    { image: 'portico/web', entrypoint: WEB, args: [], ...node, env: { UV_THREADPOOL_SIZE: '1' } },
+    { image: 'portico/web', entrypoint: WEB, args: [], ...node, env: WEB_ENV },
     { image: 'portico/shell', entrypoint: [], args: SLEEP },
     { image: 'portico/dns', entrypoint: dns, args: [], needs: { node: true, program: true } },
     { image: 'pause', entrypoint: SLEEP, args: [] },

@@ -112,7 +112,11 @@ export interface ContainerRuntime {
   onExit(handler: (container: Container) => void): Disposable;
   exec(id: string, request: ExecRequest): Promise<ExecSession>;
   /** Joins the container's own input and output. */
-  attach(id: string): Promise<ExecSession>;
+  attach(id: string, request: ExecRequest): Promise<ExecSession>;
+  /** Calls back when lines were added to the container's log, and when the container has ended. */
+  onLog(id: string, handler: () => void): Disposable;
+  /** Ends a container at once and waits for its end. */
+  kill(id: string): Promise<void>;
   /** CPU time and memory of a container, where cgroups tell. */
   usage(id: string): { cpuNanos?: number; memoryBytes?: number };
   /** Lets go of everything without ending a container. */

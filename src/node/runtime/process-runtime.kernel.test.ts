@@ -26,7 +26,7 @@ const make = () =>
   });
 let runtime = make();
 
-export function spec(o: Partial<ContainerSpec> & { name: string; argv: string[] }): ContainerSpec {
+function spec(o: Partial<ContainerSpec> & Pick<ContainerSpec, 'name' | 'argv'>): ContainerSpec {
   return {
     pod: { uid: 'uid-1', namespace: 'default', name: 'pod' },
     attempt: 0,

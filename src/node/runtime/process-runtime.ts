@@ -13,18 +13,21 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import path from 'node:path';
+import type net from "node:net";
+import path from "node:path";
 import type { Clock } from '../../clock/index.ts';
 import { errorText, UserError } from '../../errors/index.ts';
 import type { Logger } from '../../log/index.ts';
 import { ContainerDir, type ContainerProgress, type ContainerRecord } from './container-dir.ts';
 import type { Container, ContainerRuntime, ContainerSpec } from './contract.ts';
-import { type CgroupTree } from './cgroup-tree.ts';
+import { attachToContainer } from './attach.ts';
+import type { CgroupTree } from './cgroup-tree.ts';
 import type { ExecRequest, ExecSession } from './exec-contract.ts';
 import { startExec } from './exec-process.ts';
 import { FifoPool } from './fifo-pool.ts';
 import { readHostMounts, programMounts } from './host-mounts.ts';
 import { LogFile } from './log-file.ts';
+import type { LogStream } from './log-format.ts';
 import { ensureMaskLayer, type LayerDirs } from './mask-layer.ts';
 import { prepareRoot, type RootContext } from './prepare-root.ts';
 import { isRunning } from './process-identity.ts';
@@ -60,6 +63,8 @@ interface Entry {
   progress: ContainerProgress;
   readers: PipeReader[];
   log: LogFile | undefined;
+  readonly logHandlers: Set<() => void>;
+  readonly outputHandlers: Set<(stream: LogStream, chunk: Buffer) => void>;
 }
 
 export class ProcessRuntime implements ContainerRuntime {
@@ -163,6 +168,8 @@ export class ProcessRuntime implements ContainerRuntime {
       progress: {},
       readers: [],
       log: undefined,
+      logHandlers: new Set(),
+      outputHandlers: new Set(),
       container: containerOf(record, 'starting', {}, undefined),
     };
     this.#entries.set(id, entry);
@@ -184,6 +191,18 @@ export class ProcessRuntime implements ContainerRuntime {
     } catch {
       return false;
     }
+  }
+
+  /** Ends a container at once and waits for its end. */
+  async kill(id: string): Promise<void> {
+    const ended = new Promise<void>((resolve) => {
+      const handler = this.onExit((c) => {
+        if (c.id !== id) return;
+        handler[Symbol.dispose]();
+        resolve();
+      });
+    });
+    if (this.signal(id, 'SIGKILL')) await ended;
   }
 
   remove(id: string): void {
@@ -223,8 +242,18 @@ export class ProcessRuntime implements ContainerRuntime {
     });
   }
 
-  attach(id: string): Promise<ExecSession> {
-    return Promise.reject(new Error(`container ${id}: attach is not possible`));
+  attach(id: string, request: ExecRequest): Promise<ExecSession> {
+    const entry = this.#entries.get(id);
+    if (entry === undefined || entry.container.state !== 'running') {
+      return Promise.reject(new Error('the container is not running'));
+    }
+    return Promise.resolve(attachToContainer(this, entry, request));
+  }
+
+  onLog(id: string, handler: () => void): Disposable {
+    const handlers = this.#entries.get(id)?.logHandlers;
+    handlers?.add(handler);
+    return { [Symbol.dispose]: () => void handlers?.delete(handler) };
   }
 
   usage(id: string): { cpuNanos?: number; memoryBytes?: number } {
@@ -307,7 +336,7 @@ export class ProcessRuntime implements ContainerRuntime {
         stdio: ['ignore', 'ignore', 'ignore', 'pipe', ...fds],
       });
       child.unref();
-      const answer = child.stdio[3] as NodeJS.ReadableStream & { destroy(): void; unref(): void };
+      const answer = child.stdio[3] as net.Socket;
       return new Promise<string>((resolve, reject) => {
         let text = '';
         const timer = this.#options.clock.after(START_TIMEOUT_MS, () =>
@@ -337,8 +366,13 @@ export class ProcessRuntime implements ContainerRuntime {
     const { dir, record } = entry;
     const log = new LogFile(record.logFile, { now: () => clock.now() });
     entry.log = log;
-    const out = readPipe(openPipe(dir.stdout), (chunk) => log.write('stdout', chunk));
-    const err = readPipe(openPipe(dir.stderr), (chunk) => log.write('stderr', chunk));
+    const write = (stream: LogStream) => (chunk: Buffer) => {
+      log.write(stream, chunk);
+      for (const handler of entry.outputHandlers) handler(stream, chunk);
+      for (const handler of entry.logHandlers) handler();
+    };
+    const out = readPipe(openPipe(dir.stdout), write('stdout'));
+    const err = readPipe(openPipe(dir.stderr), write('stderr'));
     const life = readPipe(openPipe(dir.lifeLine), () => undefined);
     entry.readers = [out, err, life];
     void life.ended.then(async () => {
@@ -369,6 +403,7 @@ export class ProcessRuntime implements ContainerRuntime {
     });
     dir.release();
     entry.container = containerOf(record, 'exited', entry.progress, undefined);
+    for (const handler of entry.logHandlers) handler();
     for (const handler of this.#exitHandlers) handler(entry.container);
   }
 
@@ -416,6 +451,8 @@ export class ProcessRuntime implements ContainerRuntime {
       progress,
       readers: [],
       log: undefined,
+      logHandlers: new Set(),
+      outputHandlers: new Set(),
       container: containerOf(record, 'exited', progress, undefined),
     };
     this.#entries.set(record.id, entry);

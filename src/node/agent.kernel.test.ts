@@ -1,0 +1,208 @@
+// The agent from a pod object to answered requests, against an API server in memory and the real kernel.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { configMaps, events, leases, nodes, pods, type core, type Pod } from '../api/index.ts';
+import { createFakeClient } from '../client/index.ts';
+import { createLogger, silentLogger } from '../log/index.ts';
+import { startNodeAgent } from './agent.ts';
+import type { NodeAgent } from './contract.ts';
+import { isInsideNetns } from './testing/inside-netns.ts';
+import { testPodNetwork } from './testing/test-pod-network.ts';
+
+if (isInsideNetns(import.meta.filename)) {
+  const dir = mkdtempSync(path.join(tmpdir(), 'portico-agent-'));
+  const client = createFakeClient();
+  const network = testPodNetwork(`pt${process.pid}`);
+  let agent: NodeAgent | undefined;
+
+  const start = async () => {
+    agent = await startNodeAgent({
+      client,
+      nodeName: 'node-1',
+      nodeIps: ['10.99.0.1'],
+      podNetwork: network,
+      stateDir: path.join(dir, 'node-1'),
+      clusterName: `test-${process.pid}`,
+      clusterDns: ['10.96.0.10'],
+      clusterDomain: 'cluster.local',
+      log: process.env['SHOW'] === undefined ? silentLogger : createLogger({ level: 'debug' }),
+    });
+  };
+
+  const until = async <T>(what: string, get: () => T | undefined, ms = 10_000): Promise<T> => {
+    const end = performance.now() + ms;
+    for (;;) {
+      const value = get();
+      if (value !== undefined) return value;
+      if (performance.now() > end) assert.fail(`not within ${ms} ms: ${what}\n${JSON.stringify(client.objects(pods).map((p) => p.status), null, 1)}`);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  };
+  const pod = (name: string) => client.find(pods, `default/${name}`);
+  const isReady = (p: Pod | undefined) => p?.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') === true;
+  const ready = (name: string) => until(`${name} is ready`, () => (isReady(pod(name)) ? pod(name) : undefined));
+  const create = (name: string, spec: Partial<core.PodSpec> & { containers: core.Container[] }) =>
+    client.resource(pods).create({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name, namespace: 'default' },
+      spec: { nodeName: 'node-1', ...spec },
+      status: { phase: 'Pending' },
+    });
+  const get = async (p: Pod, where = '/') => (await fetch(`http://${p.status?.podIP}${where}`)).text();
+  const logOf = (p: Pod, container: string, attempt = 0) =>
+    readFileSync(path.join(dir, 'node-1/logs/pods', `default_${p.metadata.name}_${p.metadata.uid}`, container, `${attempt}.log`), 'utf8').replaceAll(
+      /^\S+ \S+ F /gm,
+      '',
+    );
+
+  before(start);
+  after(async () => {
+    await agent?.stop();
+    for (const uid of network.attached.keys()) await network.detach(uid);
+    execFileSync('umount', ['-l', path.join(dir, 'node-1/run')]);
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  test('the node is registered, ready, and sends its heartbeat', async () => {
+    const node = await until('node ready', () =>
+      client.find(nodes, 'node-1')?.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True')
+        ? client.find(nodes, 'node-1')
+        : undefined,
+    );
+    assert.equal(node.metadata.labels?.['kubernetes.io/hostname'], 'node-1');
+    assert.equal(node.status?.addresses?.[0]?.address, '10.99.0.1');
+    assert.ok(Number(node.status?.capacity?.['cpu']) > 0);
+    const lease = await until('lease', () => client.find(leases, 'kube-node-lease/node-1'));
+    assert.equal(lease.spec?.holderIdentity, 'node-1');
+  });
+
+  test('portico/web becomes ready by its probe and answers with its name and the client', async () => {
+    const t0 = performance.now();
+    await create('web', {
+      containers: [{ name: 'web', image: 'portico/web', readinessProbe: { httpGet: { path: '/readyz', port: 80 } } }],
+    });
+    const p = await ready('web');
+    console.log(`portico/web created to ready: ${(performance.now() - t0).toFixed(0)} ms`);
+    const text = await get(p);
+    assert.match(text, /^pod: web$/m);
+    assert.match(text, new RegExp(`^address: ${p.status?.podIP}:80$`, 'm'));
+    assert.match(text, /^client: 10\.99\.0\.1:\d+$/m);
+    assert.equal(p.status?.phase, 'Running');
+    assert.equal(p.status?.qosClass, 'BestEffort');
+    const reasons = () => client.objects(events).filter((e) => e.involvedObject.name === 'web').map((e) => e.reason);
+    await until('events', () => (reasons().includes('Started') ? true : undefined));
+    assert.deepEqual(reasons().slice(0, 3), ['Pulled', 'Created', 'Started']);
+  });
+
+  test('a container that ends is restarted at once, then with back-off', async () => {
+    await create('crash', { containers: [{ name: 'c', image: 'portico/shell', command: ['/bin/sh', '-c', 'echo run; exit 3'] }] });
+    const p = await until('back-off', () => {
+      const s = pod('crash')?.status?.containerStatuses?.[0];
+      return s?.state?.waiting?.reason === 'CrashLoopBackOff' ? pod('crash') : undefined;
+    });
+    const s = p.status?.containerStatuses?.[0];
+    assert.equal(s?.restartCount, 1);
+    assert.equal(s?.lastState?.terminated?.exitCode, 3);
+    assert.match(s?.state?.waiting?.message ?? '', /^back-off 10s restarting failed container=c pod=crash_default\(/);
+    assert.equal(p.status?.phase, 'Running');
+  });
+
+  test('a job-like pod succeeds; its init container ran before', async () => {
+    await create('job', {
+      restartPolicy: 'Never',
+      initContainers: [{ name: 'first', image: 'x', command: ['/bin/sh', '-c', 'echo hello >/work/file'], volumeMounts: [{ name: 'w', mountPath: '/work' }] }],
+      containers: [{ name: 'c', image: 'x', command: ['/bin/cat', '/work/file'], volumeMounts: [{ name: 'w', mountPath: '/work' }] }],
+      volumes: [{ name: 'w', emptyDir: {} }],
+    });
+    const p = await until('succeeded', () => (pod('job')?.status?.phase === 'Succeeded' ? pod('job') : undefined));
+    assert.equal(logOf(p, 'c'), 'hello\n');
+    assert.equal(p.status?.initContainerStatuses?.[0]?.state?.terminated?.reason, 'Completed');
+    assert.equal(p.status?.conditions?.find((c) => c.type === 'Ready')?.reason, 'PodCompleted');
+  });
+
+  test('an unknown image says what to do', async () => {
+    await create('unknown', { containers: [{ name: 'c', image: 'example.com/app:1' }] });
+    const p = await until('image problem', () => (pod('unknown')?.status?.containerStatuses?.[0]?.state?.waiting?.reason === 'ErrImagePull' ? pod('unknown') : undefined));
+    assert.match(p.status?.containerStatuses?.[0]?.state?.waiting?.message ?? '', /portico\/web/);
+    assert.equal(p.status?.phase, 'Pending');
+  });
+
+  test('configuration, downward fields and variables reach the container', async () => {
+    await client.resource(configMaps).create({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'cm', namespace: 'default' }, data: { key: 'value', other: 'x' } });
+    await create('env', {
+      restartPolicy: 'Never',
+      containers: [
+        {
+          name: 'c',
+          image: 'x',
+          command: ['/bin/sh', '-c', 'echo "$A $B $(NOPE) $IP"; cat /cfg/key; ls /cfg; cat /etc/podinfo/name; cat /etc/resolv.conf /etc/hosts; hostname; echo bye >/dev/termination-log'],
+          env: [
+            { name: 'A', value: 'a' },
+            { name: 'B', value: '$(A)b' },
+            { name: 'IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
+          ],
+          envFrom: [{ configMapRef: { name: 'cm' } }],
+          volumeMounts: [
+            { name: 'cfg', mountPath: '/cfg' },
+            { name: 'info', mountPath: '/etc/podinfo' },
+          ],
+        },
+      ],
+      volumes: [
+        { name: 'cfg', configMap: { name: 'cm' } },
+        { name: 'info', downwardAPI: { items: [{ path: 'name', fieldRef: { fieldPath: 'metadata.name' } }] } },
+      ],
+    });
+    const p = await until('succeeded', () => (pod('env')?.status?.phase === 'Succeeded' ? pod('env') : undefined));
+    const log = logOf(p, 'c');
+    assert.match(log, new RegExp(`^a ab \\$\\(NOPE\\) ${p.status?.podIP}\\nvaluekey\\nother\\nenvnameserver 10.96.0.10\\n`));
+    assert.match(log, /search default\.svc\.cluster\.local svc\.cluster\.local cluster\.local/);
+    assert.match(log, new RegExp(`${p.status?.podIP}\tenv\nenv\n$`));
+    assert.equal(p.status?.containerStatuses?.[0]?.state?.terminated?.message, 'bye\n');
+  });
+
+  test('an agent that starts again takes over, restarts nothing, and the pods served meanwhile', async () => {
+    const before = await ready('web');
+    await agent?.stop();
+    assert.match(await get(before), /^pod: web$/m);
+    const patches = client.actions.filter((a) => a.key === 'default/web').length;
+    await start();
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const now = pod('web');
+    assert.equal(now?.status?.containerStatuses?.[0]?.containerID, before.status?.containerStatuses?.[0]?.containerID);
+    assert.equal(now?.status?.containerStatuses?.[0]?.restartCount, 0);
+    assert.ok(isReady(now));
+    assert.equal(client.actions.filter((a) => a.key === 'default/web').length, patches, 'nothing to write');
+  });
+
+  test('a killed container is replaced in its pod, address and name stay', async () => {
+    const p = await ready('web');
+    const pid = execFileSync('sh', ['-c', `ps axo pid,args | grep '[w]eb.mjs' | awk '{print $1}' | tail -1`]).toString().trim();
+    process.kill(Number(pid), 'SIGKILL');
+    const again = await until('restarted', () => (pod('web')?.status?.containerStatuses?.[0]?.restartCount === 1 && isReady(pod('web')) ? pod('web') : undefined));
+    assert.equal(again.status?.podIP, p.status?.podIP);
+    assert.equal(again.status?.containerStatuses?.[0]?.lastState?.terminated?.exitCode, 137);
+    assert.match(await get(again, '/hostname'), /^web$/);
+  });
+
+  test('deletion lets the program end by itself, then nothing is left', async () => {
+    await ready('web');
+    const uid = pod('web')?.metadata.uid ?? '';
+    await client.resource(pods).delete('web', { namespace: 'default', gracePeriodSeconds: 10 });
+    const t0 = performance.now();
+    await until('gone', () => (pod('web') === undefined ? true : undefined));
+    const seconds = (performance.now() - t0) / 1000;
+    assert.ok(seconds > 0.8 && seconds < 4, `the drain took ${seconds} s`);
+    assert.ok(!network.attached.has(uid));
+    for (const name of ['crash', 'job', 'unknown', 'env']) await client.resource(pods).delete(name, { namespace: 'default', gracePeriodSeconds: 1 });
+    await until('all gone', () => (client.objects(pods).length === 0 ? true : undefined));
+    assert.deepEqual(readdirSync(path.join(dir, 'node-1/run/pods')), []);
+    assert.deepEqual(readdirSync(path.join(dir, 'node-1/logs/pods')), []);
+    assert.equal(network.attached.size, 0);
+  });
+}

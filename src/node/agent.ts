@@ -1,0 +1,194 @@
+// The node agent: wires registration, the workers of the node's pods, the runtime and the HTTPS API together.
+import { mkdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { pods, services, type Pod, type Service } from '../api/index.ts';
+import { createEventRecorder, createInformer } from '../client/index.ts';
+import { systemClock } from '../clock/index.ts';
+import { builtinEntries } from './catalog/builtin-entries.ts';
+import { resolveImage } from './catalog/resolve-image.ts';
+import { watchUserEntries } from './catalog/user-entries.ts';
+import { programMain, programRoot, readWebProgram } from './catalog/program-files.ts';
+import type { NodeAgent, NodeAgentOptions } from './contract.ts';
+import { NodeRegistration } from './node-registration.ts';
+import { parseResolvConf } from './pod/dns-config.ts';
+import type { PodContext } from './pod/pod-context.ts';
+import { PodWorker } from './pod/pod-worker.ts';
+import { isFinished, podKey } from './pod/pod-spec.ts';
+import type { ServiceForEnv } from './pod/service-env.ts';
+import { createGate } from './pod/start-gate.ts';
+import { CgroupTree } from './runtime/cgroup-tree.ts';
+import { ProcessRuntime } from './runtime/process-runtime.ts';
+import { findProgram } from './runtime/tools.ts';
+import { startKubeletServer } from './server/kubelet-server.ts';
+import { ObjectCache } from './volumes/object-cache.ts';
+import { TokenSource } from './volumes/token-source.ts';
+
+const DEFAULT_MAX_PODS = 110;
+/** Starts at a time on one node: more only makes every one of them slower. */
+const PARALLEL_STARTS = 4;
+
+/** Reads a file of the host that pods get a copy of. */
+function readHostFile(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+export async function startNodeAgent(o: NodeAgentOptions): Promise<NodeAgent> {
+  const clock = o.clock ?? systemClock;
+  const log = o.log.with({ component: 'node', node: o.nodeName });
+  mkdirSync(o.stateDir, { recursive: true, mode: 0o700 });
+  const root = o.programRoot ?? programRoot();
+  const runtime = new ProcessRuntime({
+    runDir: path.join(o.stateDir, 'run'),
+    hide: [o.stateDir, ...(o.maskPaths ?? [])],
+    programRoot: root,
+    web: readWebProgram(),
+    cgroups: new CgroupTree(`portico-${o.clusterName}/${o.nodeName}`),
+    clock,
+    log,
+  });
+  await runtime.open();
+
+  const events = createEventRecorder(o.client, { component: 'kubelet', host: o.nodeName, clock, log });
+  const workers = new Map<string, PodWorker>();
+  const server =
+    o.kubeletTls === undefined
+      ? undefined
+      : await startKubeletServer({
+          tls: o.kubeletTls,
+          host: o.listen?.host ?? '::',
+          port: o.listen?.port ?? 10250,
+          log,
+          clock,
+          runtime,
+          findPod: (namespace, name) => [...workers.values()].find((w) => podKey(w.pod) === `${namespace}/${name}`),
+          pods: () => [...workers.values()].map((w) => w.pod),
+          nodeName: o.nodeName,
+        });
+
+  const registration = new NodeRegistration({
+    client: o.client,
+    clock,
+    log,
+    name: o.nodeName,
+    ips: o.nodeIps,
+    labels: o.labels ?? {},
+    maxPods: o.maxPods ?? DEFAULT_MAX_PODS,
+    stateDir: o.stateDir,
+    kubeletPort: server?.port,
+    networkProblem: () =>
+      o.podNetwork.ready() ? undefined : (o.podNetwork.problem?.() ?? 'the pod network is not ready yet'),
+    onReady: () => {
+      for (const worker of workers.values()) worker.look();
+    },
+  });
+
+  const informerOptions = { clock, log };
+  const serviceInformer = createInformer(o.client, services, { ...informerOptions, transform: serviceForEnv });
+  const podInformer = createInformer(o.client, pods, {
+    ...informerOptions,
+    fieldSelector: `spec.nodeName=${o.nodeName}`,
+  });
+  const builtin = builtinEntries(programMain(root));
+  const user = o.imagesFile === undefined ? undefined : watchUserEntries(o.imagesFile);
+  const ctx: PodContext = {
+    client: o.client,
+    runtime,
+    podNetwork: o.podNetwork,
+    clock,
+    log,
+    events,
+    objects: new ObjectCache(o.client, clock),
+    tokens: new TokenSource(o.client, clock),
+    nodeName: o.nodeName,
+    nodeIps: o.nodeIps,
+    allocatable: { cpu: registration.machine.cpus, memory: registration.machine.memoryBytes },
+    stateDir: o.stateDir,
+    dns: () => ({
+      clusterDns: o.clusterDns,
+      clusterDomain: o.clusterDomain,
+      host: parseResolvConf(readHostFile('/etc/resolv.conf')),
+    }),
+    hostsFile: () => readHostFile('/etc/hosts'),
+    services: () => serviceInformer.items.values(),
+    resolveImage: (request) => {
+      const read = user?.read();
+      if (read?.problem !== undefined) log.warn('the image catalog has a mistake', { problem: read.problem });
+      return resolveImage([...(read?.entries ?? []), ...builtin], request, {
+        findProgram,
+        ...(o.imagesFile === undefined ? {} : { imagesFile: o.imagesFile }),
+      });
+    },
+    startGate: createGate(PARALLEL_STARTS),
+  };
+
+  let hasServices = false;
+  const create = (pod: Pod) => {
+    const worker = new PodWorker(pod, ctx, (gone) => {
+      if (workers.get(gone.uid) === gone) workers.delete(gone.uid);
+    });
+    workers.set(pod.metadata.uid, worker);
+    // Service variables must be complete: pods wait for the first list of services.
+    if (hasServices) worker.look();
+  };
+  const onPod = (before: Pod | undefined, after: Pod | undefined) => {
+    if (before !== undefined && before.metadata.uid !== after?.metadata.uid) workers.get(before.metadata.uid)?.gone();
+    if (after === undefined) return;
+    const worker = workers.get(after.metadata.uid);
+    if (worker === undefined) create(after);
+    else if (hasServices) worker.update(after);
+  };
+  podInformer.onChange(({ before, after }) => onPod(before, after));
+  const exits = runtime.onExit((container) => workers.get(container.pod.uid)?.containerExited(container));
+
+  registration.start();
+  const starting = (async () => {
+    await Promise.all([podInformer.synced(), serviceInformer.synced()]);
+    hasServices = true;
+    await removeLeftovers(runtime, workers, o);
+    for (const worker of workers.values()) worker.look();
+  })();
+  starting.catch((error: unknown) => log.error('the pods of this node could not be listed', { error }));
+
+  return {
+    port: server?.port,
+    networkChanged: () => registration.networkChanged(),
+    async stop() {
+      registration.stop();
+      podInformer.stop();
+      serviceInformer.stop();
+      exits[Symbol.dispose]();
+      for (const worker of workers.values()) worker.stop();
+      await server?.close();
+      events.stop();
+      await runtime.close();
+    },
+  };
+}
+
+/** Pods that were deleted while no agent ran: their processes, files and networks go. */
+async function removeLeftovers(
+  runtime: ProcessRuntime,
+  workers: ReadonlyMap<string, PodWorker>,
+  o: NodeAgentOptions,
+): Promise<void> {
+  for (const uid of runtime.podUids()) {
+    if (workers.has(uid)) continue;
+    for (const c of runtime.containers(uid)) await runtime.kill(c.id);
+    await runtime.removePod(uid);
+  }
+  const attached = [...workers.values()].filter((w) => !isFinished(w.pod)).map((w) => w.uid);
+  if (o.podNetwork.ready()) await o.podNetwork.retain(new Set(attached));
+}
+
+function serviceForEnv(s: Service): ServiceForEnv {
+  return {
+    namespace: s.metadata.namespace ?? 'default',
+    name: s.metadata.name,
+    clusterIp: s.spec?.clusterIP ?? '',
+    ports: (s.spec?.ports ?? []).map((p) => ({ name: p.name ?? '', port: p.port, protocol: p.protocol ?? 'TCP' })),
+  };
+}

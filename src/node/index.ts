@@ -1,0 +1,3 @@
+// The door of the node agent.
+export { startNodeAgent } from './agent.ts';
+export type { HostPort, KubeletTls, NodeAgent, NodeAgentOptions, PodNetwork, PodToAttach } from './contract.ts';

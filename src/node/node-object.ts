@@ -1,0 +1,138 @@
+// The Node object: what the machine is and has. Pure but for `readMachine`.
+import { readFileSync } from 'node:fs';
+import os from 'node:os';
+import { isDeepStrictEqual } from 'node:util';
+import type { core, Node } from '../api/index.ts';
+import { formatTime } from './pod/container-status.ts';
+
+/** Kubernetes' version that the agent behaves like. */
+export const KUBELET_VERSION = 'v1.33.0+portico';
+
+export interface Machine {
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  readonly diskBytes: number;
+  readonly architecture: string;
+  readonly kernelVersion: string;
+  readonly osImage: string;
+  readonly machineId: string;
+  readonly bootId: string;
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch {
+    return '';
+  }
+}
+
+/** `diskBytes`: the size of the file system that holds the pods' data. */
+export function readMachine(diskBytes: number): Machine {
+  const osImage = /^PRETTY_NAME="?([^"\n]*)"?$/m.exec(readText('/etc/os-release'))?.[1] ?? 'Linux';
+  return {
+    cpus: os.availableParallelism(),
+    memoryBytes: os.totalmem(),
+    diskBytes,
+    architecture: process.arch === 'x64' ? 'amd64' : process.arch,
+    kernelVersion: os.release(),
+    osImage,
+    machineId: readText('/etc/machine-id'),
+    bootId: readText('/proc/sys/kernel/random/boot_id'),
+  };
+}
+
+export interface NodeFacts {
+  readonly name: string;
+  readonly ips: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly machine: Machine;
+  readonly maxPods: number;
+  readonly kubeletPort: number | undefined;
+  /** Why the pod network does not work yet; undefined when it does. */
+  readonly networkProblem: string | undefined;
+}
+
+export function nodeLabels(facts: NodeFacts): Record<string, string> {
+  const { architecture } = facts.machine;
+  return {
+    'beta.kubernetes.io/arch': architecture,
+    'beta.kubernetes.io/os': 'linux',
+    'kubernetes.io/arch': architecture,
+    'kubernetes.io/hostname': facts.name,
+    'kubernetes.io/os': 'linux',
+    ...facts.labels,
+  };
+}
+
+function resources(facts: NodeFacts): Record<string, string> {
+  const { cpus, memoryBytes, diskBytes } = facts.machine;
+  return {
+    cpu: String(cpus),
+    'ephemeral-storage': `${Math.floor(diskBytes / 1024)}Ki`,
+    memory: `${Math.floor(memoryBytes / 1024)}Ki`,
+    pods: String(facts.maxPods),
+  };
+}
+
+const PRESSURES: readonly (readonly [type: string, reason: string, message: string])[] = [
+  ['MemoryPressure', 'KubeletHasSufficientMemory', 'kubelet has sufficient memory available'],
+  ['DiskPressure', 'KubeletHasNoDiskPressure', 'kubelet has no disk pressure'],
+  ['PIDPressure', 'KubeletHasSufficientPID', 'kubelet has sufficient PID available'],
+];
+
+function conditions(facts: NodeFacts, before: readonly core.NodeCondition[], nowMs: number): core.NodeCondition[] {
+  const problem = facts.networkProblem;
+  const ready =
+    problem === undefined
+      ? (['Ready', 'True', 'KubeletReady', 'kubelet is posting ready status'] as const)
+      : (['Ready', 'False', 'KubeletNotReady', `container runtime network not ready: ${problem}`] as const);
+  const wanted = [...PRESSURES.map(([type, reason, message]) => [type, 'False', reason, message] as const), ready];
+  const now = formatTime(nowMs);
+  return wanted.map(([type, status, reason, message]) => {
+    const old = before.find((c) => c.type === type);
+    const since = old?.status === status ? old.lastTransitionTime : undefined;
+    return { type, status, reason, message, lastHeartbeatTime: now, lastTransitionTime: since ?? now };
+  });
+}
+
+/** The status as it should be; conditions of others are kept. */
+export function nodeStatus(facts: NodeFacts, before: core.NodeStatus | undefined, nowMs: number): core.NodeStatus {
+  const { machine } = facts;
+  const own = conditions(facts, before?.conditions ?? [], nowMs);
+  const others = (before?.conditions ?? []).filter((c) => !own.some((o) => o.type === c.type));
+  return {
+    addresses: [...facts.ips.map((address) => ({ type: 'InternalIP', address })), { type: 'Hostname', address: facts.name }],
+    capacity: resources(facts),
+    allocatable: resources(facts),
+    conditions: [...own, ...others],
+    ...(facts.kubeletPort === undefined ? {} : { daemonEndpoints: { kubeletEndpoint: { Port: facts.kubeletPort } } }),
+    nodeInfo: {
+      architecture: machine.architecture,
+      bootID: machine.bootId,
+      containerRuntimeVersion: 'process://1.0',
+      kernelVersion: machine.kernelVersion,
+      kubeProxyVersion: '',
+      kubeletVersion: KUBELET_VERSION,
+      machineID: machine.machineId,
+      operatingSystem: 'linux',
+      osImage: machine.osImage,
+      systemUUID: machine.machineId,
+    },
+  };
+}
+
+/** Would a write tell the server more than the time? Heartbeats go by Lease. */
+export function isNodeStatusNews(before: core.NodeStatus | undefined, after: core.NodeStatus): boolean {
+  const withoutTime = (s: core.NodeStatus | undefined) => ({
+    ...s,
+    conditions: (s?.conditions ?? []).map(({ lastHeartbeatTime: _, ...rest }) => rest),
+  });
+  const old = withoutTime(before) as Record<string, unknown>;
+  const plain = (value: unknown): unknown => (value === undefined ? undefined : JSON.parse(JSON.stringify(value)));
+  return Object.entries(withoutTime(after)).some(([key, value]) => !isDeepStrictEqual(plain(old[key]), plain(value)));
+}
+
+export function newNode(facts: NodeFacts): Omit<Node, 'metadata'> & { metadata: { name: string; labels: Record<string, string> } } {
+  return { apiVersion: 'v1', kind: 'Node', metadata: { name: facts.name, labels: nodeLabels(facts) }, spec: {} };
+}

@@ -1,0 +1,183 @@
+// Keeps the Node object and its Lease on the API server: registers, reports Ready, sends the heartbeat.
+import { statfsSync } from 'node:fs';
+import { isAlreadyExists, isNotFound, leases, nodes, type Lease, type Node } from '../api/index.ts';
+import type { Client } from '../client/index.ts';
+import type { Clock, Timer } from '../clock/index.ts';
+import { errorText } from '../errors/index.ts';
+import type { Logger } from '../log/index.ts';
+import { isNodeStatusNews, newNode, nodeLabels, nodeStatus, readMachine, type Machine, type NodeFacts } from './node-object.ts';
+
+const LEASE_NAMESPACE = 'kube-node-lease';
+const LEASE_SECONDS = 40;
+const HEARTBEAT_MS = 10_000;
+const FAST_RETRY_MS = 500;
+/** The status is written anew now and then even without news, as kubelet does. */
+const STATUS_EVERY_MS = 300_000;
+/** While the network is not ready: how soon to look again. */
+const NETWORK_CHECK_MS = 100;
+
+export interface NodeRegistrationOptions {
+  readonly client: Client;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly name: string;
+  readonly ips: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly maxPods: number;
+  readonly stateDir: string;
+  readonly kubeletPort: number | undefined;
+  readonly networkProblem: () => string | undefined;
+  /** The network became ready. */
+  readonly onReady: () => void;
+}
+
+export class NodeRegistration {
+  readonly #o: NodeRegistrationOptions;
+  readonly machine: Machine;
+  #timers = new Set<Timer>();
+  #stopped = false;
+  #writing = false;
+  #again = false;
+  #writtenAtMs = -Infinity;
+  #lastProblem: string | undefined = 'not looked yet';
+  #lease: Lease | undefined;
+
+  constructor(o: NodeRegistrationOptions) {
+    this.#o = o;
+    const disk = statfsSync(o.stateDir);
+    this.machine = readMachine(disk.blocks * disk.bsize);
+  }
+
+  start(): void {
+    this.refresh();
+    void this.#beat();
+    this.#watchNetwork();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const timer of this.#timers) this.#o.clock.clear(timer);
+  }
+
+  /** Writes the Node's status soon, if it says something new. */
+  refresh(): void {
+    if (this.#stopped) return;
+    this.#again = true;
+    if (!this.#writing) void this.#write();
+  }
+
+  #facts(): NodeFacts {
+    const { name, ips, labels, maxPods, kubeletPort, networkProblem } = this.#o;
+    return { name, ips, labels, maxPods, kubeletPort, machine: this.machine, networkProblem: networkProblem() };
+  }
+
+  #after(ms: number, run: () => void): void {
+    if (this.#stopped) return;
+    const timer = this.#o.clock.after(ms, () => {
+      this.#timers.delete(timer);
+      run();
+    });
+    this.#timers.add(timer);
+  }
+
+  /** Until it is ready; after that a look with every heartbeat is enough. */
+  #watchNetwork(): void {
+    const problem = this.#o.networkProblem();
+    if (problem !== this.#lastProblem) {
+      this.#lastProblem = problem;
+      this.refresh();
+      if (problem === undefined) this.#o.onReady();
+    }
+    this.#after(problem === undefined ? HEARTBEAT_MS : NETWORK_CHECK_MS, () => this.#watchNetwork());
+  }
+
+  /** Call when the network may have become ready. */
+  networkChanged(): void {
+    const problem = this.#o.networkProblem();
+    if (problem === this.#lastProblem) return;
+    this.#lastProblem = problem;
+    this.refresh();
+    if (problem === undefined) this.#o.onReady();
+  }
+
+  async #write(): Promise<void> {
+    this.#writing = true;
+    try {
+      while (this.#again && !this.#stopped) {
+        this.#again = false;
+        await this.#writeOnce();
+      }
+    } catch (error) {
+      this.#o.log.debug('writing the Node failed, trying again', { error: errorText(error) });
+      this.#after(FAST_RETRY_MS, () => this.refresh());
+    } finally {
+      this.#writing = false;
+    }
+  }
+
+  async #writeOnce(): Promise<void> {
+    const { client, clock, name } = this.#o;
+    const api = client.resource(nodes);
+    const facts = this.#facts();
+    let node = await this.#getOrCreate(facts);
+    const labels = nodeLabels(facts);
+    const missing = Object.entries(labels).filter(([k, v]) => node.metadata.labels?.[k] !== v);
+    if (missing.length > 0) {
+      node = await api.patch(name, { metadata: { labels: Object.fromEntries(missing) } }, { type: 'merge' });
+    }
+    const status = nodeStatus(facts, node.status, clock.now());
+    const isDue = clock.now() - this.#writtenAtMs > STATUS_EVERY_MS;
+    if (!isDue && !isNodeStatusNews(node.status, status)) return;
+    await api.patch(name, { status }, { type: 'strategic', subresource: 'status' });
+    this.#writtenAtMs = clock.now();
+  }
+
+  async #getOrCreate(facts: NodeFacts): Promise<Node> {
+    const api = this.#o.client.resource(nodes);
+    try {
+      return await api.get(facts.name);
+    } catch (e) {
+      if (!isNotFound(e)) throw e;
+    }
+    try {
+      return await api.create(newNode(facts));
+    } catch (e) {
+      if (isAlreadyExists(e)) return api.get(facts.name);
+      throw e;
+    }
+  }
+
+  async #beat(): Promise<void> {
+    let waitMs = HEARTBEAT_MS;
+    try {
+      await this.#renewLease();
+      if (this.#o.clock.now() - this.#writtenAtMs > STATUS_EVERY_MS) this.refresh();
+    } catch (error) {
+      this.#lease = undefined;
+      this.#o.log.debug('the heartbeat failed, trying again', { error: errorText(error) });
+      waitMs = FAST_RETRY_MS;
+    }
+    this.#after(waitMs, () => void this.#beat());
+  }
+
+  async #renewLease(): Promise<void> {
+    const { client, clock, name } = this.#o;
+    const api = client.resource(leases);
+    // MicroTime has six digits.
+    const renewTime = new Date(clock.now()).toISOString().replace('Z', '000Z');
+    const spec = { holderIdentity: name, leaseDurationSeconds: LEASE_SECONDS, renewTime };
+    if (this.#lease === undefined) {
+      try {
+        this.#lease = await api.get(name, LEASE_NAMESPACE);
+      } catch (e) {
+        if (!isNotFound(e)) throw e;
+        const node = await client.resource(nodes).get(name);
+        const owner = { apiVersion: 'v1', kind: 'Node', name, uid: node.metadata.uid };
+        const metadata = { name, namespace: LEASE_NAMESPACE, ownerReferences: [owner] };
+        this.#lease = await api.create({ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec });
+        return;
+      }
+    }
+    this.#lease = await api.update({ ...this.#lease, spec: { ...this.#lease.spec, ...spec } });
+  }
+}

@@ -1,0 +1,33 @@
+// What the workers of all pods on a node share. Types only.
+import type { Client, EventRecorder } from '../../client/index.ts';
+import type { Clock } from '../../clock/index.ts';
+import type { Logger } from '../../log/index.ts';
+import type { ImageProblem, ResolvedImage } from '../catalog/contract.ts';
+import type { ImageRequest } from '../catalog/resolve-image.ts';
+import type { PodNetwork } from '../contract.ts';
+import type { ContainerRuntime } from '../runtime/contract.ts';
+import type { ObjectCache } from '../volumes/object-cache.ts';
+import type { TokenSource } from '../volumes/token-source.ts';
+import type { DnsSettings } from './dns-config.ts';
+import type { ServiceForEnv } from './service-env.ts';
+
+export interface PodContext {
+  readonly client: Client;
+  readonly runtime: ContainerRuntime;
+  readonly podNetwork: PodNetwork;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly events: EventRecorder;
+  readonly objects: ObjectCache;
+  readonly tokens: TokenSource;
+  readonly nodeName: string;
+  readonly nodeIps: readonly string[];
+  readonly allocatable: { readonly cpu: number; readonly memory: number };
+  readonly stateDir: string;
+  readonly dns: () => DnsSettings;
+  readonly hostsFile: () => string;
+  readonly services: () => Iterable<ServiceForEnv>;
+  readonly resolveImage: (request: ImageRequest) => ResolvedImage | ImageProblem;
+  /** Runs when there is room: too many starts at once slow each other down. */
+  readonly startGate: <T>(run: () => Promise<T>) => Promise<T>;
+}

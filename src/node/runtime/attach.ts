@@ -1,0 +1,52 @@
+// Joins a client with a container's own input and output while it runs.
+import { constants, openSync } from 'node:fs';
+import net from 'node:net';
+import { PassThrough, type Writable } from 'node:stream';
+import type { ContainerDir } from './container-dir.ts';
+import type { Container, ContainerRuntime } from './contract.ts';
+import type { ExecRequest, ExecResult, ExecSession } from './exec-contract.ts';
+import type { LogStream } from './log-format.ts';
+
+/** A client that reads too slowly loses output instead of stopping the container. */
+const MAX_UNREAD = 4 * 1024 * 1024;
+
+export interface Attachable {
+  readonly container: Container;
+  readonly dir: ContainerDir;
+  readonly outputHandlers: Set<(stream: LogStream, chunk: Buffer) => void>;
+}
+
+export function attachToContainer(runtime: ContainerRuntime, entry: Attachable, request: ExecRequest): ExecSession {
+  const { id } = entry.container;
+  const streams = { stdout: new PassThrough(), stderr: new PassThrough() };
+  const onOutput = (stream: LogStream, chunk: Buffer) => {
+    if (streams[stream].readableLength < MAX_UNREAD) streams[stream].write(Buffer.from(chunk));
+  };
+  entry.outputHandlers.add(onOutput);
+  const stdin = request.stdin && entry.container.stdin ? openStdin(entry.dir) : undefined;
+  const done = Promise.withResolvers<ExecResult>();
+  const finish = () => {
+    entry.outputHandlers.delete(onOutput);
+    exits[Symbol.dispose]();
+    for (const stream of [streams.stdout, streams.stderr]) stream.end();
+    stdin?.destroy();
+    // How the container ended is told by the pod's status, not by whoever looked on.
+    done.resolve({ exitCode: 0 });
+  };
+  const exits = runtime.onExit((c) => {
+    if (c.id === id) finish();
+  });
+  return {
+    stdin,
+    stdout: streams.stdout,
+    stderr: streams.stderr,
+    resize: () => undefined,
+    close: finish,
+    done: done.promise,
+  };
+}
+
+function openStdin(dir: ContainerDir): Writable {
+  const fd = openSync(dir.stdin, constants.O_WRONLY | constants.O_NONBLOCK);
+  return new net.Socket({ fd, readable: false, writable: true });
+}
