@@ -40,3 +40,37 @@ export type {
   RuleRef,
 } from './iptables/iptables.ts';
 export { IptablesError, openIptables } from './iptables/iptables.ts';
+export type {
+  ChainFacts,
+  DataTypeName,
+  ElementFacts,
+  Field as NftField,
+  KeyType,
+  NatTarget,
+  Nft,
+  NftChain,
+  NftElement,
+  NftEvent,
+  NftFamily,
+  NftHook,
+  NftObject,
+  NftOperation,
+  NftRule,
+  NftRuleRef,
+  NftSet,
+  NftTable,
+  RejectWith,
+  RuleFacts,
+  Selector as NftSelector,
+  SelectorName,
+  SetFacts,
+  Statement as NftStatement,
+  TableFacts,
+  TableRef,
+  Verdict as NftVerdict,
+} from './nft/contract.ts';
+export { NftTransaction } from './nft/transaction.ts';
+export { elementText, ruleText, statementText } from './nft/render.ts';
+export type { OpenNftOptions } from './nft/open-nft.ts';
+export { openNft } from './nft/open-nft.ts';
+export { monitorNft, NetlinkNft } from './nft/netlink-nft.ts';

@@ -1,0 +1,268 @@
+// What the kernel reports about tables, chains, sets, rules and elements, as values. Pure.
+
+import type { NetlinkMessage } from '../netlink/message.ts';
+import { attributeList, attributeText, parseAttributes } from '../netlink/message.ts';
+import type { ChainFacts, ElementFacts, NftEvent, RuleFacts, SetFacts, TableFacts } from './contract.ts';
+import type { DataType } from './data-types.ts';
+import { encodeInterval } from './data-types.ts';
+import type { SetLayout } from './encode-elements.ts';
+import {
+  CHAIN,
+  DATA,
+  ELEMENT,
+  ELEMENT_INTERVAL_END,
+  ELEMENT_LIST,
+  FAMILY_NAMES,
+  GEN,
+  HOOK,
+  HOOKS,
+  MSG,
+  NFNL_SUBSYS_NFTABLES,
+  RULE,
+  SET,
+  SET_DESC,
+  SET_FLAG,
+  TABLE,
+  VERDICT,
+} from './messages.ts';
+import { padded, userdataText } from './selectors.ts';
+
+const NFGENMSG_LENGTH = 4;
+const EMPTY = Buffer.alloc(0);
+
+export function messageFamily(message: NetlinkMessage): string {
+  return FAMILY_NAMES.get(message.payload[0] ?? 0) ?? `family ${message.payload[0]}`;
+}
+
+function attributes(message: NetlinkMessage): Map<number, Buffer> {
+  return parseAttributes(message.payload.subarray(NFGENMSG_LENGTH));
+}
+
+export function decodeTable(message: NetlinkMessage): TableFacts {
+  const a = attributes(message);
+  return {
+    family: messageFamily(message),
+    name: attributeText(a.get(TABLE.NAME)) ?? '',
+    handle: a.get(TABLE.HANDLE)?.readBigUInt64BE() ?? 0n,
+    comment: userdataText(a.get(TABLE.USERDATA), 0),
+  };
+}
+
+export function decodeChain(message: NetlinkMessage): ChainFacts {
+  const a = attributes(message);
+  const hook = a.get(CHAIN.HOOK);
+  const h = parseAttributes(hook ?? EMPTY);
+  return {
+    family: messageFamily(message),
+    table: attributeText(a.get(CHAIN.TABLE)) ?? '',
+    name: attributeText(a.get(CHAIN.NAME)) ?? '',
+    handle: a.get(CHAIN.HANDLE)?.readBigUInt64BE() ?? 0n,
+    base:
+      hook === undefined
+        ? undefined
+        : {
+            type: attributeText(a.get(CHAIN.TYPE)) ?? '',
+            hook: HOOKS[h.get(HOOK.NUM)?.readUInt32BE() ?? -1] ?? 'unknown',
+            priority: h.get(HOOK.PRIORITY)?.readInt32BE() ?? 0,
+            policy: a.get(CHAIN.POLICY)?.readUInt32BE() === 0 ? 'drop' : 'accept',
+          },
+    comment: userdataText(a.get(CHAIN.USERDATA), 0),
+  };
+}
+
+/** Undefined for anonymous sets, which belong to a rule. */
+export function decodeSet(message: NetlinkMessage): SetFacts | undefined {
+  const a = attributes(message);
+  const flags = a.get(SET.FLAGS)?.readUInt32BE() ?? 0;
+  if ((flags & SET_FLAG.ANONYMOUS) !== 0) return undefined;
+  const names = [
+    [SET_FLAG.INTERVAL, 'interval'],
+    [SET_FLAG.TIMEOUT, 'timeout'],
+    [SET_FLAG.EVAL, 'dynamic'],
+    [SET_FLAG.CONSTANT, 'constant'],
+  ] as const;
+  const size = parseAttributes(a.get(SET.DESC) ?? EMPTY)
+    .get(SET_DESC.SIZE)
+    ?.readUInt32BE();
+  return {
+    family: messageFamily(message),
+    table: attributeText(a.get(SET.TABLE)) ?? '',
+    name: attributeText(a.get(SET.NAME)) ?? '',
+    handle: a.get(SET.HANDLE)?.readBigUInt64BE() ?? 0n,
+    map: (flags & SET_FLAG.MAP) !== 0,
+    flags: names.filter(([bit]) => (flags & bit) !== 0).map(([, name]) => name),
+    size,
+    comment: userdataText(a.get(SET.USERDATA), 7),
+  };
+}
+
+export function decodeRule(message: NetlinkMessage): RuleFacts {
+  const a = attributes(message);
+  return {
+    family: messageFamily(message),
+    table: attributeText(a.get(RULE.TABLE)) ?? '',
+    chain: attributeText(a.get(RULE.CHAIN)) ?? '',
+    handle: a.get(RULE.HANDLE)?.readBigUInt64BE() ?? 0n,
+    comment: userdataText(a.get(RULE.USERDATA), 0),
+  };
+}
+
+function fieldTexts(bytes: Buffer, types: readonly DataType[]): string[] {
+  let offset = 0;
+  return types.map((type) => {
+    const text = type.format(bytes.subarray(offset, offset + type.bytes));
+    offset += types.length === 1 ? type.bytes : padded(type.bytes);
+    return text;
+  });
+}
+
+function valueOf(bytes: Buffer | undefined): Buffer {
+  return parseAttributes(bytes ?? EMPTY).get(DATA.VALUE) ?? EMPTY;
+}
+
+function verdictTextOf(bytes: Buffer): string | undefined {
+  const a = parseAttributes(bytes);
+  const chain = attributeText(a.get(VERDICT.CHAIN)) ?? '';
+  const words: Readonly<Record<number, string>> = {
+    0: 'drop',
+    1: 'accept',
+    [-1]: 'continue',
+    [-3]: `jump ${chain}`,
+    [-4]: `goto ${chain}`,
+    [-5]: 'return',
+  };
+  return words[a.get(VERDICT.CODE)?.readInt32BE() ?? 2];
+}
+
+function dataText(bytes: Buffer | undefined, layout: SetLayout): string | undefined {
+  if (bytes === undefined || layout.data === undefined) return undefined;
+  const a = parseAttributes(bytes);
+  const verdict = a.get(DATA.VERDICT);
+  if (verdict !== undefined) return verdictTextOf(verdict);
+  return layout.data === 'verdict' ? undefined : fieldTexts(valueOf(bytes), layout.data).join(' . ');
+}
+
+/** One end of an interval or a whole element, before ends are put together. */
+export interface RawElement {
+  readonly key: Buffer;
+  readonly keyEnd: Buffer | undefined;
+  readonly end: boolean;
+  readonly facts: Omit<ElementFacts, 'key'>;
+}
+
+/** The elements in one message of a dump; copies, since the message is a view. */
+export function decodeElements(message: NetlinkMessage, layout: SetLayout): RawElement[] {
+  const list = attributes(message).get(ELEMENT_LIST.ELEMENTS) ?? EMPTY;
+  const elements: RawElement[] = [];
+  for (const [, bytes] of attributeList(list)) {
+    const a = parseAttributes(bytes);
+    const keyEnd = a.get(ELEMENT.KEY_END);
+    const expires = a.get(ELEMENT.EXPIRATION)?.readBigUInt64BE();
+    elements.push({
+      key: Buffer.from(valueOf(a.get(ELEMENT.KEY))),
+      keyEnd: keyEnd === undefined ? undefined : Buffer.from(valueOf(keyEnd)),
+      end: ((a.get(ELEMENT.FLAGS)?.readUInt32BE() ?? 0) & ELEMENT_INTERVAL_END) !== 0,
+      facts: {
+        data: dataText(a.get(ELEMENT.DATA), layout),
+        comment: userdataText(a.get(ELEMENT.USERDATA), 0),
+        expiresSeconds: expires === undefined ? undefined : Number(expires) / 1000,
+      },
+    });
+  }
+  return elements;
+}
+
+/** `10.0.0.0/8` when the range is a prefix, else `a-b`, or one value. */
+function rangeText(type: DataType, first: Buffer, last: Buffer): string {
+  const [from, to] = [type.format(first), type.format(last)];
+  if (from === to) return from;
+  if (type.bytes === 4 || type.bytes === 16) {
+    for (let bits = 0; bits < type.bytes * 8; bits++) {
+      const prefix = prefixInterval(type, `${from}/${bits}`);
+      if (prefix !== undefined && prefix.first.equals(first) && prefix.last.equals(last)) return `${from}/${bits}`;
+    }
+  }
+  return `${from}-${to}`;
+}
+
+function prefixInterval(type: DataType, text: string): { first: Buffer; last: Buffer } | undefined {
+  return type.order === 'big' ? encodeInterval(type, text) : undefined;
+}
+
+function decrement(bytes: Buffer): Buffer {
+  const previous = Buffer.from(bytes);
+  for (let i = previous.length - 1; i >= 0; i--) {
+    const value = ((previous[i] ?? 0) - 1) & 255;
+    previous[i] = value;
+    if (value !== 255) break;
+  }
+  return previous;
+}
+
+/** Elements in canonical text, sorted by key bytes. */
+export function elementFacts(raw: readonly RawElement[], layout: SetLayout): ElementFacts[] {
+  const sorted = raw.toSorted((a, b) => Buffer.compare(a.key, b.key) || Number(b.end) - Number(a.end));
+  if (!layout.interval) {
+    return sorted.map((element) => ({ key: fieldTexts(element.key, layout.key).join(' . '), ...element.facts }));
+  }
+  const [only] = layout.key;
+  if (layout.key.length === 1 && only !== undefined) return intervalFacts(sorted, only);
+  return sorted.map((element) => {
+    let offset = 0;
+    const texts = layout.key.map((type) => {
+      const first = element.key.subarray(offset, offset + type.bytes);
+      const last = (element.keyEnd ?? element.key).subarray(offset, offset + type.bytes);
+      offset += padded(type.bytes);
+      return rangeText(type, first, last);
+    });
+    return { key: texts.join(' . '), ...element.facts };
+  });
+}
+
+function intervalFacts(sorted: readonly RawElement[], type: DataType): ElementFacts[] {
+  const facts: ElementFacts[] = [];
+  for (const [i, element] of sorted.entries()) {
+    if (element.end) continue;
+    const next = sorted[i + 1];
+    const last = next === undefined ? Buffer.alloc(type.bytes, 255) : decrement(next.key);
+    facts.push({ key: rangeText(type, element.key, last), ...element.facts });
+  }
+  return facts;
+}
+
+const EVENTS: Readonly<
+  Record<number, readonly ['table' | 'chain' | 'set' | 'rule' | 'element', 'add' | 'delete', number]>
+> = {
+  [MSG.NEWTABLE]: ['table', 'add', TABLE.NAME],
+  [MSG.DELTABLE]: ['table', 'delete', TABLE.NAME],
+  [MSG.NEWCHAIN]: ['chain', 'add', CHAIN.NAME],
+  [MSG.DELCHAIN]: ['chain', 'delete', CHAIN.NAME],
+  [MSG.NEWRULE]: ['rule', 'add', RULE.CHAIN],
+  [MSG.DELRULE]: ['rule', 'delete', RULE.CHAIN],
+  [MSG.NEWSET]: ['set', 'add', SET.NAME],
+  [MSG.DELSET]: ['set', 'delete', SET.NAME],
+  [MSG.NEWSETELEM]: ['element', 'add', ELEMENT_LIST.SET],
+  [MSG.DELSETELEM]: ['element', 'delete', ELEMENT_LIST.SET],
+};
+
+/** A message of the notification group; undefined for kinds nobody here cares about. */
+export function decodeEvent(message: NetlinkMessage): NftEvent | undefined {
+  if (message.type >> 8 !== NFNL_SUBSYS_NFTABLES) return undefined;
+  const type = message.type & 255;
+  const a = attributes(message);
+  if (type === MSG.NEWGEN) {
+    return {
+      kind: 'generation',
+      id: a.get(GEN.ID)?.readUInt32BE() ?? 0,
+      processId: a.get(GEN.PROCESS)?.readUInt32BE() ?? 0,
+      processName: attributeText(a.get(GEN.NAME)) ?? '',
+    };
+  }
+  const row = EVENTS[type];
+  if (row === undefined) return undefined;
+  const [kind, action, nameAttribute] = row;
+  // Attribute 1 is the table in every one of these messages.
+  const table = attributeText(a.get(1)) ?? '';
+  const name = attributeText(a.get(nameAttribute));
+  return { kind, action, family: messageFamily(message), table, name: kind === 'table' ? undefined : name };
+}
