@@ -3,7 +3,7 @@ export { DnsConfigError, defaultBlock, defaultDnsConfig, defaultForward, default
 export type { BlockConfig, DnsConfig, ForwardBlockConfig, KubernetesConfig } from './config/config.ts';
 export type { Answer, DnsPlugin, Query } from './plugin.ts';
 export { startDns } from './start-dns.ts';
-export type { DnsListen, DnsOptions, DnsServer } from './start-dns.ts';
+export type { DnsListen, DnsOptions, DnsServer, StopOptions } from './start-dns.ts';
 export { queryDns, QueryDnsError } from './query-dns.ts';
 export type { QueryDnsOptions, QueryDnsResult } from './query-dns.ts';
 export { parseDnsConfig } from './config/parse-dns-config.ts';

@@ -49,6 +49,13 @@ export interface DnsOptions {
   readonly staleAfterMs?: number;
 }
 
+export interface StopOptions {
+  /** Default: the configuration's. */
+  readonly lameduckMs?: number;
+  /** How long to wait for answers from upstream servers after that. */
+  readonly drainMs?: number;
+}
+
 export interface DnsServer {
   /** The port of UDP and TCP. */
   readonly port: number;
@@ -58,12 +65,14 @@ export interface DnsServer {
   /** Resolves when the first complete list of the cluster is in the answers. */
   readonly synced: Promise<void>;
   /** Goes on answering for the lame-duck time while it reports not ready, then ends when all answers are out. */
-  stop(options?: { lameduckMs?: number }): Promise<void>;
+  stop(options?: StopOptions): Promise<void>;
 }
 
 const VERSION = '0.1.0';
 const STALE_AFTER_MS = 180_000;
 const TCP_IDLE_MS = 10_000;
+/** No upstream is waited for longer than this. */
+const DRAIN_MS = 5000;
 const MAX_TCP_CONNECTIONS = 10_000;
 
 export async function startDns(options: DnsOptions): Promise<DnsServer> {
@@ -277,14 +286,16 @@ class Server implements DnsServer {
     return undefined;
   }
 
-  async stop(options: { lameduckMs?: number } = {}): Promise<void> {
+  async stop(options: StopOptions = {}): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
     const lameduckMs = options.lameduckMs ?? this.#config.health?.lameduckMs ?? 0;
     if (lameduckMs > 0) await new Promise<void>((resolve) => this.#clock.after(lameduckMs, resolve));
     await Promise.all(this.#tcp.map((tcp) => tcp.close()));
     // Questions that were forwarded get their answers while the sockets are still open.
-    while (this.#responder.pending > 0) await new Promise<void>((resolve) => this.#clock.after(10, resolve));
+    const end = this.#clock.monotonic() + (options.drainMs ?? DRAIN_MS);
+    while (this.#responder.pending > 0 && this.#clock.monotonic() < end)
+      await new Promise<void>((resolve) => this.#clock.after(10, resolve));
     await Promise.all(this.#udp.map((udp) => udp.close()));
     for (const http of this.#http) http.close();
     for (const watch of this.#watches) watch.stop();

@@ -32,7 +32,8 @@ export async function listenUdp(responder: Responder, options: UdpOptions): Prom
     // The published type knows only the callback of dns.lookup.
     lookup: literal as never,
   });
-  socket.on('message', (packet, client) => receive(socket, responder, packet, client));
+  const open = { now: true };
+  socket.on('message', (packet, client) => receive(socket, open, responder, packet, client));
   // The literal lookup makes bind complete within the call.
   const listening = once(socket, 'listening');
   socket.bind({ port: options.port, address: options.address, exclusive: true });
@@ -42,12 +43,24 @@ export async function listenUdp(responder: Responder, options: UdpOptions): Prom
   growBuffers(socket);
   return {
     port: socket.address().port,
-    close: () => new Promise((resolve) => void socket.close(() => resolve())),
+    close: () => {
+      open.now = false;
+      return new Promise((resolve) => void socket.close(() => resolve()));
+    },
   };
 }
 
-function receive(socket: Socket, responder: Responder, packet: Buffer, client: RemoteInfo): void {
-  const send = (bytes: Uint8Array) => socket.send(bytes, client.port, client.address, ignore);
+function receive(
+  socket: Socket,
+  open: { now: boolean },
+  responder: Responder,
+  packet: Buffer,
+  client: RemoteInfo,
+): void {
+  const send = (bytes: Uint8Array) => {
+    // A late answer after the server was stopped has nowhere to go.
+    if (open.now) socket.send(bytes, client.port, client.address, ignore);
+  };
   const length = responder.handle(packet, packet.length, 'udp', client, send);
   if (length === 0) return;
   // With nothing queued the kernel copies the bytes during the call, so the shared buffer will do.

@@ -4,6 +4,20 @@ import { connect } from 'node:net';
 import { once } from 'node:events';
 import dnsPacket from 'dns-packet';
 
+/** An EDNS option with any code; the decoder's own types know only four. */
+export interface RawOption {
+  readonly code: number;
+  readonly data: Buffer;
+}
+
+export interface ReplyOpt {
+  readonly udpPayloadSize: number;
+  readonly extendedRcode: number;
+  readonly ednsVersion: number;
+  readonly flag_do: boolean;
+  readonly options: readonly RawOption[];
+}
+
 /** A reply as text: what a person would check. */
 export interface Reply {
   readonly rcode: string;
@@ -13,7 +27,7 @@ export interface Reply {
   readonly authorities: string[];
   /** Without OPT. */
   readonly additionals: string[];
-  readonly opt: dnsPacket.OptAnswer | undefined;
+  readonly opt: ReplyOpt | undefined;
   readonly size: number;
   readonly bytes: Buffer;
 }
@@ -60,7 +74,7 @@ interface DecodedFlags {
 export function readReply(bytes: Buffer): Reply {
   const packet = dnsPacket.decode(bytes) as dnsPacket.DecodedPacket & DecodedFlags;
   const flag = (name: string, on: boolean) => (on ? [name] : []);
-  const opt = (packet.additionals ?? []).find((a) => a.type === 'OPT') as dnsPacket.OptAnswer | undefined;
+  const opt = (packet.additionals ?? []).find((a) => a.type === 'OPT') as unknown as ReplyOpt | undefined;
   const question = packet.questions?.[0];
   return {
     rcode: packet.rcode,
@@ -94,7 +108,7 @@ export function queryBytes(question: string, options: { id?: number; additionals
   });
 }
 
-export function opt(udpPayloadSize = 1232, options: dnsPacket.PacketOpt[] = []): dnsPacket.Answer {
+export function opt(udpPayloadSize = 1232, options: readonly RawOption[] = []): dnsPacket.Answer {
   return {
     type: 'OPT',
     name: '.',
@@ -104,7 +118,7 @@ export function opt(udpPayloadSize = 1232, options: dnsPacket.PacketOpt[] = []):
     flags: 0,
     flag_do: false,
     options,
-  } as dnsPacket.OptAnswer;
+  } as unknown as dnsPacket.OptAnswer;
 }
 
 /** Sends bytes by UDP; resolves with the reply, or undefined when there is none in `waitMs`. */

@@ -54,7 +54,7 @@ export async function startTestServer(
     client,
     metrics,
     [Symbol.asyncDispose]: async () => {
-      await server.stop({ lameduckMs: 0 });
+      await server.stop({ lameduckMs: 0, drainMs: 0 });
       client.close();
     },
   };

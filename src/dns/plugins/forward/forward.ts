@@ -212,7 +212,7 @@ class Forward implements Forwarder {
       query.trace?.push(`asking ${upstream.label}`);
       clock.clear(hedge);
       // The same upstream again gets more time: the packet may be lost, the server busy.
-      const patience = upstream.patienceMs * 2 ** Math.floor((attempts - 1) / order.length);
+      const patience = Math.min(1000, upstream.patienceMs * 1.5 ** Math.floor((attempts - 1) / order.length));
       hedge = clock.after(patience, attempt);
       this.#ask(upstream, outgoing, query, stop.signal).then(
         (message) => {

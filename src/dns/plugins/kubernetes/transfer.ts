@@ -45,7 +45,9 @@ export function zoneRecords(zone: ClusterZone, owner: WireName, key: WireName): 
   for (const name of [version, ...sources.flatMap((s) => namesOf(s, key))]) {
     const entry = zone.options.index.find(name);
     if (entry === undefined) continue;
-    for (const type of [Type.CNAME, Type.A, Type.AAAA, Type.SRV, Type.TXT]) {
+    // Port names have addresses only as a courtesy.
+    const types = name.startsWith('_', 1) ? [Type.SRV] : [Type.CNAME, Type.A, Type.AAAA, Type.SRV, Type.TXT];
+    for (const type of types) {
       const found = zone.answerFrom(entry, name, type, key);
       if (found.kind === 'records') out.push(...found.answers);
     }
