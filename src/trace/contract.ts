@@ -18,9 +18,9 @@ export interface CapturedFrame {
   readonly direction: 'in' | 'out';
   /** Nanoseconds since the epoch, by the kernel's clock. */
   readonly timeNs: bigint;
-  /** From the Ethernet header on, cut to the snap length. */
+  /** From the IP header on, cut to the snap length. */
   readonly bytes: Uint8Array;
-  /** Length on the wire. */
+  /** Length of the IP packet on the wire. */
   readonly length: number;
 }
 
@@ -98,6 +98,8 @@ export interface Walk {
   /** The pod or address that the request ended at, as far as it was seen. */
   readonly endpoint?: EndpointReached;
   readonly verdict: Verdict;
+  /** What could not be seen, each a sentence. */
+  readonly notes: readonly string[];
 }
 
 export interface EndpointReached {

@@ -90,8 +90,7 @@ export const node = (name: string): Place => ({ kind: 'node', name, netns: `c-${
 
 /** Frames one microsecond apart, in the order given. */
 export function frames(list: readonly (readonly [Place, string, 'in' | 'out', Buffer])[]): CapturedFrame[] {
-  return list.map(([place, device, direction, packet], i) => {
-    const bytes = ethernet(packet);
+  return list.map(([place, device, direction, bytes], i) => {
     return { place, device, direction, bytes, length: bytes.length, timeNs: 1_000_000_000n + BigInt(i) * 1000n };
   });
 }

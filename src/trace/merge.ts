@@ -5,7 +5,7 @@
 // payload. The IP id does not serve (packets that may not be fragmented carry 0), and neither does the kernel's trace
 // id, which is used again for later packets of the same connection.
 import type { CapturedFrame, Change, Hop, Leg, Place, RuleStep } from './contract.ts';
-import { formatAddressPort, parseFrame, reversed, tupleKey } from './packet.ts';
+import { formatAddressPort, parseIpPacket, reversed, tupleKey } from './packet.ts';
 import type { Packet, Tuple } from './packet.ts';
 
 /** What the kernel's rule trace says of one packet: the packet as it was at that hook, and one step. */
@@ -37,16 +37,16 @@ type LegName = Leg['name'];
 export function mergeWalk(input: MergeInput): Leg[] {
   const seen = input.frames
     .flatMap((frame): Seen[] => {
-      const packet = parseFrame(frame.bytes, input.vxlanPort === undefined ? {} : { vxlanPort: input.vxlanPort });
+      const packet = parseIpPacket(frame.bytes, input.vxlanPort === undefined ? {} : { vxlanPort: input.vxlanPort });
       return packet === undefined ? [] : [{ frame, packet }];
     })
     .toSorted((a, b) => (a.frame.timeNs < b.frame.timeNs ? -1 : a.frame.timeNs > b.frame.timeNs ? 1 : 0));
   const member = input.client.protocol === 'tcp' ? tcpMember(seen, input.client) : udpMember(seen, input);
-  const start = seen[0]?.frame.timeNs ?? 0n;
   const legs = (['request', 'reply'] as const).map((name) => ({
     name,
     seen: firstSightings(seen.filter((s) => memberOf(s.packet, member, input) === name)),
   }));
+  const start = legs.flatMap((leg) => leg.seen)[0]?.frame.timeNs ?? 0n;
   const events = eventsOfLegs(input.events, legs);
   return legs.flatMap(({ name, seen: own }) => {
     const steps = events.get(name) ?? [];

@@ -22,9 +22,15 @@ export class RuleTraceReader {
   readonly #node: string;
   readonly #packets = new Map<string, EventPacket>();
   #rest = '';
+  #lost = false;
 
   constructor(node: string) {
     this.#node = node;
+  }
+
+  /** Whether the kernel dropped events because they were not read in time. */
+  get lost(): boolean {
+    return this.#lost;
   }
 
   /** Takes text as it arrives and returns the events of its complete lines. */
@@ -35,6 +41,7 @@ export class RuleTraceReader {
   }
 
   #line(line: string): TraceEvent | undefined {
+    if (line.includes('lost some netlink events')) this.#lost = true;
     const match = LINE.exec(line.trimEnd());
     if (match === null) return undefined;
     const [, id = '', family = '', table = '', chain = '', kind = '', rest = ''] = match;

@@ -1,0 +1,185 @@
+// One sentence that says how a walk ended and, when it failed, where and why. Pure: judges what was seen, and says so
+// when that is not enough to know.
+import type { EndpointReached, Hop, Leg, Place, ProbeOutcome, RuleStep, Verdict } from './contract.ts';
+import { formatAddressPort } from './packet.ts';
+
+export interface VerdictInput {
+  readonly client: Place;
+  readonly destination: string;
+  readonly destinationPort: number;
+  readonly protocol: 'tcp' | 'udp';
+  readonly outcome: ProbeOutcome;
+  readonly legs: readonly Leg[];
+  readonly endpoint?: EndpointReached;
+  /** What the target is called: `Service default/nginx`; undefined for a bare address. */
+  readonly targetName?: string;
+  /** Usable endpoints of the service; undefined when the target is none. */
+  readonly usableEndpoints?: number;
+  /** Why the place where the request was last seen does not send it on, when its routing table says so. */
+  readonly routeProblem?: string;
+}
+
+export function judge(input: VerdictInput): Verdict {
+  const request = input.legs.find((leg) => leg.name === 'request');
+  const reply = input.legs.find((leg) => leg.name === 'reply');
+  if (request === undefined || request.hops.length === 0) return notSent(input);
+  const refusal = reply?.hops[0];
+  if (refusal !== undefined && (refusal.packet.icmp !== undefined || refusal.packet.flags.includes('R'))) {
+    return refused(input, request, refusal);
+  }
+  if (reply !== undefined && reply.hops.length > 0) return answered(input, request, reply);
+  return unanswered(input, request);
+}
+
+const placeName = (place: Place): string =>
+  place.kind === 'external' ? 'a client outside the cluster' : `${place.kind} ${place.name}`;
+
+function targetOf(input: VerdictInput): string {
+  const address = formatAddressPort(input.destination, input.destinationPort);
+  return input.targetName === undefined ? address : `${input.targetName} (${address})`;
+}
+
+const bad = (code: Verdict['code'], sentence: string): Verdict => ({ ok: false, code, sentence });
+
+function notSent(input: VerdictInput): Verdict {
+  const { outcome } = input;
+  if (outcome.kind === 'unreachable') {
+    return bad('no-route', `${placeName(input.client)} has no route to ${input.destination}: nothing was sent`);
+  }
+  const why = outcome.kind === 'connected' ? 'the capture saw nothing of the connection' : outcome.message;
+  return bad('not-sent', `no packet from ${placeName(input.client)} to ${targetOf(input)} was seen: ${why}`);
+}
+
+function refused(input: VerdictInput, request: Leg, answer: Hop): Verdict {
+  const { icmp } = answer.packet;
+  const where = placeName(answer.place);
+  const what = icmp === undefined ? 'a TCP reset' : `ICMP "${icmp.text}"`;
+  if (icmp?.mtu !== undefined) {
+    return bad('mtu', `${where} refused a packet as too big and asked for packets of at most ${icmp.mtu} bytes`);
+  }
+  const rule = request.rulesAfter.find(stopsPacket);
+  if (rule !== undefined) {
+    const none = input.usableEndpoints === 0 ? `${input.targetName ?? 'the service'} has no ready endpoint: ` : '';
+    return bad(
+      'rejected-by-rule',
+      `${none}refused on ${rule.node} by ${formatRule(rule)}, which answered with ${what}`,
+    );
+  }
+  const reached = request.hops.at(-1);
+  const toListener = icmp === undefined || icmp.text === 'port unreachable';
+  if (answer.place.kind === 'pod' && toListener) {
+    return bad(
+      'no-listener',
+      `the request reached ${where}, where nothing listens on ${endpointText(reached, input)}: it answered with ${what}`,
+    );
+  }
+  if (answer.place.kind === 'node' && toListener) {
+    return bad(
+      'no-listener',
+      `nothing listens on ${endpointText(reached, input)} on ${where}, and no rule translates it: it answered with ${what}`,
+    );
+  }
+  return bad('no-route', `${where} answered with ${what} from ${answer.packet.source}: it cannot send the request on`);
+}
+
+/** `port 8080/tcp (10.244.1.3:8080)`. */
+function endpointText(hop: Hop | undefined, input: VerdictInput): string {
+  const packet = hop?.packet;
+  if (packet === undefined) return `port ${input.destinationPort}/${input.protocol}`;
+  return `port ${packet.destinationPort}/${packet.protocol} (${formatAddressPort(packet.destination, packet.destinationPort)})`;
+}
+
+function answered(input: VerdictInput, request: Leg, reply: Leg): Verdict {
+  const last = reply.hops.at(-1);
+  const wanted = formatAddressPort(input.destination, input.destinationPort);
+  if (last === undefined || last.place.netns !== input.client.netns) {
+    const stopped = reply.rulesAfter.find(stopsPacket);
+    const why = stopped === undefined ? '' : `: dropped on ${stopped.node} by ${formatRule(stopped)}`;
+    return bad(
+      'lost',
+      `the request was answered, but the reply was last seen ${seenAt(last)} and did not reach ${placeName(input.client)}${why}`,
+    );
+  }
+  const from = formatAddressPort(last.packet.source, last.packet.sourcePort);
+  if (from !== wanted) {
+    return bad(
+      'asymmetric-return',
+      `the reply came back from ${from} instead of ${wanted}: it went past the node that translated the request, so nothing translated it back`,
+    );
+  }
+  if (input.outcome.kind !== 'connected') {
+    return bad('no-reply', `the first reply came back, and then: ${input.outcome.message}`);
+  }
+  return { ok: true, code: 'ok', sentence: successSentence(input, request) };
+}
+
+function successSentence(input: VerdictInput, request: Leg): string {
+  const { endpoint, outcome } = input;
+  const translated = request.hops.flatMap((hop) =>
+    hop.changes.filter((change) => change.kind === 'dnat').map(() => hop.place.name),
+  )[0];
+  const masqueraded = request.hops.some((hop) => hop.changes.some((change) => change.kind === 'snat'));
+  const parts = [`${placeName(input.client)} reached ${targetOf(input)}`];
+  if (endpoint !== undefined) {
+    const name = endpoint.place === undefined ? '' : `${placeName(endpoint.place)} `;
+    const node = endpoint.node === undefined ? '' : ` on ${endpoint.node}`;
+    const outOf =
+      endpoint.outOf === undefined ? '' : `, 1 of ${endpoint.outOf} endpoint${endpoint.outOf === 1 ? '' : 's'}`;
+    parts.push(`${name}${formatAddressPort(endpoint.address, endpoint.port)}${node} answered${outOf}`);
+  }
+  if (translated !== undefined) {
+    parts.push(
+      `${translated} translated the address${masqueraded ? ', gave the packet its own as source,' : ''} and undid it for the reply`,
+    );
+  }
+  return `${parts.join('; ')}; ${outcome.ms.toFixed(1)} ms`;
+}
+
+function unanswered(input: VerdictInput, request: Leg): Verdict {
+  const stopped = request.rulesAfter.find(stopsPacket);
+  if (stopped !== undefined) return bad('dropped-by-rule', `dropped on ${stopped.node} by ${formatRule(stopped)}`);
+  const last = request.hops.at(-1);
+  if (
+    last !== undefined &&
+    last.direction === 'in' &&
+    last.place.kind === 'pod' &&
+    last.place.netns !== input.client.netns
+  ) {
+    return bad(
+      'no-reply',
+      `the request reached ${placeName(last.place)} at ${endpointText(last, input)}, which sent no answer`,
+    );
+  }
+  if (
+    last !== undefined &&
+    last.direction === 'in' &&
+    last.place.netns === input.client.netns &&
+    request.hops.length > 1
+  ) {
+    return bad('no-reply', `the request came back to ${placeName(last.place)} itself and got no answer`);
+  }
+  if (input.routeProblem !== undefined) return bad('no-route', input.routeProblem);
+  const where =
+    last?.direction === 'out'
+      ? 'it left there and arrived nowhere else that was watched'
+      : 'it arrived there and did not leave';
+  return bad('lost', `the request was last seen ${seenAt(last)}: ${where}`);
+}
+
+function seenAt(hop: Hop | undefined): string {
+  if (hop === undefined) return 'nowhere';
+  const address = formatAddressPort(hop.packet.destination, hop.packet.destinationPort);
+  return `on ${placeName(hop.place)}, ${hop.device} (${hop.direction}), on its way to ${address}`;
+}
+
+/** Whether a packet goes no further after this step. */
+export function stopsPacket(step: RuleStep): boolean {
+  return (
+    /\b(drop|reject)\b/i.test(step.verdict) || /\b(drop|reject)\b/i.test((step.text ?? '').replaceAll(/"[^"]*"/g, ''))
+  );
+}
+
+/** `ip filter KUBE-SERVICES: -A KUBE-SERVICES … -j REJECT`. */
+export function formatRule(step: RuleStep): string {
+  return `${step.family} ${step.table} ${step.chain}: ${step.text ?? step.verdict}`;
+}

@@ -1,0 +1,236 @@
+// Makes one connection and watches it pass: arms captures and rule traces on every place it may touch, probes, takes
+// everything down again, and merges what was seen. Knows namespaces and addresses, nothing of Kubernetes.
+import { openRtnl } from '../linux/index.ts';
+import { startCapture } from './capture.ts';
+import type { Capture } from './capture.ts';
+import { captureFilter } from './capture-filter.ts';
+import type { CapturedFrame, EndpointReached, Hop, Leg, Place, ProbeOutcome, RuleStep, Walk } from './contract.ts';
+import { mergeWalk } from './merge.ts';
+import type { TraceEvent } from './merge.ts';
+import { formatAddressPort } from './packet.ts';
+import type { Tuple } from './packet.ts';
+import { prepareTcpProbe, prepareUdpProbe } from './probe.ts';
+import type { Probe } from './probe.ts';
+import { withIptablesTexts } from './rule-texts.ts';
+import { startRuleTrace } from './rule-trace.ts';
+import type { RuleTrace } from './rule-trace.ts';
+import { readTracked } from './tracked.ts';
+import { judge } from './verdict.ts';
+
+/** An address that the target may be translated to. */
+export interface PossibleEndpoint {
+  readonly address: string;
+  readonly port: number;
+  /** The pod that has the address, if it can be watched. */
+  readonly place?: Place;
+  readonly node?: string;
+  readonly usable: boolean;
+}
+
+export interface WalkRequest {
+  readonly client: Place;
+  readonly protocol: 'tcp' | 'udp';
+  readonly host: string;
+  readonly port: number;
+  /** Every node the connection may touch. */
+  readonly nodes: readonly Place[];
+  readonly endpoints: readonly PossibleEndpoint[];
+  /** What a TCP client says once connected. */
+  readonly request?: string;
+  /** What a UDP client sends. */
+  readonly payload?: Uint8Array;
+  readonly targetName?: string;
+  readonly timeoutMs: number;
+  readonly vxlanPort: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface WalkResult {
+  readonly walk: Walk;
+  readonly frames: readonly CapturedFrame[];
+}
+
+export async function walkConnection(request: WalkRequest): Promise<WalkResult> {
+  const { client, protocol, host, port } = request;
+  const source = sourceAddress(client, host);
+  if (source === undefined) {
+    return noRoute(request, { kind: 'unreachable', ms: 0, message: 'network unreachable' });
+  }
+  const probe = prepareProbe(request, source);
+  const tuple: Tuple = { protocol, source, sourcePort: probe.sourcePort, destination: host, destinationPort: port };
+  const watch = await startWatching(request, tuple);
+  let seen: { frames: CapturedFrame[]; events: TraceEvent[]; lost: boolean };
+  let outcome: ProbeOutcome;
+  try {
+    outcome = await probe.run(request.timeoutMs);
+    request.signal?.throwIfAborted();
+    seen = await watch.finish();
+  } finally {
+    watch.abort();
+  }
+  const merged = mergeWalk({
+    client: tuple,
+    ...seen,
+    ...(probe.payload && { payload: probe.payload }),
+    vxlanPort: request.vxlanPort,
+  });
+  const [legs, tracked] = await Promise.all([
+    withRuleTexts(merged, request.nodes),
+    Promise.all(request.nodes.map((node) => readTracked(node, tuple).catch(() => []))),
+  ]);
+  const endpoint = endpointOf(legs, request);
+  const usable = request.endpoints.filter((candidate) => candidate.usable).length;
+  const isService = request.targetName !== undefined;
+  const verdict = judge({
+    client,
+    destination: host,
+    destinationPort: port,
+    protocol,
+    outcome,
+    legs,
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(request.targetName === undefined ? {} : { targetName: request.targetName }),
+    ...(isService ? { usableEndpoints: usable } : {}),
+    ...routeProblem(legs),
+  });
+  const walk: Walk = {
+    protocol,
+    client,
+    source,
+    sourcePort: probe.sourcePort,
+    destination: host,
+    destinationPort: port,
+    outcome,
+    legs,
+    tracked: tracked.flat(),
+    verdict,
+    notes: seen.lost ? ['the kernel dropped some rule events: rules may be missing between hops'] : [],
+    ...(endpoint === undefined ? {} : { endpoint }),
+  };
+  return { walk, frames: seen.frames };
+}
+
+/** The address the client's kernel would send from; undefined when it has no route. */
+function sourceAddress(client: Place, host: string): string | undefined {
+  const rtnl = openRtnl(client.netns);
+  try {
+    return rtnl.routeTo(host)?.source;
+  } finally {
+    rtnl.close();
+  }
+}
+
+function prepareProbe(request: WalkRequest, source: string): Probe {
+  const target = { netns: request.client.netns, source, host: request.host, port: request.port };
+  if (request.protocol === 'tcp') return prepareTcpProbe(target, request.request);
+  return prepareUdpProbe(target, request.payload ?? Buffer.from(`portico-trace-${crypto.randomUUID()}`));
+}
+
+async function startWatching(request: WalkRequest, tuple: Tuple) {
+  const pods = request.endpoints.flatMap((endpoint) => endpoint.place ?? []);
+  const places = new Map([request.client, ...request.nodes, ...pods].map((place) => [place.netns, place]));
+  const filter = captureFilter({ ...tuple, endpoints: request.endpoints, vxlanPort: request.vxlanPort });
+  const captures: Capture[] = [];
+  const traces: RuleTrace[] = [];
+  const abort = () => {
+    for (const running of [...captures, ...traces]) running.abort();
+  };
+  request.signal?.addEventListener('abort', abort, { once: true });
+  const starts = await Promise.allSettled([
+    ...[...places.values()].map(async (place) => captures.push(await startCapture(place, filter))),
+    ...request.nodes.map(async (node) => traces.push(await startRuleTrace(node, tuple))),
+  ]);
+  const failed = starts.find((start) => start.status === 'rejected');
+  if (failed !== undefined || request.signal?.aborted === true) {
+    abort();
+    throw failed?.reason ?? request.signal?.reason;
+  }
+  return {
+    abort: () => {
+      request.signal?.removeEventListener('abort', abort);
+      abort();
+    },
+    finish: async () => {
+      const [frames, events] = await Promise.all([
+        Promise.all(captures.map((capture) => capture.finish())),
+        Promise.all(traces.map((trace) => trace.finish())),
+      ]);
+      return {
+        frames: frames.flat(),
+        events: events.flatMap((trace) => trace.events),
+        lost: events.some((trace) => trace.lost),
+      };
+    },
+  };
+}
+
+async function withRuleTexts(legs: readonly Leg[], nodes: readonly Place[]): Promise<Leg[]> {
+  const texts = new Map<RuleStep, RuleStep>();
+  const all = legs.flatMap((leg) => [...leg.hops.flatMap((hop) => hop.rules), ...leg.rulesAfter]);
+  await Promise.all(
+    nodes.map(async (node) => {
+      const own = all.filter((step) => step.node === node.name);
+      const named = await withIptablesTexts(node, own);
+      own.forEach((step, i) => texts.set(step, named[i] ?? step));
+    }),
+  );
+  const named = (steps: readonly RuleStep[]) => steps.map((step) => texts.get(step) ?? step);
+  return legs.map((leg) => ({
+    ...leg,
+    hops: leg.hops.map((hop) => ({ ...hop, rules: named(hop.rules) })),
+    rulesAfter: named(leg.rulesAfter),
+  }));
+}
+
+/** Where the request ended: the address it carried at its last hop, if that is one it could be translated to. */
+function endpointOf(legs: readonly Leg[], request: WalkRequest): EndpointReached | undefined {
+  const last = legs.find((leg) => leg.name === 'request')?.hops.at(-1)?.packet;
+  if (last === undefined) return undefined;
+  const text = formatAddressPort(last.destination, last.destinationPort);
+  const candidate = request.endpoints.find((e) => formatAddressPort(e.address, e.port) === text);
+  if (candidate === undefined) return undefined;
+  const outOf = request.endpoints.filter((e) => e.usable).length;
+  return {
+    address: candidate.address,
+    port: candidate.port,
+    ...(candidate.place === undefined ? {} : { place: candidate.place }),
+    ...(candidate.node === undefined ? {} : { node: candidate.node }),
+    ...(request.targetName === undefined ? {} : { outOf }),
+  };
+}
+
+/** A request that arrived on a node and did not leave: what does the node's routing table say of its destination? */
+function routeProblem(legs: readonly Leg[]): { routeProblem?: string } {
+  const last: Hop | undefined = legs.find((leg) => leg.name === 'request')?.hops.at(-1);
+  if (last === undefined || last.place.kind !== 'node' || last.direction !== 'in') return {};
+  const rtnl = openRtnl(last.place.netns);
+  try {
+    const { destination } = last.packet;
+    const route = rtnl.routeTo(destination);
+    if (route !== undefined && route.type !== 'unreachable' && route.type !== 'blackhole') return {};
+    return {
+      routeProblem: `${last.place.name} has no route to ${destination}: the request arrived on ${last.device} and went no further`,
+    };
+  } finally {
+    rtnl.close();
+  }
+}
+
+function noRoute(request: WalkRequest, outcome: ProbeOutcome): WalkResult {
+  const { client, protocol, host, port } = request;
+  const verdict = judge({ client, destination: host, destinationPort: port, protocol, outcome, legs: [] });
+  const walk: Walk = {
+    protocol,
+    client,
+    source: '',
+    sourcePort: 0,
+    destination: host,
+    destinationPort: port,
+    outcome,
+    legs: [],
+    tracked: [],
+    notes: [],
+    verdict,
+  };
+  return { walk, frames: [] };
+}
