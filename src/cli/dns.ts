@@ -1,29 +1,36 @@
-import { defaultBlock, defaultDnsConfig, defaultForward } from '../dns/index.ts';
-import { UserError } from '../errors/index.ts';
-import { splitHostPort, parseIp } from '../ip/index.ts';
+import { readFileSync } from 'node:fs';
+
+import { defaultDnsConfig, DnsConfigError, parseDnsConfig, type DnsConfig } from '../dns/index.ts';
+import { errorText, UserError } from '../errors/index.ts';
 import { runDns } from '../roles/dns.ts';
-import { listFlag, stringFlag, type Command } from './command.ts';
+import { stringFlag, type Command } from './command.ts';
 import { VERSION } from './version.ts';
 
+/** @throws UserError naming the file */
+async function readConfig(file: string | undefined): Promise<DnsConfig> {
+  if (file === undefined) return defaultDnsConfig();
+  try {
+    return await parseDnsConfig(readFileSync(file, 'utf8'));
+  } catch (e) {
+    if (e instanceof DnsConfigError || (e instanceof Error && 'code' in e)) {
+      throw new UserError(`--config ${file}: ${errorText(e)}`);
+    }
+    throw e;
+  }
+}
+
 export const command: Command = {
-  usage: '[--kubeconfig FILE] [--config FILE] [flags]',
-  summary: 'Runs cluster DNS.',
+  usage: '[--kubeconfig FILE] [--config FILE]',
+  summary: 'Runs cluster DNS, in a pod or anywhere, against any Kubernetes API server.',
   flags: {
     kubeconfig: { value: 'FILE', help: 'Credentials; absent: the service account of the pod.' },
-    config: { value: 'FILE', help: 'YAML or Corefile.' },
-    upstream: { value: 'ADDRESS', multiple: true, help: 'Nameserver for other names.' },
+    config: { value: 'FILE', help: 'A Corefile or YAML; absent: the defaults of a kubeadm cluster.' },
   },
   async run(parsed) {
     const kubeconfig = stringFlag(parsed, 'kubeconfig');
-    const to = listFlag(parsed, 'upstream').map((text) => {
-      const at = parseIp(text) === undefined ? splitHostPort(text) : { host: text, port: 53 };
-      if (at === undefined) throw new UserError(`--upstream ${text}: write ADDRESS or ADDRESS:PORT`);
-      return { address: at.host, port: at.port };
-    });
-    const base = defaultDnsConfig();
     await runDns({
       ...(kubeconfig === undefined ? {} : { kubeconfig }),
-      config: to.length === 0 ? base : { ...base, blocks: [defaultBlock({ forward: [defaultForward({ to })] })] },
+      config: await readConfig(stringFlag(parsed, 'config')),
       version: VERSION,
     });
     return 0;

@@ -25,6 +25,7 @@ export const command: Command = {
     'service-cidr': { value: 'CIDR', multiple: true, help: 'Ranges of virtual addresses.' },
     'load-balancer-cidr': { value: 'CIDR', help: 'Addresses for Services of type LoadBalancer.' },
     'cluster-dns': { value: 'IP', help: 'Deploy cluster DNS behind this virtual address.' },
+    'pod-routes': { help: 'Keep routes to the pods of every node in this network namespace.' },
     'upstream-dns': { value: 'ADDRESS', help: 'Nameserver for names outside the cluster.' },
   },
   async run(parsed) {
@@ -46,6 +47,7 @@ export const command: Command = {
       advertise: { address: requiredFlag(parsed, 'advertise-address'), port },
       podCidrs: cidrs('pod-cidr', listFlag(parsed, 'pod-cidr')),
       serviceCidrs: cidrs('service-cidr', listFlag(parsed, 'service-cidr')),
+      podRoutes: parsed.flags['pod-routes'] === true,
       clusterDomain: stringFlag(parsed, 'cluster-domain') ?? 'cluster.local',
       ...(loadBalancerCidr === undefined ? {} : { loadBalancerCidr }),
       ...(clusterDns === undefined ? {} : { clusterDns }),

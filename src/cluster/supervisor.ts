@@ -89,6 +89,7 @@ function componentsOf(spec: ClusterSpec, paths: StatePaths, api: { fd: number; p
     fds: [api.fd],
     args: [
       'server',
+      '--pod-routes',
       ...flags({
         ...common,
         store: path.join(paths.store, 'portico.db'),

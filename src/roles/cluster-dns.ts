@@ -129,7 +129,7 @@ export async function applyClusterDns(client: Client, options: ClusterDnsOptions
             {
               name: 'dns',
               image: 'portico/dns',
-              args: ['--upstream', options.upstream],
+              args: ['--config', `${CONFIG_DIR}/Corefile`],
               ports: [
                 { name: 'dns', containerPort: 53, protocol: 'UDP' },
                 { name: 'dns-tcp', containerPort: 53, protocol: 'TCP' },

@@ -11,6 +11,7 @@ import { Registry } from '../metrics/index.ts';
 import { startScheduler } from '../scheduler/index.ts';
 import { openSqliteStore } from '../store/index.ts';
 import { applyClusterDns } from './cluster-dns.ts';
+import { startPodRoutes } from './pod-routes.ts';
 import { aborted, endOnSignal, roleLogger } from './lifecycle.ts';
 
 export interface ServerOptions {
@@ -27,6 +28,8 @@ export interface ServerOptions {
   clusterDns?: string;
   /** Nameserver for names outside the cluster. */
   upstreamDns?: string;
+  /** Keep routes to the pods of every node in this network namespace. */
+  podRoutes: boolean;
 }
 
 /** Runs until a signal. */
@@ -81,6 +84,7 @@ export async function runServer(options: ServerOptions): Promise<void> {
     log: log.with({ room: 'scheduler' }),
     clock: systemClock,
   });
+  const routes = options.podRoutes ? startPodRoutes(clientFor('system:pod-routes', ['system:masters']), log) : undefined;
   if (options.clusterDns !== undefined) {
     await applyClusterDns(clientFor('system:addons', ['system:masters']), {
       clusterIp: options.clusterDns,
@@ -90,6 +94,7 @@ export async function runServer(options: ServerOptions): Promise<void> {
   }
 
   await aborted(ended);
+  routes?.[Symbol.dispose]();
   await scheduler.stop();
   await controllers.stop();
   for (const client of clients) client.close();
