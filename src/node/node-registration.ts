@@ -128,7 +128,7 @@ export class NodeRegistration {
     const status = nodeStatus(facts, node.status, clock.now());
     const isDue = clock.now() - this.#writtenAtMs > STATUS_EVERY_MS;
     if (!isDue && !isNodeStatusNews(node.status, status)) return;
-    await api.patch(name, { status }, { type: 'strategic', subresource: 'status' });
+    await api.patch(name, { status }, { type: 'merge', subresource: 'status' });
     this.#writtenAtMs = clock.now();
   }
 

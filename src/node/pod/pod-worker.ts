@@ -164,7 +164,8 @@ export class PodWorker {
       return;
     }
     if (this.#failure === undefined) {
-      if (this.#sandbox === undefined || this.#volumes === undefined) this.#report();
+      // Of a pod that an earlier agent left running there is nothing to tell yet.
+      if (this.#sandbox === undefined && this.#running().length === 0) this.#report();
       if (!(await this.#ensureSandbox()) || !(await this.#ensureVolumes())) return;
     }
     this.#ensureProbes();

@@ -9,6 +9,7 @@ import { namespaceOf } from './pod-spec.ts';
 
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 10_000;
+const OWN_CONDITIONS = new Set(['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled']);
 
 export class StatusWriter {
   readonly #client: Client;
@@ -67,11 +68,10 @@ export class StatusWriter {
 
   async #patch(status: core.PodStatus): Promise<void> {
     const { name, namespace, uid } = this.#pod;
-    await this.#client.resource(pods).patch(name, buildPatch(uid, this.#written, status), {
-      type: 'strategic',
-      subresource: 'status',
-      namespace,
-    });
+    // Lists are complete, so a merge patch will do, unless somebody else writes conditions too.
+    const type = (status.conditions ?? []).every((c) => OWN_CONDITIONS.has(c.type)) ? 'merge' : 'strategic';
+    const patch = buildPatch(uid, this.#written, status, type);
+    await this.#client.resource(pods).patch(name, patch, { type, subresource: 'status', namespace });
   }
 }
 
@@ -88,13 +88,19 @@ function plain(value: unknown): unknown {
 }
 
 /** `metadata.uid` makes the server refuse it for another pod of the same name. */
-export function buildPatch(uid: string, before: core.PodStatus, after: core.PodStatus): unknown {
+export function buildPatch(
+  uid: string,
+  before: core.PodStatus,
+  after: core.PodStatus,
+  type: 'merge' | 'strategic',
+): unknown {
   const old = before as Record<string, unknown>;
   const changed: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(after)) {
     if (isDeepStrictEqual(plain(old[key]), plain(value))) continue;
-    // Addresses are merged by value: a changed list must say that it takes the place of the old one.
-    const isReplacedList = (key === 'podIPs' || key === 'hostIPs') && Array.isArray(value) && Array.isArray(old[key]);
+    // Strategic merge joins addresses by value: a changed list must say that it takes the place of the old one.
+    const isJoined = type === 'strategic' && (key === 'podIPs' || key === 'hostIPs');
+    const isReplacedList = isJoined && Array.isArray(value) && Array.isArray(old[key]);
     changed[key] = isReplacedList ? [...(value as unknown[]), { $patch: 'replace' }] : value;
   }
   for (const key of ['reason', 'message']) {

@@ -11,7 +11,7 @@ export function testPodNetwork(prefix: string): TestPodNetwork {
   const attached = new Map<string, string>();
   const rtnl = openRtnl();
   let last = 1;
-  const names = (uid: string) => ({ netns: `${prefix}-${uid.slice(0, 8)}`, veth: `v${uid.replaceAll('-', '').slice(0, 12)}` });
+  const names = (uid: string) => ({ netns: `${prefix}-${uid.slice(-8)}`, veth: `v${uid.replaceAll('-', '').slice(-12)}` });
   const network: TestPodNetwork = {
     attached,
     isReady: true,
