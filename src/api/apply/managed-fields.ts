@@ -58,16 +58,14 @@ const neverOwned = ((): PathSet => {
 /** Writes managedFields of `next` for a create, an update or a patch that is not an apply. */
 export function trackUpdate(update: UpdateToTrack): void {
   const { next, previous, manager, time, subresource } = update;
-  // A client that sends an empty list asks for a fresh start.
-  const reset = Array.isArray(next.metadata.managedFields) && next.metadata.managedFields.length === 0;
-  const owners = reset ? [] : readOwners((previous ?? next).metadata.managedFields);
+  const owners = ownersBefore(next, previous, subresource);
   const place = rootPlace(update.schema);
   const change = compareValues(place, previous === undefined ? {} : stripped(previous), stripped(next));
   const ignored = ignoredFields(place, subresource);
   const gained = change.added.union(change.modified).without(ignored).difference(neverOwned);
   const lost = gained.union(change.removed);
   for (const owner of owners) owner.set = owner.set.difference(lost);
-  if (!gained.isEmpty && !(reset && previous !== undefined)) {
+  if (!gained.isEmpty) {
     const key = { manager, operation: 'Update' as const, apiVersion: next.apiVersion ?? '', subresource };
     const mine = owners.find((o) => sameOwner(o, key));
     if (mine === undefined) owners.push({ ...key, time, set: gained });
@@ -77,6 +75,16 @@ export function trackUpdate(update: UpdateToTrack): void {
     }
   }
   writeOwners(next, capOwners(owners));
+}
+
+/** What the client sends counts, so that owners can be edited; who sends none keeps those of the stored object. */
+function ownersBefore(next: ApiObject, previous: ApiObject | undefined, subresource: string): Owner[] {
+  const sent = next.metadata.managedFields ?? [];
+  const [only] = sent;
+  // One empty entry is how a client asks for a fresh start.
+  if (subresource === '' && sent.length === 1 && only !== undefined && Object.keys(only).length === 0) return [];
+  const owners = subresource === '' ? readOwners(sent) : [];
+  return owners.length > 0 ? owners : readOwners(previous?.metadata.managedFields);
 }
 
 /** What a subresource's writers cannot set: on the main resource status, on status everything else. */

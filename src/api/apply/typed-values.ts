@@ -44,30 +44,37 @@ export interface Comparison {
 /** What differs between two values of one type. */
 export function compareValues(place: Place, before: unknown, after: unknown): Comparison {
   const found = { added: new PathSet(), modified: new PathSet(), removed: new PathSet() };
-  compareAt(place, before, after, [], found);
+  compareParts(shapeOf(place), { before, after, was: true, is: true }, [], found);
   return found;
 }
 
 const absent = (value: unknown): boolean => value === undefined || value === null;
 
-function compareAt(place: Place, before: unknown, after: unknown, path: readonly string[], found: Comparison): void {
-  if (absent(before) && absent(after)) return;
-  const shape = shapeOf(place);
-  if (shape.form === 'leaf') {
-    if (absent(before)) found.added.insert(path);
-    else if (absent(after)) found.removed.insert(path);
-    else if (!deepEqual(before, after)) found.modified.insert(path);
-    return;
+/** A value before and after, and whether it was and is there: a struct that always is may have no value. */
+interface Pair {
+  readonly before: unknown;
+  readonly after: unknown;
+  readonly was: boolean;
+  readonly is: boolean;
+}
+
+function compareParts(shape: Shape, pair: Pair, path: readonly string[], found: Comparison): void {
+  for (const [element, below, before, after] of parts(shape, pair.before, pair.after)) {
+    const always = isAlwaysThere(below);
+    const was = !absent(before) || (always && pair.was);
+    const is = !absent(after) || (always && pair.is);
+    if (!was && !is) continue;
+    const at = [...path, element];
+    const inner = shapeOf(below);
+    if (inner.form !== 'leaf') compareParts(inner, { before, after, was, is }, at, found);
+    if (!was) found.added.insert(at);
+    else if (!is) found.removed.insert(at);
+    else if (inner.form === 'leaf' && !deepEqual(before ?? null, after ?? null)) found.modified.insert(at);
   }
-  for (const [element, below, was, is] of pairs(shape, before, after))
-    compareAt(below, was, is, [...path, element], found);
-  if (isAlwaysThere(place) || path.length === 0) return;
-  if (absent(before)) found.added.insert(path);
-  else if (absent(after)) found.removed.insert(path);
 }
 
 /** The parts of two values side by side. */
-function* pairs(shape: Shape, before: unknown, after: unknown): Generator<[string, Place, unknown, unknown]> {
+function* parts(shape: Shape, before: unknown, after: unknown): Generator<[string, Place, unknown, unknown]> {
   if (shape.form === 'list') {
     const was = itemsByElement(shape, before);
     const is = itemsByElement(shape, after);
