@@ -1,25 +1,27 @@
 import process from 'node:process';
 
-import { DEFAULT_SPEC, upCluster, type ClusterSpec, type NetworkMode, type ProxyMode } from '../cluster/index.ts';
+import { DEFAULT_SPEC, upCluster, type ClusterSpec } from '../cluster/index.ts';
 import { CLUSTER_FLAGS, clusterOf } from './cluster-flags.ts';
 import { integerFlag, listFlag, stringFlag, type Command, type Parsed } from './command.ts';
 
 const D = DEFAULT_SPEC;
 
-function specOf(parsed: Parsed, name: string): ClusterSpec {
-  return {
-    name,
-    nodes: integerFlag(parsed, 'nodes') ?? D.nodes,
+/** Only what was said: a cluster that exists keeps its own settings for the rest. */
+function givenSpec(parsed: Parsed): Partial<ClusterSpec> {
+  const upstreamDns = listFlag(parsed, 'upstream-dns');
+  const said: Partial<Record<keyof ClusterSpec, unknown>> = {
+    nodes: integerFlag(parsed, 'nodes'),
     // Checked with the rest of the specification, where a wrong word gets its sentence.
-    network: (stringFlag(parsed, 'network') ?? D.network) as NetworkMode,
-    proxyMode: (stringFlag(parsed, 'proxy-mode') ?? D.proxyMode) as ProxyMode,
-    podCidr: stringFlag(parsed, 'pod-cidr') ?? D.podCidr,
-    serviceCidr: stringFlag(parsed, 'service-cidr') ?? D.serviceCidr,
-    underlayCidr: stringFlag(parsed, 'underlay-cidr') ?? D.underlayCidr,
-    clusterDomain: stringFlag(parsed, 'cluster-domain') ?? D.clusterDomain,
-    apiPort: integerFlag(parsed, 'api-port') ?? D.apiPort,
-    upstreamDns: listFlag(parsed, 'upstream-dns'),
+    network: stringFlag(parsed, 'network'),
+    proxyMode: stringFlag(parsed, 'proxy-mode'),
+    podCidr: stringFlag(parsed, 'pod-cidr'),
+    serviceCidr: stringFlag(parsed, 'service-cidr'),
+    underlayCidr: stringFlag(parsed, 'underlay-cidr'),
+    clusterDomain: stringFlag(parsed, 'cluster-domain'),
+    apiPort: integerFlag(parsed, 'api-port'),
+    upstreamDns: upstreamDns.length === 0 ? undefined : upstreamDns,
   };
+  return Object.fromEntries(Object.entries(said).filter(([, v]) => v !== undefined));
 }
 
 export const command: Command = {
@@ -48,7 +50,8 @@ export const command: Command = {
     };
     const seconds = () => ((performance.now() - started) / 1000).toFixed(2).padStart(6);
     const result = await upCluster({
-      spec: specOf(parsed, name),
+      name,
+      given: givenSpec(parsed),
       stateDir,
       timeoutMs: (integerFlag(parsed, 'timeout') ?? 60) * 1000,
       onStep: (text) => say(`${seconds()} s  ${text}`),

@@ -14,11 +14,13 @@ import { downCluster } from './down.ts';
 import { statePaths, type StatePaths } from './paths.ts';
 import { preflight } from './preflight.ts';
 import { isAlive, readRecord } from './process-record.ts';
-import { addressPlan, checkSpec, namespaceNames, nodeNames, type ClusterSpec } from './spec.ts';
+import { addressPlan, checkSpec, DEFAULT_SPEC, namespaceNames, nodeNames, type ClusterSpec } from './spec.ts';
 import { readSpec, type SupervisorMessage } from './supervisor.ts';
 
 export interface UpOptions {
-  spec: ClusterSpec;
+  name: string;
+  /** What was asked for; the rest is what the cluster has already, or the defaults. */
+  given: Partial<ClusterSpec>;
   stateDir: string;
   timeoutMs: number;
   /** A line of progress. */
@@ -31,10 +33,10 @@ export interface UpResult {
   spec: ClusterSpec;
 }
 
-/** Differences that a running cluster cannot take on. */
-function changedFlags(have: ClusterSpec, want: ClusterSpec): string[] {
-  const keys = Object.keys(want) as (keyof ClusterSpec)[];
-  return keys.filter((k) => JSON.stringify(have[k]) !== JSON.stringify(want[k])).map(flagOf);
+/** Differences that a cluster cannot take on once it is made. */
+function changedFlags(have: ClusterSpec, given: Partial<ClusterSpec>): string[] {
+  const keys = Object.keys(given) as (keyof ClusterSpec)[];
+  return keys.filter((k) => JSON.stringify(have[k]) !== JSON.stringify(given[k])).map(flagOf);
 }
 
 const flagOf = (key: string) => `--${key.replaceAll(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;
@@ -90,8 +92,8 @@ async function waitUntil(what: string, deadline: number, check: () => Promise<st
   throw new Error(`${what}: not within the time limit: ${reason}`);
 }
 
-async function waitForCluster(options: UpOptions, paths: StatePaths): Promise<void> {
-  const { spec, onStep } = options;
+async function waitForCluster(spec: ClusterSpec, options: UpOptions, paths: StatePaths): Promise<void> {
+  const { onStep } = options;
   const deadline = performance.now() + options.timeoutMs;
   const client = createClient(loadKubeconfig(paths.kubeconfig));
   try {
@@ -136,35 +138,36 @@ async function waitForCluster(options: UpOptions, paths: StatePaths): Promise<vo
  */
 export async function upCluster(options: UpOptions): Promise<UpResult> {
   const paths = statePaths(options.stateDir);
-  checkSpec(options.spec);
   refuseForeignState(paths);
   const existing = readSpec(paths);
+  const spec: ClusterSpec = { ...DEFAULT_SPEC, ...existing, ...options.given, name: options.name };
+  checkSpec(spec);
   const supervisor = readRecord(paths.processRecord('supervisor'));
   if (existing !== undefined) {
-    const changed = changedFlags(existing, options.spec);
+    const changed = changedFlags(existing, options.given);
     if (changed.length > 0) {
       throw new UserError(
         `cluster ${existing.name} exists with other settings (${changed.join(', ')}): run 'portico down' first, or give it another --name`,
       );
     }
     if (supervisor !== undefined && isAlive(supervisor)) {
-      await waitForCluster(options, paths);
-      return { alreadyUp: true, kubeconfig: paths.kubeconfig, spec: existing };
+      await waitForCluster(spec, options, paths);
+      return { alreadyUp: true, kubeconfig: paths.kubeconfig, spec };
     }
   }
-  preflight(options.spec);
+  preflight(spec);
   mkdirSync(paths.dir, { recursive: true, mode: 0o700 });
-  writeFileSync(paths.spec, `${JSON.stringify(options.spec, null, 2)}\n`, { mode: 0o600 });
+  writeFileSync(paths.spec, `${JSON.stringify(spec, null, 2)}\n`, { mode: 0o600 });
   try {
     await startSupervisor(paths, options.onStep);
-    await waitForCluster(options, paths);
+    await waitForCluster(spec, options, paths);
   } catch (e) {
     if (existing !== undefined) throw e;
     const detail = e instanceof UserError ? e : new Error(`${(e as Error).message}\n${logTails(paths)}`, { cause: e });
-    await downCluster(options.spec.name, options.stateDir);
+    await downCluster(spec.name, options.stateDir);
     throw detail;
   }
-  return { alreadyUp: false, kubeconfig: paths.kubeconfig, spec: options.spec };
+  return { alreadyUp: false, kubeconfig: paths.kubeconfig, spec };
 }
 
 /** The last lines of each component's log: a failed first start removes the files. */
