@@ -38,12 +38,20 @@ if (isInsideNetns(import.meta.filename)) {
     for (;;) {
       const value = get();
       if (value !== undefined) return value;
-      if (performance.now() > end) assert.fail(`not within ${ms} ms: ${what}\n${JSON.stringify(client.objects(pods).map((p) => p.status), null, 1)}`);
+      if (performance.now() > end)
+        assert.fail(
+          `not within ${ms} ms: ${what}\n${JSON.stringify(
+            client.objects(pods).map((p) => p.status),
+            null,
+            1,
+          )}`,
+        );
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
   };
   const pod = (name: string) => client.find(pods, `default/${name}`);
-  const isReady = (p: Pod | undefined) => p?.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') === true;
+  const isReady = (p: Pod | undefined) =>
+    p?.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') === true;
   const ready = (name: string) => until(`${name} is ready`, () => (isReady(pod(name)) ? pod(name) : undefined));
   const create = (name: string, spec: Partial<core.PodSpec> & { containers: core.Container[] }) =>
     client.resource(pods).create({
@@ -55,10 +63,10 @@ if (isInsideNetns(import.meta.filename)) {
     });
   const get = async (p: Pod, where = '/') => (await fetch(`http://${p.status?.podIP}${where}`)).text();
   const logOf = (p: Pod, container: string, attempt = 0) =>
-    readFileSync(path.join(dir, 'node-1/logs/pods', `default_${p.metadata.name}_${p.metadata.uid}`, container, `${attempt}.log`), 'utf8').replaceAll(
-      /^\S+ \S+ F /gm,
-      '',
-    );
+    readFileSync(
+      path.join(dir, 'node-1/logs/pods', `default_${p.metadata.name}_${p.metadata.uid}`, container, `${attempt}.log`),
+      'utf8',
+    ).replaceAll(/^\S+ \S+ F /gm, '');
 
   before(start);
   after(async () => {
@@ -94,13 +102,19 @@ if (isInsideNetns(import.meta.filename)) {
     assert.match(text, /^client: 10\.99\.0\.1:\d+$/m);
     assert.equal(p.status?.phase, 'Running');
     assert.equal(p.status?.qosClass, 'BestEffort');
-    const reasons = () => client.objects(events).filter((e) => e.involvedObject.name === 'web').map((e) => e.reason);
+    const reasons = () =>
+      client
+        .objects(events)
+        .filter((e) => e.involvedObject.name === 'web')
+        .map((e) => e.reason);
     await until('events', () => (reasons().includes('Started') ? true : undefined));
     assert.deepEqual(reasons().slice(0, 3), ['Pulled', 'Created', 'Started']);
   });
 
   test('a container that ends is restarted at once, then with back-off', async () => {
-    await create('crash', { containers: [{ name: 'c', image: 'portico/shell', command: ['/bin/sh', '-c', 'echo run; exit 3'] }] });
+    await create('crash', {
+      containers: [{ name: 'c', image: 'portico/shell', command: ['/bin/sh', '-c', 'echo run; exit 3'] }],
+    });
     const p = await until('back-off', () => {
       const s = pod('crash')?.status?.containerStatuses?.[0];
       return s?.state?.waiting?.reason === 'CrashLoopBackOff' ? pod('crash') : undefined;
@@ -115,8 +129,22 @@ if (isInsideNetns(import.meta.filename)) {
   test('a job-like pod succeeds; its init container ran before', async () => {
     await create('job', {
       restartPolicy: 'Never',
-      initContainers: [{ name: 'first', image: 'x', command: ['/bin/sh', '-c', 'echo hello >/work/file'], volumeMounts: [{ name: 'w', mountPath: '/work' }] }],
-      containers: [{ name: 'c', image: 'x', command: ['/bin/cat', '/work/file'], volumeMounts: [{ name: 'w', mountPath: '/work' }] }],
+      initContainers: [
+        {
+          name: 'first',
+          image: 'x',
+          command: ['/bin/sh', '-c', 'echo hello >/work/file'],
+          volumeMounts: [{ name: 'w', mountPath: '/work' }],
+        },
+      ],
+      containers: [
+        {
+          name: 'c',
+          image: 'x',
+          command: ['/bin/cat', '/work/file'],
+          volumeMounts: [{ name: 'w', mountPath: '/work' }],
+        },
+      ],
       volumes: [{ name: 'w', emptyDir: {} }],
     });
     const p = await until('succeeded', () => (pod('job')?.status?.phase === 'Succeeded' ? pod('job') : undefined));
@@ -127,20 +155,35 @@ if (isInsideNetns(import.meta.filename)) {
 
   test('an unknown image says what to do', async () => {
     await create('unknown', { containers: [{ name: 'c', image: 'example.com/app:1' }] });
-    const p = await until('image problem', () => (pod('unknown')?.status?.containerStatuses?.[0]?.state?.waiting?.reason === 'ErrImagePull' ? pod('unknown') : undefined));
+    const p = await until('image problem', () =>
+      pod('unknown')?.status?.containerStatuses?.[0]?.state?.waiting?.reason === 'ErrImagePull'
+        ? pod('unknown')
+        : undefined,
+    );
     assert.match(p.status?.containerStatuses?.[0]?.state?.waiting?.message ?? '', /portico\/web/);
     assert.equal(p.status?.phase, 'Pending');
   });
 
   test('configuration, downward fields and variables reach the container', async () => {
-    await client.resource(configMaps).create({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'cm', namespace: 'default' }, data: { key: 'value', other: 'x' } });
+    await client
+      .resource(configMaps)
+      .create({
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        metadata: { name: 'cm', namespace: 'default' },
+        data: { key: 'value', other: 'x' },
+      });
     await create('env', {
       restartPolicy: 'Never',
       containers: [
         {
           name: 'c',
           image: 'x',
-          command: ['/bin/sh', '-c', 'echo "$A $B $IP"; cat /cfg/key; ls /cfg; cat /etc/podinfo/name; cat /etc/resolv.conf /etc/hosts; hostname; echo bye >/dev/termination-log'],
+          command: [
+            '/bin/sh',
+            '-c',
+            'echo "$A $B $IP"; cat /cfg/key; ls /cfg; cat /etc/podinfo/name; cat /etc/resolv.conf /etc/hosts; hostname; echo bye >/dev/termination-log',
+          ],
           env: [
             { name: 'A', value: 'a' },
             { name: 'B', value: '$(A)b' },
@@ -177,14 +220,22 @@ if (isInsideNetns(import.meta.filename)) {
     assert.equal(now?.status?.containerStatuses?.[0]?.containerID, before.status?.containerStatuses?.[0]?.containerID);
     assert.equal(now?.status?.containerStatuses?.[0]?.restartCount, 0);
     assert.ok(isReady(now));
-    assert.equal(client.actions.filter((a) => a.plural === 'pods' && a.key === 'default/web').length, patches, 'nothing to write');
+    assert.equal(
+      client.actions.filter((a) => a.plural === 'pods' && a.key === 'default/web').length,
+      patches,
+      'nothing to write',
+    );
   });
 
   test('a killed container is replaced in its pod, address and name stay', async () => {
     const p = await ready('web');
-    const pid = execFileSync('sh', ['-c', `ps axo pid,args | grep '[w]eb.mjs' | awk '{print $1}' | tail -1`]).toString().trim();
+    const pid = execFileSync('sh', ['-c', `ps axo pid,args | grep '[w]eb.mjs' | awk '{print $1}' | tail -1`])
+      .toString()
+      .trim();
     process.kill(Number(pid), 'SIGKILL');
-    const again = await until('restarted', () => (pod('web')?.status?.containerStatuses?.[0]?.restartCount === 1 && isReady(pod('web')) ? pod('web') : undefined));
+    const again = await until('restarted', () =>
+      pod('web')?.status?.containerStatuses?.[0]?.restartCount === 1 && isReady(pod('web')) ? pod('web') : undefined,
+    );
     assert.equal(again.status?.podIP, p.status?.podIP);
     assert.equal(again.status?.containerStatuses?.[0]?.lastState?.terminated?.exitCode, 137);
     assert.match(await get(again, '/hostname'), /^web$/);
@@ -199,7 +250,8 @@ if (isInsideNetns(import.meta.filename)) {
     const seconds = (performance.now() - t0) / 1000;
     assert.ok(seconds > 0.8 && seconds < 4, `the drain took ${seconds} s`);
     assert.ok(!network.attached.has(uid));
-    for (const name of ['crash', 'job', 'unknown', 'env']) await client.resource(pods).delete(name, { namespace: 'default', gracePeriodSeconds: 1 });
+    for (const name of ['crash', 'job', 'unknown', 'env'])
+      await client.resource(pods).delete(name, { namespace: 'default', gracePeriodSeconds: 1 });
     await until('all gone', () => (client.objects(pods).length === 0 ? true : undefined));
     assert.deepEqual(readdirSync(path.join(dir, 'node-1/run/pods')), []);
     assert.deepEqual(readdirSync(path.join(dir, 'node-1/logs/pods')), []);

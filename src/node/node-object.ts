@@ -102,7 +102,10 @@ export function nodeStatus(facts: NodeFacts, before: core.NodeStatus | undefined
   const own = conditions(facts, before?.conditions ?? [], nowMs);
   const others = (before?.conditions ?? []).filter((c) => !own.some((o) => o.type === c.type));
   return {
-    addresses: [...facts.ips.map((address) => ({ type: 'InternalIP', address })), { type: 'Hostname', address: facts.name }],
+    addresses: [
+      ...facts.ips.map((address) => ({ type: 'InternalIP', address })),
+      { type: 'Hostname', address: facts.name },
+    ],
     capacity: resources(facts),
     allocatable: resources(facts),
     conditions: [...own, ...others],
@@ -126,13 +129,15 @@ export function nodeStatus(facts: NodeFacts, before: core.NodeStatus | undefined
 export function isNodeStatusNews(before: core.NodeStatus | undefined, after: core.NodeStatus): boolean {
   const withoutTime = (s: core.NodeStatus | undefined) => ({
     ...s,
-    conditions: (s?.conditions ?? []).map(({ lastHeartbeatTime: _, ...rest }) => rest),
+    conditions: (s?.conditions ?? []).map((c) => ({ ...c, lastHeartbeatTime: '' })),
   });
   const old = withoutTime(before) as Record<string, unknown>;
   const plain = (value: unknown): unknown => (value === undefined ? undefined : JSON.parse(JSON.stringify(value)));
   return Object.entries(withoutTime(after)).some(([key, value]) => !isDeepStrictEqual(plain(old[key]), plain(value)));
 }
 
-export function newNode(facts: NodeFacts): Omit<Node, 'metadata'> & { metadata: { name: string; labels: Record<string, string> } } {
+export function newNode(
+  facts: NodeFacts,
+): Omit<Node, 'metadata'> & { metadata: { name: string; labels: Record<string, string> } } {
   return { apiVersion: 'v1', kind: 'Node', metadata: { name: facts.name, labels: nodeLabels(facts) }, spec: {} };
 }

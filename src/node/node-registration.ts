@@ -5,7 +5,15 @@ import type { Client } from '../client/index.ts';
 import type { Clock, Timer } from '../clock/index.ts';
 import { errorText } from '../errors/index.ts';
 import type { Logger } from '../log/index.ts';
-import { isNodeStatusNews, newNode, nodeLabels, nodeStatus, readMachine, type Machine, type NodeFacts } from './node-object.ts';
+import {
+  isNodeStatusNews,
+  newNode,
+  nodeLabels,
+  nodeStatus,
+  readMachine,
+  type Machine,
+  type NodeFacts,
+} from './node-object.ts';
 
 const LEASE_NAMESPACE = 'kube-node-lease';
 const LEASE_SECONDS = 40;

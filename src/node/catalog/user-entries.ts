@@ -28,7 +28,8 @@ export function parseUserEntries(text: string): CatalogEntry[] {
     if (typeof value !== 'object' || value === null) throw new Error(`${where} must be a mapping, like\n${EXAMPLE}`);
     const e = value as Record<string, unknown>;
     const unknown = Object.keys(e).find((k) => !['image', 'program', 'args', 'env', 'workingDir'].includes(k));
-    if (unknown !== undefined) throw new Error(`${where}.${unknown} is not known; image, program, args, env, workingDir are`);
+    if (unknown !== undefined)
+      throw new Error(`${where}.${unknown} is not known; image, program, args, env, workingDir are`);
     if (typeof e['image'] !== 'string' || e['image'] === '') throw new Error(`${where}.image is missing`);
     const entrypoint = textList(e['program'], `${where}.program`);
     if (entrypoint.length === 0) throw new Error(`${where}.program is missing`);

@@ -202,9 +202,16 @@ function answer(req: IncomingMessage, res: ServerResponse): void {
 function sendSelf(req: IncomingMessage, res: ServerResponse, url: URL): void {
   if (settings.body !== undefined) return send(res, 200, `${settings.body}\n`);
   const self = whoAmI(req);
-  const wantsJson = url.searchParams.get('format') === 'json' || (req.headers.accept ?? '').includes('application/json');
+  const wantsJson =
+    url.searchParams.get('format') === 'json' || (req.headers.accept ?? '').includes('application/json');
   if (wantsJson) return send(res, 200, `${JSON.stringify(self)}\n`, 'application/json');
-  send(res, 200, Object.entries(self).map(([k, v]) => `${k}: ${v}\n`).join(''));
+  send(
+    res,
+    200,
+    Object.entries(self)
+      .map(([k, v]) => `${k}: ${v}\n`)
+      .join(''),
+  );
 }
 
 /** agnhost's /dial: asks other pods on behalf of the caller. */
@@ -215,14 +222,17 @@ function dial(url: URL, res: ServerResponse): void {
   const ask = q('protocol', 'http') === 'udp' ? askUdp : askHttp;
   const responses: string[] = [];
   const errors: string[] = [];
-  const next = (left: number): void => {
-    if (left === 0) return send(res, 200, JSON.stringify({ responses, ...(errors.length > 0 ? { errors } : {}) }));
-    ask(host, port, q('request', 'hostname')).then(
-      (text) => (responses.push(text), next(left - 1)),
-      (e: unknown) => (errors.push(String(e)), next(left - 1)),
-    );
+  const askAll = async () => {
+    for (let i = 0; i < tries; i++) {
+      try {
+        responses.push(await ask(host, port, q('request', 'hostname')));
+      } catch (e) {
+        errors.push(String(e));
+      }
+    }
+    send(res, 200, JSON.stringify({ responses, ...(errors.length > 0 ? { errors } : {}) }));
   };
-  next(tries);
+  void askAll();
 }
 
 function askHttp(host: string, port: number, path: string): Promise<string> {
@@ -306,7 +316,8 @@ function udpCommand(message: Buffer): string {
 
 function start(): void {
   for (const port of settings.http) listenHttp(port, answer);
-  for (const port of settings.hostnameOnly.http) listenHttp(port, (req, res) => (req.resume(), send(res, 200, podName)));
+  for (const port of settings.hostnameOnly.http)
+    listenHttp(port, (req, res) => (req.resume(), send(res, 200, podName)));
   for (const port of settings.hostnameOnly.tcp) listenTcp(port, podName);
   for (const port of settings.tcpEcho) listenTcp(port, undefined);
   for (const port of settings.udpEcho) void listenUdp(port, (message) => message);

@@ -104,7 +104,10 @@ export function containerLogDir(stateDir: string, pod: Pod, container: string): 
 
 /** What a running container cannot change; resizes and probes are not part of it. */
 export function specHash(c: core.Container): string {
-  return createHash('sha256').update(JSON.stringify([c.name, c.image])).digest('hex').slice(0, 16);
+  return createHash('sha256')
+    .update(JSON.stringify([c.name, c.image]))
+    .digest('hex')
+    .slice(0, 16);
 }
 
 async function environment(input: BuildInput, hostname: string): Promise<Map<string, string>> {
@@ -177,7 +180,12 @@ function filesOf(input: BuildInput, hostname: string): Record<string, string> {
   const dns = ctx.dns();
   const { config, dropped } = podResolver(pod, dns);
   if (dropped.length > 0) {
-    ctx.events.event(pod, 'Warning', 'DNSConfigForming', `Search Line limits were exceeded, some search paths have been omitted, the applied search line is: ${config.searches.join(' ')}`);
+    ctx.events.event(
+      pod,
+      'Warning',
+      'DNSConfigForming',
+      `Search Line limits were exceeded, some search paths have been omitted, the applied search line is: ${config.searches.join(' ')}`,
+    );
   }
   const podIps = isHostNetwork(pod) ? [] : facts.podIps;
   return {
@@ -197,6 +205,9 @@ function userOf(pod: Pod, c: core.Container): ContainerUser {
       `container has runAsNonRoot and image will run as root (pod: "${pod.metadata.name}_${namespaceOf(pod)}(${pod.metadata.uid})", container: ${c.name}); set runAsUser`,
     );
   }
-  const extra = [...(podContext.supplementalGroups ?? []), ...(podContext.fsGroup === undefined ? [] : [podContext.fsGroup])];
+  const extra = [
+    ...(podContext.supplementalGroups ?? []),
+    ...(podContext.fsGroup === undefined ? [] : [podContext.fsGroup]),
+  ];
   return { uid, gid, groups: [...new Set(extra)] };
 }

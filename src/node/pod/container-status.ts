@@ -24,10 +24,16 @@ function terminated(c: Container): core.ContainerStateTerminated {
 function stateOf(view: ContainerView | undefined, whenWaiting: string): core.ContainerState {
   const current = view?.current;
   if (view?.waiting !== undefined) {
-    return { waiting: { reason: view.waiting.reason, ...(view.waiting.message === '' ? {} : { message: view.waiting.message }) } };
+    return {
+      waiting: {
+        reason: view.waiting.reason,
+        ...(view.waiting.message === '' ? {} : { message: view.waiting.message }),
+      },
+    };
   }
   if (current === undefined || current.state === 'starting') return { waiting: { reason: whenWaiting } };
-  if (current.state === 'running') return { running: { startedAt: formatTime(current.startedAtMs ?? current.createdAtMs) } };
+  if (current.state === 'running')
+    return { running: { startedAt: formatTime(current.startedAtMs ?? current.createdAtMs) } };
   return { terminated: terminated(current) };
 }
 

@@ -23,7 +23,10 @@ const MAX_SEARCH_CHARS = 2048;
 export function parseResolvConf(text: string): ResolverConfig {
   const config = { nameservers: [] as string[], searches: [] as string[], options: [] as string[] };
   for (const line of text.split('\n')) {
-    const [key, ...values] = line.replace(/[#;].*/, '').trim().split(/\s+/);
+    const [key, ...values] = line
+      .replace(/[#;].*/, '')
+      .trim()
+      .split(/\s+/);
     if (key === 'nameserver' && values[0] !== undefined) config.nameservers.push(values[0]);
     // The last line wins, as in resolv.conf(5).
     if (key === 'search' || key === 'domain') config.searches = values;
@@ -61,7 +64,10 @@ export function podResolver(pod: Pod, dns: DnsSettings): { config: ResolverConfi
   return limit({
     nameservers: unique([...base.nameservers, ...(own?.nameservers ?? [])]),
     searches: unique([...base.searches, ...(own?.searches ?? [])]),
-    options: mergeOptions(base.options, ownOptions.filter((o) => o !== '')),
+    options: mergeOptions(
+      base.options,
+      ownOptions.filter((o) => o !== ''),
+    ),
   });
 }
 

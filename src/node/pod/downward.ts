@@ -60,7 +60,7 @@ export function resourceValue(ref: core.ResourceFieldSelector, containerName: st
   const name = ref.containerName ?? containerName;
   const c = findContainer(f.pod, name);
   if (c === undefined) throw new Error(`unable to find the container ${name}`);
-  const [kind, resource = ''] = ref.resource.split('.') as ['limits' | 'requests', string];
+  const [kind, resource] = ref.resource.split('.') as ['limits' | 'requests', string];
   const limit = quantityValue(c.resources?.limits?.[resource]);
   const request = quantityValue(c.resources?.requests?.[resource]) ?? limit;
   const fallback = resource === 'cpu' ? f.allocatable.cpu : resource === 'memory' ? f.allocatable.memory : 0;

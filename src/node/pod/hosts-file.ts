@@ -27,5 +27,11 @@ export function podHostsFile(pod: Pod, o: HostsSettings): string {
   }
   const fqdn = podFqdn(pod, o.clusterDomain);
   const names = [...(fqdn === undefined ? [] : [fqdn]), hostnameOf(pod, '')].join('\t');
-  return ['# Kubernetes-managed hosts file.', ...LOOPBACK, ...o.podIps.map((ip) => `${ip}\t${names}`), ...extra, ''].join('\n');
+  return [
+    '# Kubernetes-managed hosts file.',
+    ...LOOPBACK,
+    ...o.podIps.map((ip) => `${ip}\t${names}`),
+    ...extra,
+    '',
+  ].join('\n');
 }

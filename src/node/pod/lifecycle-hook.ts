@@ -8,7 +8,12 @@ import { probeHttp } from '../probes/http-probe.ts';
 type Hook = core.LifecycleHandler & { sleep?: { seconds: number } };
 
 /** Resolves when the hook is done. @throws Error with what the hook said */
-export async function runHook(hook: core.LifecycleHandler, target: ProbeTarget, clock: Clock, timeoutMs: number): Promise<void> {
+export async function runHook(
+  hook: core.LifecycleHandler,
+  target: ProbeTarget,
+  clock: Clock,
+  timeoutMs: number,
+): Promise<void> {
   const { exec, httpGet, sleep } = hook as Hook;
   if (sleep !== undefined) {
     await new Promise<void>((resolve) => clock.after(Math.min(sleep.seconds * 1000, timeoutMs), resolve));

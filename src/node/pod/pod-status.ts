@@ -35,7 +35,9 @@ export function podStatus(facts: PodFacts): core.PodStatus {
     conditions: podConditions(facts, phase, initStatuses, statuses),
     startTime: formatTime(facts.startTimeMs),
     qosClass: qosClass(pod),
-    ...(facts.hostIps[0] === undefined ? {} : { hostIP: facts.hostIps[0], hostIPs: facts.hostIps.map((ip) => ({ ip })) }),
+    ...(facts.hostIps[0] === undefined
+      ? {}
+      : { hostIP: facts.hostIps[0], hostIPs: facts.hostIps.map((ip) => ({ ip })) }),
     ...(facts.podIps[0] === undefined ? {} : { podIP: facts.podIps[0], podIPs: facts.podIps.map((ip) => ({ ip })) }),
     ...(init.length === 0 ? {} : { initContainerStatuses: initStatuses }),
     containerStatuses: statuses,
@@ -67,7 +69,9 @@ export function podPhase(pod: Pod, initStatuses: Statuses, statuses: Statuses): 
   if (!anyRan && !isInitialized(init, initStatuses)) return 'Pending';
   const running = statuses.filter((s) => s.state?.running !== undefined).length;
   const ended = statuses.flatMap((s) => s.state?.terminated ?? s.lastState?.terminated ?? []);
-  const waiting = statuses.filter((s) => s.state?.waiting !== undefined && s.lastState?.terminated === undefined).length;
+  const waiting = statuses.filter(
+    (s) => s.state?.waiting !== undefined && s.lastState?.terminated === undefined,
+  ).length;
   if (waiting > 0) return 'Pending';
   if (running > 0) return 'Running';
   const isWaiting = statuses.some((s) => s.state?.waiting !== undefined);
@@ -101,7 +105,8 @@ function podConditions(facts: PodFacts, phase: Phase, initStatuses: Statuses, st
       type,
       status: v.status,
       lastProbeTime: null as unknown as string,
-      lastTransitionTime: old?.status === v.status && old.lastTransitionTime !== undefined ? old.lastTransitionTime : now,
+      lastTransitionTime:
+        old?.status === v.status && old.lastTransitionTime !== undefined ? old.lastTransitionTime : now,
       ...(v.reason === undefined ? {} : { reason: v.reason }),
       ...(v.message === undefined ? {} : { message: v.message }),
     };
@@ -119,7 +124,11 @@ function initializedVerdict(phase: Phase, done: boolean, init: readonly core.Con
     const c = init[i];
     return c !== undefined && (isSidecar(c) ? s.started !== true : s.state?.terminated?.exitCode !== 0);
   });
-  return { status: 'False', reason: 'ContainersNotInitialized', message: `containers with incomplete status: ${names(open)}` };
+  return {
+    status: 'False',
+    reason: 'ContainersNotInitialized',
+    message: `containers with incomplete status: ${names(open)}`,
+  };
 }
 
 function containersVerdict(
@@ -133,7 +142,11 @@ function containersVerdict(
   const sidecars = initStatuses.filter((_, i) => init[i] !== undefined && isSidecar(init[i]));
   const unready = [...sidecars, ...statuses].filter((s) => !s.ready);
   if (unready.length === 0) return YES;
-  return { status: 'False', reason: 'ContainersNotReady', message: `containers with unready status: ${names(unready)}` };
+  return {
+    status: 'False',
+    reason: 'ContainersNotReady',
+    message: `containers with unready status: ${names(unready)}`,
+  };
 }
 
 function readyVerdict(pod: Pod, containers: Verdict): Verdict {
@@ -141,7 +154,8 @@ function readyVerdict(pod: Pod, containers: Verdict): Verdict {
   const conditions = pod.status?.conditions ?? [];
   const problems = (specOf(pod).readinessGates ?? []).flatMap((gate) => {
     const c = conditions.find((x) => x.type === gate.conditionType);
-    if (c === undefined) return [`corresponding condition of pod readiness gate "${gate.conditionType}" does not exist.`];
+    if (c === undefined)
+      return [`corresponding condition of pod readiness gate "${gate.conditionType}" does not exist.`];
     if (c.status !== 'True') {
       return [`the status of pod readiness gate "${gate.conditionType}" is not "True", but ${c.status}`];
     }

@@ -201,7 +201,8 @@ export class PodWorker {
       // A problem found just now has its own time of return.
       wakeAtMs = Math.min(wakeAtMs, this.#waiting.get(start.container.name)?.untilMs ?? Infinity);
     }
-    if ((specOf(this.#pod).volumes ?? []).some(isLive)) wakeAtMs = Math.min(wakeAtMs, this.#volumesAtMs + VOLUME_REFRESH_MS);
+    if ((specOf(this.#pod).volumes ?? []).some(isLive))
+      wakeAtMs = Math.min(wakeAtMs, this.#volumesAtMs + VOLUME_REFRESH_MS);
     if (wakeAtMs !== Infinity) this.#wakeIn(wakeAtMs - clock.now());
     if (this.#isPodOver()) await this.#releaseSandbox();
   }
@@ -341,7 +342,8 @@ export class PodWorker {
       events.event(subject, 'Warning', 'Failed', `Error: ${error.reason}`);
       if (!isFirst) events.event(subject, 'Normal', 'BackOff', `Back-off pulling image "${c.image}"`);
       const reason = isFirst || error.reason !== 'ErrImagePull' ? error.reason : 'ImagePullBackOff';
-      const text = reason === 'ImagePullBackOff' ? `Back-off pulling image "${c.image}": ErrImagePull: ${message}` : message;
+      const text =
+        reason === 'ImagePullBackOff' ? `Back-off pulling image "${c.image}": ErrImagePull: ${message}` : message;
       this.#waiting.set(c.name, { reason, message: text, untilMs: now + this.#imageBackOff.delayMs(c.name) });
       return;
     }
@@ -359,7 +361,12 @@ export class PodWorker {
     const pod = `${this.#pod.metadata.name}_${namespaceOf(this.#pod)}(${this.uid})`;
     const message = `back-off ${delay} restarting failed container=${c.name} pod=${pod}`;
     this.#waiting.set(c.name, { reason: 'CrashLoopBackOff', message, untilMs });
-    this.#ctx.events.event(this.#subject(c), 'Warning', 'BackOff', `Back-off restarting failed container ${c.name} in pod ${pod}`);
+    this.#ctx.events.event(
+      this.#subject(c),
+      'Warning',
+      'BackOff',
+      `Back-off restarting failed container ${c.name} in pod ${pod}`,
+    );
   }
 
   #postStart(container: Container, c: core.Container): void {
@@ -367,7 +374,12 @@ export class PodWorker {
     if (hook === undefined) return;
     const graceMs = gracePeriodSeconds(this.#pod) * 1000;
     runHook(hook, this.#target(container.id, c), this.#ctx.clock, 600_000).catch((error: unknown) => {
-      this.#ctx.events.event(this.#subject(c), 'Warning', 'FailedPostStartHook', `PostStartHook failed: ${errorText(error)}`);
+      this.#ctx.events.event(
+        this.#subject(c),
+        'Warning',
+        'FailedPostStartHook',
+        `PostStartHook failed: ${errorText(error)}`,
+      );
       void this.#end(container, graceMs, 'FailedPostStartHook');
     });
   }
@@ -424,7 +436,8 @@ export class PodWorker {
     }
     const { runtime, clock, events } = this.#ctx;
     const c = findContainer(this.#pod, container.name) ?? { name: container.name };
-    const message = why === undefined ? `Stopping container ${c.name}` : `Container ${c.name} ${why}, will be restarted`;
+    const message =
+      why === undefined ? `Stopping container ${c.name}` : `Container ${c.name} ${why}, will be restarted`;
     events.event(this.#subject(c), 'Normal', 'Killing', message);
     this.#probes.get(container.id)?.stopHealth();
     const end = new ContainerEnd({
@@ -434,7 +447,8 @@ export class PodWorker {
       clock,
       target: this.#target(container.id, c),
       graceMs,
-      onHookFailed: (text) => events.event(this.#subject(c), 'Warning', 'FailedPreStopHook', `PreStopHook failed: ${text}`),
+      onHookFailed: (text) =>
+        events.event(this.#subject(c), 'Warning', 'FailedPreStopHook', `PreStopHook failed: ${text}`),
     });
     this.#ends.set(container.id, end);
     return end.done.then(() => {
@@ -474,7 +488,11 @@ export class PodWorker {
     const init = specOf(this.#pod).initContainers ?? [];
     const sidecars = new Set(init.filter(isSidecar).map((c) => c.name));
     // Regular containers together, then sidecars, the last one first.
-    await Promise.all(this.#running().filter((c) => !sidecars.has(c.name)).map((c) => this.#end(c, graceMs, undefined)));
+    await Promise.all(
+      this.#running()
+        .filter((c) => !sidecars.has(c.name))
+        .map((c) => this.#end(c, graceMs, undefined)),
+    );
     for (const c of init.toReversed()) {
       const running = sidecars.has(c.name) ? this.#running().find((x) => x.name === c.name) : undefined;
       if (running !== undefined) await this.#end(running, left(), undefined);
@@ -502,7 +520,10 @@ export class PodWorker {
     tokens.forget(this.uid);
     rmSync(path.join(stateDir, 'pods', this.uid), { recursive: true, force: true });
     const { name } = this.#pod.metadata;
-    rmSync(podLogDir(stateDir, { namespace: namespaceOf(this.#pod), name, uid: this.uid }), { recursive: true, force: true });
+    rmSync(podLogDir(stateDir, { namespace: namespaceOf(this.#pod), name, uid: this.uid }), {
+      recursive: true,
+      force: true,
+    });
   }
 
   /** The object leaves the API server only now that nothing of the pod is left. */

@@ -33,7 +33,8 @@ const RESOURCES = ['cpu', 'memory'] as const;
 export function qosClass(pod: Pod): 'Guaranteed' | 'Burstable' | 'BestEffort' {
   const spec = specOf(pod);
   const all = [...(spec.initContainers ?? []), ...spec.containers];
-  const value = (c: core.Container, kind: 'requests' | 'limits', r: string) => quantityValue(c.resources?.[kind]?.[r]) ?? 0;
+  const value = (c: core.Container, kind: 'requests' | 'limits', r: string) =>
+    quantityValue(c.resources?.[kind]?.[r]) ?? 0;
   const any = all.some((c) => RESOURCES.some((r) => value(c, 'requests', r) > 0 || value(c, 'limits', r) > 0));
   if (!any) return 'BestEffort';
   const guaranteed = all.every((c) =>

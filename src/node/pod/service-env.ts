@@ -16,7 +16,8 @@ function variablesOf(s: ServiceForEnv): Variable[] {
   const first = s.ports[0];
   if (first === undefined) return [];
   const prefix = variableName(s.name);
-  const url = (p: { port: number; protocol: string }) => `${p.protocol.toLowerCase()}://${hostPort(s.clusterIp, p.port)}`;
+  const url = (p: { port: number; protocol: string }) =>
+    `${p.protocol.toLowerCase()}://${hostPort(s.clusterIp, p.port)}`;
   return [
     [`${prefix}_SERVICE_HOST`, s.clusterIp],
     [`${prefix}_SERVICE_PORT`, String(first.port)],

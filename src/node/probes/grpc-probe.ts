@@ -8,7 +8,8 @@ const STATUS: Readonly<Record<number, string>> = { 0: 'UNKNOWN', 1: 'SERVING', 2
 /** HealthCheckRequest{1 service}, in gRPC's frame: a zero byte and the length. */
 export function encodeHealthRequest(service: string): Buffer {
   const name = Buffer.from(service);
-  const message = name.length === 0 ? Buffer.alloc(0) : Buffer.concat([Buffer.from([0x0a, ...varint(name.length)]), name]);
+  const message =
+    name.length === 0 ? Buffer.alloc(0) : Buffer.concat([Buffer.from([0x0a, ...varint(name.length)]), name]);
   const frame = Buffer.alloc(5);
   frame.writeUInt32BE(message.length, 1);
   return Buffer.concat([frame, message]);
@@ -31,14 +32,19 @@ export function probeGrpc(host: string, port: number, service: string, timeoutMs
   return new Promise((resolve) => {
     const session = http2.connect(`http://${authority}`);
     const timer = setTimeout(() => {
-      finish(false, `timeout: failed to connect service "${authority}" within ${timeoutMs / 1000}s: context deadline exceeded`);
+      finish(
+        false,
+        `timeout: failed to connect service "${authority}" within ${timeoutMs / 1000}s: context deadline exceeded`,
+      );
     }, timeoutMs);
     const finish = (ok: boolean, output: string) => {
       clearTimeout(timer);
       session.destroy();
       resolve({ ok, output });
     };
-    session.on('error', (e) => finish(false, `error: this server does not implement the grpc health protocol: ${e.message}`));
+    session.on('error', (e) =>
+      finish(false, `error: this server does not implement the grpc health protocol: ${e.message}`),
+    );
     const stream = session.request({
       ':method': 'POST',
       ':path': '/grpc.health.v1.Health/Check',
@@ -56,7 +62,8 @@ export function probeGrpc(host: string, port: number, service: string, timeoutMs
     stream.on('data', (chunk: Buffer) => chunks.push(chunk));
     stream.on('error', (e) => finish(false, e.message));
     stream.on('end', () => {
-      if (grpcStatus === '12') return finish(false, 'error: this server does not implement the grpc health protocol (grpc.health.v1.Health)');
+      if (grpcStatus === '12')
+        return finish(false, 'error: this server does not implement the grpc health protocol (grpc.health.v1.Health)');
       if (grpcStatus !== '0') return finish(false, `error: health rpc probe failed with status ${grpcStatus}`);
       const status = decodeHealthResponse(Buffer.concat(chunks));
       if (status === SERVING) return finish(true, '');

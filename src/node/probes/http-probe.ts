@@ -29,7 +29,11 @@ function headersOf(action: core.HTTPGetAction): Record<string, string | string[]
   return headers;
 }
 
-export async function probeHttp(action: core.HTTPGetAction, target: ProbeTarget, timeoutMs: number): Promise<ProbeOutcome> {
+export async function probeHttp(
+  action: core.HTTPGetAction,
+  target: ProbeTarget,
+  timeoutMs: number,
+): Promise<ProbeOutcome> {
   const first = probeUrl(action, target);
   const signal = AbortSignal.timeout(timeoutMs);
   const shown = `Get "${first.href}"`;
@@ -43,7 +47,8 @@ export async function probeHttp(action: core.HTTPGetAction, target: ProbeTarget,
       }
       const next = new URL(location, url);
       // Somebody else's answer says nothing about this pod: kubelet takes the redirect itself as success.
-      if (next.hostname !== first.hostname) return { ok: true, output: `Probe terminated redirects, Response body: ${body}` };
+      if (next.hostname !== first.hostname)
+        return { ok: true, output: `Probe terminated redirects, Response body: ${body}` };
       url = next;
     }
     return { ok: false, output: `${shown}: stopped after ${MAX_REDIRECTS} redirects` };

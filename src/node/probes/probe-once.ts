@@ -13,9 +13,14 @@ export async function probeOnce(probe: core.Probe, target: ProbeTarget): Promise
     if (probe.httpGet !== undefined) return await probeHttp(probe.httpGet, target, timeoutMs);
     if (probe.tcpSocket !== undefined) {
       const host = probe.tcpSocket.host;
-      return await probeTcp(host === undefined || host === '' ? target.ip : host, target.port(probe.tcpSocket.port), timeoutMs);
+      return await probeTcp(
+        host === undefined || host === '' ? target.ip : host,
+        target.port(probe.tcpSocket.port),
+        timeoutMs,
+      );
     }
-    if (probe.grpc !== undefined) return await probeGrpc(target.ip, probe.grpc.port, probe.grpc.service ?? '', timeoutMs);
+    if (probe.grpc !== undefined)
+      return await probeGrpc(target.ip, probe.grpc.port, probe.grpc.service ?? '', timeoutMs);
     if (probe.exec !== undefined) return await probeExec(probe.exec.command ?? [], target, timeoutSeconds);
   } catch (e) {
     return { ok: false, output: errorText(e) };
@@ -26,6 +31,7 @@ export async function probeOnce(probe: core.Probe, target: ProbeTarget): Promise
 async function probeExec(argv: readonly string[], target: ProbeTarget, timeoutSeconds: number): Promise<ProbeOutcome> {
   const signal = AbortSignal.timeout(timeoutSeconds * 1000);
   const { exitCode, output } = await target.exec(argv, signal);
-  if (signal.aborted) return { ok: false, output: `command timed out: "${argv.join(' ')}" timed out after ${timeoutSeconds}s` };
+  if (signal.aborted)
+    return { ok: false, output: `command timed out: "${argv.join(' ')}" timed out after ${timeoutSeconds}s` };
   return { ok: exitCode === 0, output: output.trimEnd() };
 }

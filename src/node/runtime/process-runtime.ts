@@ -2,19 +2,9 @@
 // Holds nothing that would be lost with the agent: a new runtime on the same folder goes on where this one stopped.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  chmodSync,
-  closeSync,
-  constants,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import type net from "node:net";
-import path from "node:path";
+import { closeSync, constants, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type net from 'node:net';
+import path from 'node:path';
 import type { Clock } from '../../clock/index.ts';
 import { errorText, UserError } from '../../errors/index.ts';
 import type { Logger } from '../../log/index.ts';

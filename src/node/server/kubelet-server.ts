@@ -63,7 +63,8 @@ export async function startKubeletServer(o: KubeletServerOptions): Promise<Kubel
     rejectUnauthorized: false,
   });
   const guard = (req: IncomingMessage): void => {
-    if (!(req.socket as TLSSocket).authorized) throw new HttpError(401, 'Unauthorized: a client certificate of the cluster is needed');
+    if (!(req.socket as TLSSocket).authorized)
+      throw new HttpError(401, 'Unauthorized: a client certificate of the cluster is needed');
   };
   server.on('request', (req, res) => {
     Promise.try(() => {
@@ -79,13 +80,18 @@ export async function startKubeletServer(o: KubeletServerOptions): Promise<Kubel
     }).catch((error: unknown) => {
       const code = error instanceof HttpError ? error.code : 500;
       const text = errorText(error);
-      socket.end(`HTTP/1.1 ${code} Error\r\nContent-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n${text}`);
+      socket.end(
+        `HTTP/1.1 ${code} Error\r\nContent-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n${text}`,
+      );
     });
   });
   server.on('clientError', (_, socket) => socket.destroy());
   await new Promise<void>((resolve, reject) => {
     server.once('error', (e: NodeJS.ErrnoException) => {
-      const hint = e.code === 'EADDRINUSE' ? 'another program listens there; is an agent of this node running already?' : e.message;
+      const hint =
+        e.code === 'EADDRINUSE'
+          ? 'another program listens there; is an agent of this node running already?'
+          : e.message;
       reject(new UserError(`cannot serve the node's API on ${o.host}:${o.port}: ${hint}`, { cause: e }));
     });
     server.listen(o.port, o.host, resolve);
@@ -119,7 +125,10 @@ function sendJson(res: ServerResponse, value: unknown): void {
 
 async function serve(o: KubeletServerOptions, req: IncomingMessage, res: ServerResponse): Promise<void> {
   const url = new URL(req.url ?? '/', 'https://node');
-  const parts = url.pathname.split('/').filter((p) => p !== '').map(decodeURIComponent);
+  const parts = url.pathname
+    .split('/')
+    .filter((p) => p !== '')
+    .map(decodeURIComponent);
   switch (parts[0]) {
     case 'healthz':
       res.writeHead(200, { 'content-type': 'text/plain; charset=utf-8' });
@@ -201,10 +210,20 @@ function waitingReason(pod: Pod, name: string): string {
 
 async function upgrade(o: KubeletServerOptions, req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
   const url = new URL(req.url ?? '/', 'https://node');
-  const parts = url.pathname.split('/').filter((p) => p !== '').map(decodeURIComponent);
+  const parts = url.pathname
+    .split('/')
+    .filter((p) => p !== '')
+    .map(decodeURIComponent);
   const pod = podOf(o, parts);
   if (parts[0] === 'portForward') {
-    await upgradePortForward({ req, socket, head, netns: pod.netns, log: o.log, ports: url.searchParams.getAll('port').map(Number) });
+    await upgradePortForward({
+      req,
+      socket,
+      head,
+      netns: pod.netns,
+      log: o.log,
+      ports: url.searchParams.getAll('port').map(Number),
+    });
     return;
   }
   // An older kubelet path has the pod's uid before the container.
@@ -220,6 +239,7 @@ async function upgrade(o: KubeletServerOptions, req: IncomingMessage, socket: Du
     head,
     query: url.searchParams,
     log: o.log,
-    open: (request) => (parts[0] === 'attach' ? o.runtime.attach(container.id, request) : o.runtime.exec(container.id, request)),
+    open: (request) =>
+      parts[0] === 'attach' ? o.runtime.attach(container.id, request) : o.runtime.exec(container.id, request),
   });
 }

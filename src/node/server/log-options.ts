@@ -17,7 +17,8 @@ function count(query: URLSearchParams, name: string, least: number): number | un
   const text = query.get(name);
   if (text === null || text === '') return undefined;
   const n = Number(text);
-  if (!Number.isInteger(n) || n < least) throw new RangeError(`${name}=${text}: must be a whole number of at least ${least}`);
+  if (!Number.isInteger(n) || n < least)
+    throw new RangeError(`${name}=${text}: must be a whole number of at least ${least}`);
   return n;
 }
 

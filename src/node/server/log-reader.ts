@@ -128,7 +128,8 @@ export async function sendLog(source: LogSource, o: LogOptions, out: Writable): 
       if (line === undefined) continue;
       const part = line.length > left ? line.subarray(0, left) : line;
       left -= part.length;
-      if (!out.write(Buffer.from(part))) await new Promise<void>((resolve) => out.once('drain', resolve).once('close', resolve));
+      if (!out.write(Buffer.from(part)))
+        await new Promise<void>((resolve) => out.once('drain', resolve).once('close', resolve));
     }
   };
   const files = openFrom(source.file, o.tailLines);

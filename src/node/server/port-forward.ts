@@ -3,6 +3,7 @@
 import type { IncomingMessage } from 'node:http';
 import net from 'node:net';
 import { Duplex } from 'node:stream';
+import type { WebSocket } from 'ws';
 import { connectTcpIn } from '../../linux/index.ts';
 import { errorText } from '../../errors/index.ts';
 import type { Logger } from '../../log/index.ts';
@@ -48,7 +49,9 @@ async function openTransport(o: PortForward): Promise<{ stream: Duplex; head: Bu
     acceptSpdy(o.req, o.socket, [PROTOCOL]);
     return { stream: o.socket, head: o.head };
   }
-  const offered = String(o.req.headers['sec-websocket-protocol'] ?? '').split(',').map((p) => p.trim());
+  const offered = String(o.req.headers['sec-websocket-protocol'] ?? '')
+    .split(',')
+    .map((p) => p.trim());
   if (!offered.includes(TUNNEL_PROTOCOL)) {
     throw new Error(`port-forward over WebSocket needs the subprotocol ${TUNNEL_PROTOCOL}`);
   }
@@ -58,7 +61,7 @@ async function openTransport(o: PortForward): Promise<{ stream: Duplex; head: Bu
 }
 
 /** The bytes inside binary messages as one stream. */
-function webSocketDuplex(ws: import('ws').WebSocket): Duplex {
+function webSocketDuplex(ws: WebSocket): Duplex {
   const duplex = new Duplex({
     read: () => ws.resume(),
     write: (chunk: Buffer, _, done) => ws.send(chunk, { binary: true }, () => done()),
@@ -113,7 +116,10 @@ function forward(o: PortForward, data: SpdyStream, error: SpdyStream): void {
     });
     socket.on('error', (e: NodeJS.ErrnoException) => {
       if (!isOpen && others.length > 0) open(others);
-      else if (!isOpen) fail(`connect to 127.0.0.1:${port} in the pod: ${e.code === 'ECONNREFUSED' ? 'connection refused' : e.message}`);
+      else if (!isOpen)
+        fail(
+          `connect to 127.0.0.1:${port} in the pod: ${e.code === 'ECONNREFUSED' ? 'connection refused' : e.message}`,
+        );
       else data.destroy();
     });
     socket.on('close', () => {

@@ -9,7 +9,9 @@ const PROTOCOLS = ['v4.channel.k8s.io', 'v3.channel.k8s.io', 'v2.channel.k8s.io'
 const STREAMS_TIMEOUT_MS = 30_000;
 
 export function acceptSpdy(req: IncomingMessage, socket: Duplex, protocols: readonly string[]): string {
-  const offered = String(req.headers['x-stream-protocol-version'] ?? '').split(',').map((p) => p.trim());
+  const offered = String(req.headers['x-stream-protocol-version'] ?? '')
+    .split(',')
+    .map((p) => p.trim());
   const chosen = protocols.find((p) => offered.includes(p)) ?? protocols.at(-1) ?? '';
   socket.write(
     `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: ${chosen}\r\n\r\n`,
@@ -17,7 +19,12 @@ export function acceptSpdy(req: IncomingMessage, socket: Duplex, protocols: read
   return chosen;
 }
 
-export async function spdyStreams(req: IncomingMessage, socket: Duplex, head: Buffer, wish: RemoteWish): Promise<RemoteStreams> {
+export async function spdyStreams(
+  req: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+  wish: RemoteWish,
+): Promise<RemoteStreams> {
   const protocol = acceptSpdy(req, socket, PROTOCOLS);
   const hasResize = wish.tty && !['channel.k8s.io', 'v2.channel.k8s.io'].includes(protocol);
   const expected = [
@@ -33,7 +40,10 @@ export async function spdyStreams(req: IncomingMessage, socket: Duplex, head: Bu
     streams.set(stream.headers.get('streamtype') ?? '', stream);
     if (expected.every((name) => streams.has(name))) complete.resolve();
   });
-  const timer = setTimeout(() => complete.reject(new Error('the client did not open its streams in time')), STREAMS_TIMEOUT_MS);
+  const timer = setTimeout(
+    () => complete.reject(new Error('the client did not open its streams in time')),
+    STREAMS_TIMEOUT_MS,
+  );
   void session.closed.then(() => complete.reject(new Error('the client went away')));
   try {
     await complete.promise;

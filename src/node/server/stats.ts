@@ -19,7 +19,10 @@ export function podStats(o: Pick<KubeletServerOptions, 'nodeName' | 'pods' | 'ru
             name: c.name,
             startTime: formatTime(c.startedAtMs ?? c.createdAtMs),
             cpu: { time, ...(cpuNanos === undefined ? {} : { usageCoreNanoSeconds: cpuNanos }) },
-            memory: { time, ...(memoryBytes === undefined ? {} : { usageBytes: memoryBytes, workingSetBytes: memoryBytes }) },
+            memory: {
+              time,
+              ...(memoryBytes === undefined ? {} : { usageBytes: memoryBytes, workingSetBytes: memoryBytes }),
+            },
           };
         }),
     })),

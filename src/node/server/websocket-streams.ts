@@ -1,6 +1,7 @@
 // exec and attach over WebSocket: one byte of channel number before each message (channel.k8s.io, versions 1, 4, 5).
 import type { IncomingMessage } from 'node:http';
 import { PassThrough, Writable, type Duplex } from 'node:stream';
+import type { WebSocket } from 'ws';
 import { parseResize, type RemoteStreams, type RemoteWish } from './remote-streams.ts';
 
 export const CHANNEL = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 } as const;
@@ -25,10 +26,15 @@ export async function acceptWebSocket(
     handleProtocols: (offered) => protocols.find((p) => offered.has(p)) ?? false,
   });
   if (announce !== undefined) server.on('headers', (headers) => headers.push(`Sec-WebSocket-Protocol: ${announce}`));
-  return new Promise<import('ws').WebSocket>((resolve) => server.handleUpgrade(req, socket, head, resolve));
+  return new Promise<WebSocket>((resolve) => server.handleUpgrade(req, socket, head, resolve));
 }
 
-export async function webSocketStreams(req: IncomingMessage, socket: Duplex, head: Buffer, wish: RemoteWish): Promise<RemoteStreams> {
+export async function webSocketStreams(
+  req: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+  wish: RemoteWish,
+): Promise<RemoteStreams> {
   const ws = await acceptWebSocket(req, socket, head, PROTOCOLS);
   const writable = (channel: number) =>
     new Writable({

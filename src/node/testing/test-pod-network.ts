@@ -11,7 +11,10 @@ export function testPodNetwork(prefix: string): TestPodNetwork {
   const attached = new Map<string, string>();
   const rtnl = openRtnl();
   let last = 1;
-  const names = (uid: string) => ({ netns: `${prefix}-${uid.slice(-8)}`, veth: `v${uid.replaceAll('-', '').slice(-12)}` });
+  const names = (uid: string) => ({
+    netns: `${prefix}-${uid.slice(-8)}`,
+    veth: `v${uid.replaceAll('-', '').slice(-12)}`,
+  });
   const network: TestPodNetwork = {
     attached,
     isReady: true,
@@ -28,7 +31,8 @@ export function testPodNetwork(prefix: string): TestPodNetwork {
         inside.setLink('eth0', { up: true });
         inside.replaceRoute({ destination: '10.99.0.1/32', device: 'eth0', scope: 'link' });
         inside.close();
-        if (rtnl.addresses({ device: 'lo' }).every((a) => a.address !== '10.99.0.1')) rtnl.addAddress('lo', '10.99.0.1/32');
+        if (rtnl.addresses({ device: 'lo' }).every((a) => a.address !== '10.99.0.1'))
+          rtnl.addAddress('lo', '10.99.0.1/32');
         rtnl.replaceRoute({ destination: `${ip}/32`, device: veth, source: '10.99.0.1' });
         attached.set(uid, ip);
       }

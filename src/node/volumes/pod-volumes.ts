@@ -64,7 +64,9 @@ function ensureEmptyDir(v: Volume, pod: Pod, ctx: VolumeContext): string {
   return dir;
 }
 
-const NOT_A: Readonly<Record<string, (s: { isDirectory(): boolean; isFile(): boolean; isSocket(): boolean }) => boolean>> = {
+const NOT_A: Readonly<
+  Record<string, (s: { isDirectory(): boolean; isFile(): boolean; isSocket(): boolean }) => boolean>
+> = {
   Directory: (s) => !s.isDirectory(),
   DirectoryOrCreate: (s) => !s.isDirectory(),
   File: (s) => !s.isFile(),
@@ -83,12 +85,19 @@ function ensureHostPath(source: core.HostPathVolumeSource): string {
     stat = statSync(source.path);
   }
   if (NOT_A[type]?.(stat) === true) {
-    throw new Error(`hostPath type check failed: ${source.path} is not a ${type.replace('OrCreate', '').toLowerCase()}`);
+    throw new Error(
+      `hostPath type check failed: ${source.path} is not a ${type.replace('OrCreate', '').toLowerCase()}`,
+    );
   }
   return source.path;
 }
 
-async function filesOf(v: Volume, pod: Pod, ctx: VolumeContext, facts: DownwardFacts): Promise<Map<string, VolumeFile>> {
+async function filesOf(
+  v: Volume,
+  pod: Pod,
+  ctx: VolumeContext,
+  facts: DownwardFacts,
+): Promise<Map<string, VolumeFile>> {
   const namespace = namespaceOf(pod);
   if (v.configMap !== undefined) {
     return configMapFiles(v.configMap, v.configMap.defaultMode ?? DEFAULT_MODE, namespace, ctx);
@@ -102,7 +111,9 @@ async function filesOf(v: Volume, pod: Pod, ctx: VolumeContext, facts: DownwardF
   }
   if (v.projected !== undefined) return projectedFiles(v.projected, pod, ctx, facts);
   const kind = Object.keys(v).find((k) => k !== 'name') ?? 'unknown';
-  throw new Error(`volumes of type ${kind} are not available on this node; use emptyDir, hostPath, configMap, secret, downwardAPI or projected`);
+  throw new Error(
+    `volumes of type ${kind} are not available on this node; use emptyDir, hostPath, configMap, secret, downwardAPI or projected`,
+  );
 }
 
 interface ObjectSource {

@@ -53,7 +53,8 @@ export class TokenSource {
       .resource(serviceAccounts)
       .createSubresource<TokenReview, TokenReview>(wish.serviceAccount, 'token', body, { namespace: wish.namespace });
     const token = answer.status?.token;
-    if (token === undefined) throw new Error(`the API server gave no token for ${wish.namespace}/${wish.serviceAccount}`);
+    if (token === undefined)
+      throw new Error(`the API server gave no token for ${wish.namespace}/${wish.serviceAccount}`);
     const end = Date.parse(answer.status?.expirationTimestamp ?? '');
     const lifeMs = Number.isNaN(end) ? wish.expirationSeconds * 1000 : end - now;
     this.#tokens.set(key, { token, renewAtMs: now + Math.min(lifeMs * 0.8, DAY_MS) });

@@ -1,6 +1,15 @@
 // SPDY/3.1 frames, as far as Kubernetes uses them: draft-mbelshe-httpbis-spdy-00 §2.2. Pure.
 
-export const TYPE = { synStream: 1, synReply: 2, rstStream: 3, settings: 4, ping: 6, goAway: 7, headers: 8, windowUpdate: 9 } as const;
+export const TYPE = {
+  synStream: 1,
+  synReply: 2,
+  rstStream: 3,
+  settings: 4,
+  ping: 6,
+  goAway: 7,
+  headers: 8,
+  windowUpdate: 9,
+} as const;
 export const FLAG_FIN = 1;
 const HEADER_BYTES = 8;
 /** Larger frames come from no client we know; they would only fill memory. */

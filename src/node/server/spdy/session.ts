@@ -1,7 +1,18 @@
 // The server's side of a SPDY/3.1 connection: streams that the client opens become Duplex streams.
 import { Duplex } from 'node:stream';
 import zlib from 'node:zlib';
-import { controlFrame, dataFrame, FLAG_FIN, formatHeaderBlock, FrameReader, parseHeaderBlock, streamIdBody, SpdyError, TYPE, type Frame } from './frames.ts';
+import {
+  controlFrame,
+  dataFrame,
+  FLAG_FIN,
+  formatHeaderBlock,
+  FrameReader,
+  parseHeaderBlock,
+  streamIdBody,
+  SpdyError,
+  TYPE,
+  type Frame,
+} from './frames.ts';
 import { HEADER_DICTIONARY } from './header-dictionary.ts';
 
 const MAX_STREAMS = 1000;
