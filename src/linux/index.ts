@@ -74,3 +74,5 @@ export { elementText, ruleText, statementText } from './nft/render.ts';
 export type { OpenNftOptions } from './nft/open-nft.ts';
 export { openNft } from './nft/open-nft.ts';
 export { monitorNft, NetlinkNft } from './nft/netlink-nft.ts';
+export type { ParsedRule, ParseRuleContext } from './nft/parse-rule.ts';
+export { parseRule, ruleFromText, RuleSyntaxError } from './nft/parse-rule.ts';

@@ -61,7 +61,9 @@ export class MessageWriter {
   }
 
   u8(value: number): this {
-    this.#buffer[this.#reserve(1)] = value;
+    // First reserve: growing replaces the buffer.
+    const at = this.#reserve(1);
+    this.#buffer[at] = value;
     return this;
   }
 

@@ -88,8 +88,10 @@ export function nftContract(name: string, open: () => Nft): void {
         ['prerouting', 'nat', 'prerouting', -100, 'accept'],
         ['forward', 'filter', 'forward', -110, 'drop'],
       ]);
-      const sets = (await nft.sets(table)).map((s) => [s.name, s.map, s.size, s.flags.includes('timeout')]);
-      assert.deepEqual(sets.toSorted(), [
+      const sets = (await nft.sets(table))
+        .toSorted((a, b) => a.name.localeCompare(b.name))
+        .map((s) => [s.name, s.map, s.size, s.flags.includes('timeout')]);
+      assert.deepEqual(sets, [
         ['affinity', false, 1000, true],
         ['services', true, undefined, false],
       ]);

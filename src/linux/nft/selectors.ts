@@ -198,7 +198,7 @@ export function setUserdata(key: KeyType, data: KeyType | 'verdict' | undefined,
   const keyPart = keyUserdata(key);
   if (keyPart !== undefined) parts.push(tlv(3, keyPart));
   const dataPart = data === 'verdict' ? verdictUserdata(key) : data && keyUserdata(data);
-  if (dataPart !== undefined && keyPart !== undefined) parts.push(tlv(4, dataPart));
+  if (dataPart !== undefined) parts.push(tlv(4, dataPart));
   if (data !== undefined) parts.push(tlv32(6, 0));
   if (comment !== undefined) parts.push(commentUserdata(7, comment));
   return Buffer.concat(parts);
