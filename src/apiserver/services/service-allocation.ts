@@ -57,6 +57,10 @@ export class ServiceAllocation implements Attachments {
     this.#options = options;
   }
 
+  concern(resource: Resource): boolean {
+    return resource === services;
+  }
+
   prepare(resource: Resource, next: ApiObject, previous: ApiObject | undefined): void {
     if (resource !== services) return;
     const service = next as unknown as Service;

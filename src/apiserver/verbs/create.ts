@@ -70,11 +70,7 @@ export async function createObject(
     strategy.prepareForCreate(object);
     if ((await d.store.get(key)) !== undefined) return undefined;
     d.attachments.prepare(resource, object, undefined);
-    const errors = strategy.validateCreate(object);
-    if (errors.length > 0) throw invalid(resource, object.metadata.name ?? '', errors);
-    r.warnings.push(...strategy.warnings(object));
-    const asWritten = structuredClone(object);
-    return commitNew(d, r, key, { object, asWritten, ...options });
+    return commitNew(d, r, key, object, options);
   }
 }
 
@@ -82,15 +78,21 @@ async function commitNew(
   deps: VerbDeps,
   request: ResourceRequest,
   key: string,
-  how: { object: ApiObject; asWritten: ApiObject } & CreateOptions,
+  draft: ApiObject,
+  options: CreateOptions,
 ): Promise<Written | undefined> {
-  let { object } = how;
-  for (;;) {
-    const attachment = await deps.attachments.allocate(request.resource, object, undefined);
+  const { resource, strategy } = request;
+  for (let attempt = 1; ; attempt++) {
+    // What is allocated in one attempt must not look like a request in the next.
+    const object = deps.attachments.concern(resource) ? structuredClone(draft) : draft;
+    const attachment = await deps.attachments.allocate(resource, object, undefined);
     try {
-      if (how.managesFields !== true) {
+      const errors = strategy.validateCreate(object);
+      if (errors.length > 0) throw invalid(resource, object.metadata.name ?? '', errors);
+      if (attempt === 1) request.warnings.push(...strategy.warnings(object));
+      if (options.managesFields !== true) {
         trackUpdate({
-          schema: request.strategy.schema,
+          schema: strategy.schema,
           next: object,
           manager: fieldManagerOf(request),
           time: timestamp(deps.clock),
@@ -104,9 +106,8 @@ async function commitNew(
       );
       if (result.committed) return remember(result.entries[0], object);
       if (result.key === key) return undefined;
+      // An address went to somebody else in the same moment: choose another, unless the client named it.
       attachment?.lost(result.key);
-      // An address went to somebody else in the same moment: choose anew, from what the client had asked for.
-      object = structuredClone(how.asWritten);
     } finally {
       attachment?.release();
     }

@@ -25,9 +25,11 @@ export interface Admission {
 }
 
 export interface Attachments {
-  /** Runs before validation: defaults that depend on the cluster. @throws StatusError */
+  /** Runs first: defaults that depend on the cluster. @throws StatusError */
   prepare(resource: Resource, next: ApiObject, previous: ApiObject | undefined): void;
-  /** Runs after validation and may fill in what it allocates. Undefined when the kind has none. */
+  /** Does the kind hold anything beside itself? */
+  concern(resource: Resource): boolean;
+  /** Runs before validation, which sees what was allocated. Undefined when the kind has none. @throws StatusError */
   allocate(
     resource: Resource,
     next: ApiObject | undefined,

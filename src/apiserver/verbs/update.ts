@@ -94,16 +94,16 @@ async function updateOnce(
     await deps.admission.update(request, next, previous);
   }
   if (change.mode === 'main') deps.attachments.prepare(resource, next, previous);
-  if (change.mode !== 'server') {
-    const errors =
-      change.mode === 'status'
-        ? strategy.validateStatusUpdate(next, previous)
-        : strategy.validateUpdate(next, previous);
-    if (errors.length > 0) throw invalid(resource, name, errors);
-    request.warnings.push(...strategy.warnings(next, previous));
-  }
   const attachment = change.mode === 'main' ? await deps.attachments.allocate(resource, next, previous) : undefined;
   try {
+    if (change.mode !== 'server') {
+      const errors =
+        change.mode === 'status'
+          ? strategy.validateStatusUpdate(next, previous)
+          : strategy.validateUpdate(next, previous);
+      if (errors.length > 0) throw invalid(resource, name, errors);
+      request.warnings.push(...strategy.warnings(next, previous));
+    }
     serverMetadata(next).resourceVersion = stored.resourceVersion;
     if (change.managesFields !== true) {
       trackUpdate({

@@ -140,6 +140,8 @@ async function* live(request: WatchRequest, after: number, first: Item[]): Async
   const watch = store.watch({ prefix: watchPrefix(target, selection), after }, signal);
   const seconds = query.timeoutSeconds || MIN_TIMEOUT_SECONDS * (1 + Math.random());
   const ending = clock.after(seconds * 1000, () => stop.abort());
+  // A reader that was told to stop may never come back to run the `finally` below.
+  signal.addEventListener('abort', () => clock.clear(ending), { once: true });
   const changes = watch[Symbol.asyncIterator]();
   let next: ReturnType<typeof changes.next> | undefined;
   try {
