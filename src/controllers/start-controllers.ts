@@ -6,16 +6,22 @@ import { systemClock } from '../clock/index.ts';
 import type { Clock } from '../clock/index.ts';
 import { silentLogger } from '../log/index.ts';
 import type { Logger } from '../log/index.ts';
+import { startDaemonSetController } from './daemonset/daemonset-controller.ts';
 import { startDeploymentController } from './deployment/deployment-controller.ts';
+import { startEndpointsController } from './endpoints/endpoints-controller.ts';
+import { startEndpointSliceMirroringController } from './endpointslice-mirroring/mirroring-controller.ts';
 import { startEndpointSliceController } from './endpointslice/endpointslice-controller.ts';
+import { startEventTtlController } from './event-ttl/event-ttl-controller.ts';
 import { startGarbageCollector } from './garbage-collector/garbage-collector.ts';
 import { startNamespaceController } from './namespace/namespace-controller.ts';
 import { startNodeIpamController } from './node-ipam/node-ipam-controller.ts';
 import { startNodeLifecycleController } from './node-lifecycle/node-lifecycle-controller.ts';
+import { startPodGcController } from './pod-gc/pod-gc-controller.ts';
 import { startReplicaSetController, startReplicationControllerController } from './replicaset/replicaset-controller.ts';
 import type { ControllerContext, Running } from './runtime/context.ts';
 import { createSharedInformers } from './runtime/shared-informers.ts';
 import { startServiceAccountController } from './service-account/service-account-controller.ts';
+import { startStatefulSetController } from './statefulset/statefulset-controller.ts';
 
 export interface ControllersOptions {
   /** To be parted among the nodes, the primary first; without them nodes are expected to bring their own. */
@@ -26,6 +32,8 @@ export interface ControllersOptions {
   nodeGraceMs?: number;
   /** PEM for `kube-root-ca.crt` in every namespace. */
   caPem?: string;
+  /** How long events are kept. @default one hour */
+  eventTtlMs?: number;
   /** @default 100 */
   maxEndpointsPerSlice?: number;
   /** All served resources; default: the table of the api room. */
@@ -53,7 +61,13 @@ export function startControllers(start: StartControllers): Running {
     startDeploymentController(context),
     startReplicaSetController(context),
     startReplicationControllerController(context),
+    startStatefulSetController(context),
+    startDaemonSetController(context),
     startEndpointSliceController(context, { maxEndpointsPerSlice }),
+    startEndpointsController(context),
+    startEndpointSliceMirroringController(context),
+    startPodGcController(context, { quarantineMs: nodeGraceMs }),
+    startEventTtlController(context, { ttlMs: options.eventTtlMs }),
     startNodeLifecycleController(context, { graceMs: nodeGraceMs }),
     startGarbageCollector(context, resources.filter(isCollectable)),
   ];

@@ -2,6 +2,7 @@
 import { endpointSlices, isAlreadyExists, isNotFound, nodes, pods, services } from '../../api/index.ts';
 import type { EndpointSlice, Node, Pod, Service } from '../../api/index.ts';
 import { indexBy, keyOf, objectKey } from '../../client/index.ts';
+import { allDone } from '../runtime/all-done.ts';
 import { sameValue } from '../runtime/canonical.ts';
 import { recorderOf } from '../runtime/context.ts';
 import type { ControllerContext, Running } from '../runtime/context.ts';
@@ -166,11 +167,4 @@ export function startEndpointSliceController(context: ControllerContext, options
       recorder.stop();
     },
   };
-}
-
-/** Waits for all, then throws the first failure: no write may be left running when the next round begins. */
-async function allDone(writes: readonly Promise<unknown>[]): Promise<void> {
-  const results = await Promise.allSettled(writes);
-  const failed = results.find((r) => r.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
 }

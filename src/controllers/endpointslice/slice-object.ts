@@ -1,5 +1,5 @@
 // Metadata of EndpointSlices: names, labels, annotations. Pure.
-import type { EndpointSlice, Service, Unstored } from '../../api/index.ts';
+import type { EndpointSlice, KubeObject, Service, Unstored } from '../../api/index.ts';
 import { controllerReference } from '../runtime/owners.ts';
 import { shortHash } from '../runtime/short-hash.ts';
 import type { AddressType, EndpointGroup } from './desired-endpoints.ts';
@@ -33,7 +33,7 @@ export function withTriggerTime(
 
 // DIFFERS: Kubernetes lets the server generate the name; ours follows from the Service and a number, because then a
 // repeated creation (after a crash, or before our copy has caught up) meets the first one instead of doubling it.
-export function sliceName(service: Service, type: AddressType, taken: ReadonlySet<string>, salt: number): string {
+export function sliceName(service: KubeObject, type: AddressType, taken: ReadonlySet<string>, salt: number): string {
   for (let i = salt; ; i++) {
     const hash = shortHash(`${service.metadata.uid}/${type}/${i}`);
     const name = `${service.metadata.name.slice(0, 57)}-${hash.slice(-5)}`;

@@ -6,6 +6,7 @@ import { createFakeClient } from '../../client/index.ts';
 import type { FakeClient } from '../../client/index.ts';
 import { systemClock } from '../../clock/index.ts';
 import type { Clock } from '../../clock/index.ts';
+import { nodeOfDaemon } from '../daemonset/plan-daemons.ts';
 import { startControllers } from '../start-controllers.ts';
 import type { ControllersOptions } from '../start-controllers.ts';
 import { timestamp } from '../runtime/pod-state.ts';
@@ -77,8 +78,12 @@ async function step(cluster: TestCluster, pod: Pod, clock: Clock, next: () => nu
   if (what === 'ignore') return;
   if (deletionTimestamp !== undefined) return api.delete(name, { namespace, gracePeriodSeconds: 0 });
   if (pod.spec?.nodeName === undefined) {
-    const names = cluster.client.objects(nodes).map((n) => n.metadata.name);
-    const target = { name: names[next() % names.length] };
+    const open = cluster.client.objects(nodes).filter((n) => (n.spec?.taints ?? []).length === 0);
+    const names = open.map((n) => n.metadata.name);
+    // The least crowded node, unless the pod is made for one.
+    const crowd = (node: string) => cluster.client.objects(pods).filter((p) => p.spec?.nodeName === node).length;
+    const best = names.toSorted((a, b) => crowd(a) - crowd(b))[0];
+    const target = { name: nodeOfDaemon(pod) ?? best };
     await api.createSubresource(name, 'binding', { target }, { namespace });
     return;
   }
