@@ -47,6 +47,8 @@ export interface Hop {
   readonly place: Place;
   readonly device: string;
   readonly direction: 'in' | 'out';
+  /** The kernel's clock, nanoseconds since the epoch in decimal (JSON has no numbers this large). */
+  readonly timeNs: string;
   /** Microseconds since the first hop of the walk. */
   readonly atUs: number;
   readonly packet: Tuple & {

@@ -169,6 +169,7 @@ function buildLeg(name: LegName, seen: readonly Seen[], events: readonly TraceEv
       place: frame.place,
       device: frame.device,
       direction: frame.direction,
+      timeNs: String(frame.timeNs),
       atUs: Number(frame.timeNs - start) / 1000,
       packet: {
         protocol: packet.protocol,

@@ -1,0 +1,19 @@
+// The door of the trace room.
+export { formatTraceReport, tracePcapng } from './format-report.ts';
+export { traceConnection } from './trace-connection.ts';
+export type { DnsStep, TraceReport, TraceRequest, TraceResult } from './trace-connection.ts';
+export type { TraceEnvironment } from './cluster-view.ts';
+export type {
+  CapturedFrame,
+  Change,
+  EndpointReached,
+  Hop,
+  Leg,
+  Place,
+  ProbeOutcome,
+  RuleStep,
+  TrackedConnection,
+  Verdict,
+  Walk,
+} from './contract.ts';
+export { formatWalk } from './format.ts';
