@@ -1,6 +1,6 @@
 // The OpenAPI documents, made from the schema of the api room when first asked for and kept as text.
 import { createHash } from 'node:crypto';
-import { openapiV2, openapiV3, openapiV3Index } from '../pending.ts';
+import { openapiV2, openapiV3, openapiV3Index } from '../../api/index.ts';
 
 export interface OpenApiDocument {
   readonly text: string;

@@ -5,6 +5,7 @@ import {
   badRequest,
   generateNameConflict,
   invalid,
+  trackUpdate,
   type ApiObject,
   type KubeObject,
 } from '../../api/index.ts';
@@ -14,7 +15,6 @@ import { storageKey } from '../objects/storage-key.ts';
 import { fieldManagerOf, isDryRun, type ResourceRequest } from '../request/resource-request.ts';
 import type { VerbDeps } from './deps.ts';
 import { timestamp } from './deps.ts';
-import { trackUpdate } from '../pending.ts';
 import { generateName, NAME_ATTEMPTS } from './generate-name.ts';
 
 export interface Written {

@@ -2,13 +2,14 @@
 import {
   applyJsonPatch,
   applyMergePatch,
+  applyStrategicMergePatch,
+  serverSideApply,
   badRequest,
   isNotFound,
   unsupportedMediaType,
   type ApiObject,
 } from '../../api/index.ts';
 import { serverMetadata } from '../objects/server-metadata.ts';
-import { applyStrategicMergePatch, serverSideApply } from '../pending.ts';
 import { asObject, readValue } from '../request/decode-request.ts';
 import { flag } from '../request/list-options.ts';
 import { fieldManagerOf, type ResourceRequest } from '../request/resource-request.ts';

@@ -1,6 +1,5 @@
 // Answers as tables, for clients that ask for them (kubectl get).
-import { badRequest, notAcceptable, type KubeObject, type Resource } from '../../api/index.ts';
-import { renderTable } from '../pending.ts';
+import { badRequest, notAcceptable, renderTable, type KubeObject, type Resource } from '../../api/index.ts';
 import type { Clock } from '../../clock/index.ts';
 import type { Answer } from '../request/answer.ts';
 import type { EventForm } from '../watch/watch-batches.ts';

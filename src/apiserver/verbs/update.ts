@@ -5,6 +5,7 @@ import {
   invalid,
   invalidValue,
   notFound,
+  trackUpdate,
   type ApiObject,
   type KubeObject,
 } from '../../api/index.ts';
@@ -13,7 +14,6 @@ import { serverMetadata } from '../objects/server-metadata.ts';
 import { storedObject, storedText } from '../objects/stored-object.ts';
 import { storageKey } from '../objects/storage-key.ts';
 import { fieldManagerOf, isDryRun, type ResourceRequest } from '../request/resource-request.ts';
-import { trackUpdate } from '../pending.ts';
 import { remember, type Written } from './create.ts';
 import type { VerbDeps } from './deps.ts';
 import { timestamp } from './deps.ts';
