@@ -229,7 +229,7 @@ if (isInsideNetns(import.meta.filename)) {
 
   test('a killed container is replaced in its pod, address and name stay', async () => {
     const p = await ready('web');
-    const pid = execFileSync('sh', ['-c', `ps axo pid,args | grep '[w]eb.mjs' | awk '{print $1}' | tail -1`])
+    const pid = execFileSync('sh', ['-c', `ps axo pid,args | grep '[w]eb.cjs' | awk '{print $1}' | tail -1`])
       .toString()
       .trim();
     process.kill(Number(pid), 'SIGKILL');

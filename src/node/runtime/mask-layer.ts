@@ -23,7 +23,7 @@ import type { Tools } from './start-script.ts';
 
 /** Paths inside containers. */
 export const NODE_IN_POD = '/opt/portico/bin/node';
-export const WEB_IN_POD = '/opt/portico/web.mjs';
+export const WEB_IN_POD = '/opt/portico/web.cjs';
 export const PROGRAM_IN_POD = '/opt/portico/program';
 
 const DEVICES: readonly (readonly [name: string, major: number, minor: number])[] = [
