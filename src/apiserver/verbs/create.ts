@@ -67,10 +67,15 @@ export async function createObject(
     delete system.selfLink;
     strategy.applyDefaults(object);
     await d.admission.create(r, object);
+    // Before anything is allocated: what the server adds from here on is nobody's.
+    if (options.managesFields !== true) {
+      const time = timestamp(d.clock);
+      trackUpdate({ schema: strategy.schema, next: object, manager: fieldManagerOf(r), time, subresource: '' });
+    }
     strategy.prepareForCreate(object);
     if ((await d.store.get(key)) !== undefined) return undefined;
     d.attachments.prepare(resource, object, undefined);
-    return commitNew(d, r, key, object, options);
+    return commitNew(d, r, key, object);
   }
 }
 
@@ -79,7 +84,6 @@ async function commitNew(
   request: ResourceRequest,
   key: string,
   draft: ApiObject,
-  options: CreateOptions,
 ): Promise<Written | undefined> {
   const { resource, strategy } = request;
   for (let attempt = 1; ; attempt++) {
@@ -90,15 +94,6 @@ async function commitNew(
       const errors = strategy.validateCreate(object);
       if (errors.length > 0) throw invalid(resource, object.metadata.name ?? '', errors);
       if (attempt === 1) request.warnings.push(...strategy.warnings(object));
-      if (options.managesFields !== true) {
-        trackUpdate({
-          schema: strategy.schema,
-          next: object,
-          manager: fieldManagerOf(request),
-          time: timestamp(deps.clock),
-          subresource: '',
-        });
-      }
       if (isDryRun(request.query)) return { object: object as KubeObject, stored: undefined };
       const result = await deps.store.commit(
         [{ key, revision: 0 }, ...(attachment?.compares ?? [])],

@@ -89,6 +89,18 @@ async function updateOnce(
     next.metadata.namespace = previous.metadata.namespace;
     if (next.metadata.namespace === undefined) delete next.metadata.namespace;
     strategy.applyDefaults(next);
+  }
+  if (change.managesFields !== true) {
+    trackUpdate({
+      schema: strategy.schema,
+      next,
+      previous,
+      manager: fieldManagerOf(request),
+      time: timestamp(deps.clock),
+      subresource: request.subresource,
+    });
+  }
+  if (change.mode !== 'server') {
     if (change.mode === 'status') strategy.prepareForStatusUpdate(next, previous);
     else strategy.prepareForUpdate(next, previous);
     await deps.admission.update(request, next, previous);
@@ -105,16 +117,6 @@ async function updateOnce(
       request.warnings.push(...strategy.warnings(next, previous));
     }
     serverMetadata(next).resourceVersion = stored.resourceVersion;
-    if (change.managesFields !== true) {
-      trackUpdate({
-        schema: strategy.schema,
-        next,
-        previous,
-        manager: fieldManagerOf(request),
-        time: timestamp(deps.clock),
-        subresource: request.subresource,
-      });
-    }
     if (deepEqual(next, previous)) return { object: stored.object, stored };
     if (isDryRun(request.query)) return { object: next as KubeObject, stored: undefined };
     const gone = isReadyToGo(next);
