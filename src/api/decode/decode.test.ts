@@ -1,0 +1,403 @@
+// Decoding: the words of Go's decoder, what is dropped, duplicate keys, YAML, and protobuf against protobufjs.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import protobuf from 'protobufjs/light.js';
+import { allResources } from '../resource-lookup.ts';
+import { apiVersionOf } from '../resources.ts';
+import type { FieldType, SchemaType } from '../schema/schema.ts';
+import { schemaOfKind, schemaType } from '../schema/schema.ts';
+import { StatusError } from '../status-error.ts';
+import { decodeObject } from './decode-body.ts';
+import { decodeAs } from './decode-object.ts';
+import { findDuplicateKeys } from './duplicate-keys.ts';
+import { parseBody } from './parse-body.ts';
+import { decodeProtobuf } from './protobuf.ts';
+
+const Service = { apiVersion: 'v1', kind: 'Service' };
+const Pod = { apiVersion: 'v1', kind: 'Pod' };
+
+function refusal(f: () => unknown): string {
+  try {
+    f();
+  } catch (e) {
+    assert.ok(e instanceof StatusError);
+    assert.equal(e.code, 400);
+    return e.message;
+  }
+  assert.fail('nothing was refused');
+}
+
+const wrongTypes: readonly [typeof Service, object, string][] = [
+  [
+    Service,
+    { spec: { ports: [{ port: 'x' }] } },
+    'cannot unmarshal string into Go struct field ServicePort.spec.ports.port of type int32',
+  ],
+  [
+    Service,
+    { spec: { ports: {} } },
+    'cannot unmarshal object into Go struct field ServiceSpec.spec.ports of type []v1.ServicePort',
+  ],
+  [Service, { spec: 'x' }, 'cannot unmarshal string into Go struct field Service.spec of type v1.ServiceSpec'],
+  [
+    Service,
+    { metadata: { labels: { a: 1 } } },
+    'cannot unmarshal number into Go struct field ObjectMeta.metadata.labels of type string',
+  ],
+  [
+    Service,
+    { spec: { ports: [{ port: 1.5 }] } },
+    'cannot unmarshal number 1.5 into Go struct field ServicePort.spec.ports.port of type int32',
+  ],
+  [
+    Service,
+    { spec: { publishNotReadyAddresses: 'true' } },
+    'cannot unmarshal string into Go struct field ServiceSpec.spec.publishNotReadyAddresses of type bool',
+  ],
+];
+
+describe('decodeObject', () => {
+  for (const [kind, value, expected] of wrongTypes) {
+    test(expected, () => {
+      const text = refusal(() => decodeObject(kind, value));
+      assert.equal(text, `Service in version "v1" cannot be handled as a Service: json: ${expected}`);
+    });
+  }
+
+  test('unknown fields: Strict refuses, Warn tells, Ignore drops', () => {
+    const value = { spec: { portz: 1, ports: [{ port: 80, foo: 1 }] } };
+    assert.equal(
+      refusal(() => decodeObject(Service, value, { fieldValidation: 'Strict' })),
+      'Service in version "v1" cannot be handled as a Service: strict decoding error: unknown field "spec.portz", unknown field "spec.ports[0].foo"',
+    );
+    const warned = decodeObject(Service, value, { fieldValidation: 'Warn' });
+    assert.deepEqual(warned.warnings, ['unknown field "spec.portz"', 'unknown field "spec.ports[0].foo"']);
+    assert.deepEqual(warned.object.spec, { ports: [{ port: 80 }] });
+    assert.deepEqual(decodeObject(Service, value).warnings, []);
+  });
+
+  test('nothing is left out, but an explicit zero of a pointer stays', () => {
+    const { object } = decodeObject(Pod, {
+      metadata: { labels: {}, annotations: null, name: '' },
+      spec: {
+        hostNetwork: false,
+        enableServiceLinks: false,
+        terminationGracePeriodSeconds: 0,
+        nodeName: '',
+        volumes: [{ name: 'v', emptyDir: {} }],
+        containers: [{ name: 'c', env: [{ name: 'A', value: '' }], resources: {}, args: [] }],
+      },
+      status: {},
+    });
+    assert.deepEqual(object, {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: {},
+      spec: {
+        enableServiceLinks: false,
+        terminationGracePeriodSeconds: 0,
+        volumes: [{ name: 'v', emptyDir: {} }],
+        containers: [{ name: 'c', env: [{ name: 'A' }] }],
+      },
+    });
+  });
+
+  test('quantities and times become canonical', () => {
+    const { object } = decodeObject(Pod, {
+      metadata: { creationTimestamp: '2026-01-02T03:04:05.678+01:00' },
+      spec: { containers: [{ name: 'c', resources: { limits: { cpu: 0.5, memory: '1024Mi' } } }] },
+    });
+    assert.equal(object.metadata.creationTimestamp, '2026-01-02T02:04:05Z');
+    const [container] = (object.spec as { containers: { resources: { limits: object } }[] }).containers;
+    assert.deepEqual(container?.resources.limits, { cpu: '500m', memory: '1Gi' });
+    assert.match(
+      refusal(() => decodeObject(Pod, { spec: { containers: [{ name: 'c', resources: { limits: { cpu: 'x' } } }] } })),
+      /quantities must match the regular expression/,
+    );
+  });
+
+  test('another kind is refused', () => {
+    assert.equal(
+      refusal(() => decodeObject(Service, { apiVersion: 'v1', kind: 'Pod' })),
+      'the kind in the data (Pod) does not match the expected kind (Service)',
+    );
+    assert.equal(
+      refusal(() => decodeObject(Service, { apiVersion: 'apps/v1', kind: 'Service' })),
+      'the API version in the data (apps/v1) does not match the expected API version (v1)',
+    );
+  });
+
+  test('what was decoded decodes to itself', () => {
+    const text = fc.constantFrom('a', 'b', '');
+    const value = fc.record(
+      {
+        metadata: fc.record({ name: text, labels: fc.dictionary(text, text) }, { requiredKeys: [] }),
+        spec: fc.record(
+          {
+            selector: fc.dictionary(text, text),
+            ports: fc.array(fc.record({ port: fc.nat(9), name: text })),
+            type: text,
+          },
+          { requiredKeys: [] },
+        ),
+      },
+      { requiredKeys: [] },
+    );
+    fc.assert(
+      fc.property(value, (v) => {
+        const once = decodeObject(Service, v).object;
+        assert.deepEqual(decodeObject(Service, once).object, once);
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
+
+describe('bodies', () => {
+  const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+  test('JSON with keys twice', async () => {
+    const body = await parseBody('application/json', bytes('{"spec":{"ports":[{"port":80,"port":81}],"a":1,"a":2}}'));
+    assert.deepEqual(body.duplicateFields(), ['spec.ports[0].port', 'spec.a']);
+    assert.equal(
+      refusal(() =>
+        decodeObject(Service, body.value, { fieldValidation: 'Strict', duplicateFields: body.duplicateFields }),
+      ),
+      'Service in version "v1" cannot be handled as a Service: strict decoding error: unknown field "spec.a", duplicate field "spec.ports[0].port", duplicate field "spec.a"',
+    );
+  });
+
+  test('duplicate keys are found in any JSON, and only there', () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ maxDepth: 3 }), (value) => {
+        assert.deepEqual(findDuplicateKeys(JSON.stringify(value, null, 1)), []);
+      }),
+      { numRuns: 200 },
+    );
+    assert.deepEqual(findDuplicateKeys('{"a\\"":1,"b":[{"x":"{\\"x\\":1,\\"x\\":2}"}],"a\\"":2}'), ['a"']);
+  });
+
+  test('YAML', async () => {
+    const { value } = await parseBody('application/yaml', bytes('kind: Service\nspec:\n  ports:\n  - port: 80\n'));
+    assert.deepEqual(value, { kind: 'Service', spec: { ports: [{ port: 80 }] } });
+  });
+
+  test('a small YAML text that unfolds into a huge value is refused', async () => {
+    const lines = ['a0: &a0 [x, x, x, x, x, x, x, x, x, x]'];
+    for (let i = 1; i < 9; i++) lines.push(`a${i}: &a${i} [${`*a${i - 1}, `.repeat(9)}*a${i - 1}]`);
+    await assert.rejects(parseBody('application/yaml', bytes(lines.join('\n'))), StatusError);
+  });
+
+  test('malformed JSON and unknown media types are failures, not crashes', async () => {
+    for (const text of ['', '{', '{"a":}', 'x', '[1,', '"\\u12']) {
+      await assert.rejects(
+        parseBody('application/json', bytes(text)),
+        (e: unknown) => e instanceof StatusError && e.code === 400,
+      );
+    }
+    await assert.rejects(parseBody('text/csv', bytes('a')), (e: unknown) => e instanceof StatusError && e.code === 415);
+  });
+});
+
+/** The same tables as protobufjs reads them: an encoder that shares nothing with our decoder but the numbers. */
+class Oracle {
+  readonly #root = new protobuf.Root();
+  readonly #done = new Set<string>();
+
+  constructor() {
+    const parts: readonly [string, Record<string, [number, string]>][] = [
+      ['Quantity', { string: [1, 'string'] }],
+      ['IntOrString', { type: [1, 'int64'], intVal: [2, 'int32'], strVal: [3, 'string'] }],
+      ['Time', { seconds: [1, 'int64'], nanos: [2, 'int32'] }],
+      ['Raw', { raw: [1, 'bytes'] }],
+      ['Duration', { duration: [1, 'int64'] }],
+      ['Strings', {}],
+    ];
+    for (const [name, fields] of parts) {
+      const type = new protobuf.Type(name);
+      for (const [field, [number, kind]] of Object.entries(fields)) type.add(new protobuf.Field(field, number, kind));
+      this.#root.add(type);
+    }
+    this.#root.lookupType('Strings').add(new protobuf.Field('items', 1, 'string', 'repeated'));
+  }
+
+  type(schema: SchemaType): protobuf.Type {
+    const name = schema.qualifiedName.replace('.', '_');
+    if (!this.#done.has(name)) {
+      this.#done.add(name);
+      const type = new protobuf.Type(name);
+      this.#root.add(type);
+      for (const field of schema.wireFields) {
+        if (field.type.form === 'map') {
+          type.add(new protobuf.MapField(field.name, field.number, 'string', this.#name(field.type.of)));
+        } else if (field.type.form === 'list') {
+          type.add(
+            new protobuf.Field(field.name, field.number, this.#name(field.type.of), 'repeated', undefined, {
+              packed: false,
+            }),
+          );
+        } else type.add(new protobuf.Field(field.name, field.number, this.#name(field.type)));
+      }
+    }
+    return this.#root.lookupType(name);
+  }
+
+  #name(type: FieldType): string {
+    if (type.form === 'list') return 'Strings';
+    if (type.form === 'message') return this.type(schemaType(type.type)).name;
+    if (type.form === 'map') throw new Error('no map stands in a map');
+    const special: Record<string, string> = {
+      quantity: 'Quantity',
+      intorstring: 'IntOrString',
+      time: 'Time',
+      microtime: 'Time',
+      duration: 'Duration',
+      fields: 'Raw',
+      raw: 'Raw',
+    };
+    return special[type.scalar] ?? type.scalar;
+  }
+
+  /** A JSON value as the message protobufjs takes. */
+  message(schema: SchemaType, value: Record<string, unknown>): Record<string, unknown> {
+    const out: Record<string, unknown> = {};
+    for (const field of schema.wireFields) {
+      if (field.inline && field.type.form === 'message')
+        out[field.name] = this.message(schemaType(field.type.type), value);
+      else if (value[field.name] !== undefined) out[field.name] = this.#value(field.type, value[field.name]);
+    }
+    return out;
+  }
+
+  #value(type: FieldType, value: unknown): unknown {
+    if (type.form === 'message') return this.message(schemaType(type.type), value as Record<string, unknown>);
+    if (type.form === 'list') return (value as unknown[]).map((v) => this.#value(type.of, v));
+    if (type.form === 'map') {
+      return Object.fromEntries(
+        Object.entries(value as object).map(([k, v]) => [
+          k,
+          type.of.form === 'list' ? { items: v as unknown } : this.#value(type.of, v),
+        ]),
+      );
+    }
+    switch (type.scalar) {
+      case 'quantity':
+        return { string: value };
+      case 'intorstring':
+        return typeof value === 'number' ? { type: 0, intVal: value } : { type: 1, strVal: value };
+      case 'time':
+      case 'microtime': {
+        const ms = Date.parse(value as string);
+        return { seconds: Math.floor(ms / 1000), nanos: (((ms % 1000) + 1000) % 1000) * 1_000_000 };
+      }
+      case 'fields':
+      case 'raw':
+        return { raw: Buffer.from(JSON.stringify(value)) };
+      case 'bytes':
+        return Buffer.from(value as string, 'base64');
+      default:
+        return value;
+    }
+  }
+}
+
+const oracle = new Oracle();
+
+function envelope(apiVersion: string, kind: string, raw: Uint8Array): Uint8Array {
+  const typeMeta = protobuf.Writer.create().uint32(10).string(apiVersion).uint32(18).string(kind).finish();
+  const body = protobuf.Writer.create().uint32(10).bytes(typeMeta).uint32(18).bytes(raw).finish();
+  return Buffer.concat([Buffer.from([0x6b, 0x38, 0x73, 0]), body]);
+}
+
+/** Any value of a type, small and canonical. */
+function arbitraryOf(type: FieldType, depth: number): fc.Arbitrary<unknown> {
+  const text = fc.constantFrom('a', 'bc', 'ü');
+  if (type.form === 'list') return fc.array(arbitraryOf(type.of, depth), { minLength: 1, maxLength: 2 });
+  if (type.form === 'map') return fc.dictionary(text, arbitraryOf(type.of, depth), { minKeys: 1, maxKeys: 2 });
+  if (type.form === 'message') return arbitraryObject(schemaType(type.type), depth - 1);
+  switch (type.scalar) {
+    case 'bool':
+      return fc.constant(true);
+    case 'int32':
+      return fc.integer().filter((n) => n !== 0);
+    case 'int64':
+      return fc.maxSafeInteger().filter((n) => n !== 0);
+    case 'double':
+      return fc.constantFrom(1.5, -2);
+    case 'intorstring':
+      return fc.constantFrom<string | number>(0, -1, 80, 'http', '25%');
+    case 'quantity':
+      return fc.constantFrom('100m', '1Gi', '2');
+    case 'time':
+      return fc.constantFrom('2026-01-02T03:04:05Z', '1969-12-31T23:59:59Z');
+    case 'microtime':
+      return fc.constant('2026-01-02T03:04:05.678000Z');
+    case 'bytes':
+      return fc.constantFrom('AAE=', 'YQ==');
+    case 'fields':
+    case 'raw':
+      return fc.constantFrom({ 'f:a': {} }, { b: { '.': {} } });
+    default:
+      return text;
+  }
+}
+
+function arbitraryObject(schema: SchemaType, depth: number): fc.Arbitrary<Record<string, unknown>> {
+  const fields = [...schema.fields.values()].filter(
+    (f) =>
+      f.number > 0 &&
+      (depth > 0 || f.type.form === 'scalar') &&
+      (f.type.form !== 'scalar' || f.type.scalar !== 'duration'),
+  );
+  const shape = Object.fromEntries(fields.map((f) => [f.name, arbitraryOf(f.type, depth)]));
+  return fc.record(shape, { requiredKeys: [] });
+}
+
+describe('protobuf', () => {
+  for (const resource of allResources) {
+    test(`${resource.group}/${resource.kind}: what protobufjs encodes is decoded to the same JSON`, () => {
+      const apiVersion = apiVersionOf(resource);
+      const schema = schemaOfKind(apiVersion, resource.kind);
+      assert.ok(schema);
+      fc.assert(
+        fc.property(arbitraryObject(schema, 4), (value) => {
+          const type = oracle.type(schema);
+          const raw = type.encode(type.fromObject(oracle.message(schema, value))).finish();
+          const decoded = decodeProtobuf(envelope(apiVersion, resource.kind, raw));
+          assert.deepEqual(
+            decodeAs(schema, decoded).object,
+            decodeAs(schema, { ...value, apiVersion, kind: resource.kind }).object,
+          );
+        }),
+        { numRuns: 12 },
+      );
+    });
+  }
+
+  test('bytes of any kind never do more than refuse', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (raw) => {
+        for (const bytes of [
+          raw,
+          envelope('v1', 'Pod', raw),
+          Buffer.concat([Buffer.from([0x6b, 0x38, 0x73, 0]), raw]),
+        ]) {
+          try {
+            decodeProtobuf(bytes);
+          } catch (e) {
+            assert.ok(e instanceof StatusError && e.code === 400);
+          }
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('an unknown kind is refused', () => {
+    assert.match(
+      refusal(() => decodeProtobuf(envelope('v9', 'Gadget', new Uint8Array()))),
+      /no kind "Gadget" is registered for version "v9"/,
+    );
+  });
+});
