@@ -169,6 +169,8 @@ class Server implements DnsServer {
         log: this.#log,
         withPods: config.pods === 'verified',
         withEndpoints: config.withEndpoints,
+        endpointPodNames: config.endpointPodNames,
+        zonal: config.zonal,
         ...(config.labelSelector === undefined ? {} : { labelSelector: config.labelSelector }),
         ...(config.namespaceLabelSelector === undefined
           ? {}
@@ -212,15 +214,12 @@ class Server implements DnsServer {
   async listen(): Promise<void> {
     const { listen = {} } = this.#options;
     const reusePort = listen.reusePort ?? false;
-    let port = listen.port ?? this.#config.port;
+    const wanted = listen.port ?? this.#config.port;
     const given = listen.addresses;
+    let port = wanted;
     for (const address of given ?? ['0.0.0.0', '::']) {
       try {
-        const udp = await listenUdp(this.#responder, { address, port, reusePort });
-        this.#udp.push(udp);
-        port = udp.port;
-        const limits = { idleMs: TCP_IDLE_MS, maxConnections: MAX_TCP_CONNECTIONS };
-        this.#tcp.push(await listenTcp(this.#responder, { address, port, reusePort, ...limits }));
+        port = await this.#listenBoth(address, port, reusePort);
       } catch (error) {
         if (given === undefined && address === '::' && isNoIpv6(error)) continue;
         throw listenError(error, address, port);
@@ -229,6 +228,23 @@ class Server implements DnsServer {
     this.port = port;
     for (const block of this.#blocks) block.start();
     await this.#listenHttp();
+  }
+
+  /** UDP and TCP on one port. */
+  async #listenBoth(address: string, port: number, reusePort: boolean): Promise<number> {
+    const limits = { idleMs: TCP_IDLE_MS, maxConnections: MAX_TCP_CONNECTIONS };
+    for (let attempt = 1; ; attempt++) {
+      const udp = await listenUdp(this.#responder, { address, port, reusePort });
+      try {
+        this.#tcp.push(await listenTcp(this.#responder, { address, port: udp.port, reusePort, ...limits }));
+        this.#udp.push(udp);
+        return udp.port;
+      } catch (error) {
+        await udp.close();
+        // A port that the kernel chose for UDP may be taken for TCP.
+        if (port !== 0 || attempt >= 10 || codeOf(error) !== 'EADDRINUSE') throw error;
+      }
+    }
   }
 
   async #listenHttp(): Promise<void> {

@@ -88,7 +88,14 @@ export async function startUpstream(
   udp.on('message', (bytes, client) => respond(bytes, 'udp', (reply) => udp.send(reply, client.port, client.address)));
   const listening = once(udp, 'listening');
   udp.bind(port, '127.0.0.1');
-  await listening;
+  try {
+    await listening;
+  } catch (error) {
+    tcp.close();
+    // A port that was free for TCP may be taken for UDP.
+    if (options.port === undefined) return startUpstream(behave, options);
+    throw error;
+  }
   const upstream: TestUpstream = {
     port,
     target: { address: '127.0.0.1', port },

@@ -77,8 +77,9 @@ export class ClusterZone {
   /** The answer of an existing name. */
   answerFrom(entry: NameEntry, name: WireName, type: number, zone: WireName): ZoneAnswer {
     if (entry.key === zone) return this.#apex(name, type, zone);
-    if (entry.parts.length === 0 && this.isOpen(entry.key)) return PASS;
-    const alias = entry.parts.find((part) => part.records.cname !== undefined)?.records.cname;
+    if (entry.sources.length === 0 && this.isOpen(entry.key)) return PASS;
+    const parts = this.options.index.records(entry);
+    const alias = parts.find((part) => part.cname !== undefined)?.cname;
     if (alias !== undefined) {
       if (type === Type.SRV) return { kind: 'nodata', zone };
       const cname = this.#record(name, Type.CNAME, alias);
@@ -88,7 +89,6 @@ export class ClusterZone {
     const echo = name.slice(name.length - zone.length) as WireName;
     const answers: ResourceRecord[] = [];
     const additionals: ResourceRecord[] = [];
-    const parts = entry.parts.map((part) => part.records);
     switch (type) {
       case Type.A:
       case Type.AAAA:
@@ -155,11 +155,13 @@ export class ClusterZone {
     for (const address of localAddresses()) {
       const packed = packAddress(address);
       if (packed === undefined) continue;
-      for (const part of index.find(reverseName(packed))?.parts ?? []) {
-        const { service } = part.source;
-        if (service === undefined || part.records.ptr === undefined) continue;
-        const target = service.type === 'ClusterIP' ? parentOf(part.records) : part.records.ptr;
-        const addresses = index.find(target)?.parts.flatMap((p) => p.records.addresses) ?? [];
+      const own = index.find(reverseName(packed));
+      for (const [i, records] of (own === undefined ? [] : index.records(own)).entries()) {
+        const service = own?.sources[i]?.service;
+        if (service === undefined || records.ptr === undefined) continue;
+        const target = service.type === 'ClusterIP' ? parentOf(records) : records.ptr;
+        const entry = index.find(target);
+        const addresses = entry === undefined ? [] : index.records(entry).flatMap((r) => r.addresses);
         if (addresses.length > 0) hosts.set(target, addresses);
       }
     }

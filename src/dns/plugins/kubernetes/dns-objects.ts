@@ -22,11 +22,13 @@ export interface DnsService {
   readonly changedAtMs: number;
 }
 
-export interface DnsEndpoint {
-  readonly address: string;
-  readonly hostname: string;
-  readonly pod: string;
-  readonly zone: string;
+/** Ready endpoints of a slice, one address each, in arrays side by side: a cluster has many thousands of them. */
+export interface DnsEndpoints {
+  readonly addresses: readonly string[];
+  /** Undefined when no endpoint has one. */
+  readonly hostnames: readonly string[] | undefined;
+  readonly pods: readonly string[] | undefined;
+  readonly zones: readonly string[] | undefined;
 }
 
 export interface DnsSlice {
@@ -36,7 +38,7 @@ export interface DnsSlice {
   readonly revision: string;
   readonly ports: readonly DnsPort[];
   /** The ready ones only, an address each. */
-  readonly endpoints: readonly DnsEndpoint[];
+  readonly endpoints: DnsEndpoints;
   /** How many are left out because they are not ready. */
   readonly notReady: number;
   /** When the change behind this version happened, 0 when unknown. */
@@ -62,7 +64,6 @@ function canonical(address: string): string {
 }
 
 const isAddress = (text: string | undefined): text is string => text !== undefined && packAddress(text) !== undefined;
-const NO_ENDPOINTS: readonly DnsEndpoint[] = [];
 
 export function serviceOf(service: Service): DnsService {
   const spec = service.spec ?? {};
@@ -88,22 +89,31 @@ export function serviceOf(service: Service): DnsService {
 const SERVICE_LABEL = 'kubernetes.io/service-name';
 const TRIGGER = 'endpoints.kubernetes.io/last-change-trigger-time';
 
-export function sliceOf(slice: EndpointSlice): DnsSlice {
-  const endpoints: DnsEndpoint[] = [];
+/** What of an endpoint is kept besides address and hostname; each costs memory for every endpoint of the cluster. */
+export interface SliceOptions {
+  readonly withPods: boolean;
+  readonly withZones: boolean;
+}
+
+export function sliceOf(slice: EndpointSlice, options: SliceOptions = { withPods: false, withZones: false }): DnsSlice {
+  const addresses: string[] = [];
+  const hostnames: string[] = [];
+  const pods: string[] = [];
+  const zones: string[] = [];
   let notReady = 0;
-  for (const endpoint of slice.endpoints ?? []) {
+  for (const endpoint of slice.addressType === 'FQDN' ? [] : (slice.endpoints ?? [])) {
     // An unknown condition counts as ready (EndpointSlice API).
     if (endpoint.conditions?.ready === false) {
       notReady += 1;
       continue;
     }
-    const shared = {
-      hostname: (endpoint.hostname ?? '').toLowerCase(),
-      pod: endpoint.targetRef?.kind === 'Pod' ? (endpoint.targetRef.name ?? '') : '',
-      zone: endpoint.zone ?? '',
-    };
-    for (const address of endpoint.addresses)
-      if (isAddress(address)) endpoints.push({ address: canonical(address), ...shared });
+    for (const address of endpoint.addresses) {
+      if (!isAddress(address)) continue;
+      addresses.push(canonical(address));
+      hostnames.push((endpoint.hostname ?? '').toLowerCase());
+      if (options.withPods) pods.push(endpoint.targetRef?.kind === 'Pod' ? (endpoint.targetRef.name ?? '') : '');
+      if (options.withZones) zones.push(endpoint.zone ?? '');
+    }
   }
   return {
     namespace: slice.metadata.namespace ?? '',
@@ -115,11 +125,13 @@ export function sliceOf(slice: EndpointSlice): DnsSlice {
         ? []
         : [{ name: (p.name ?? '').toLowerCase(), protocol: (p.protocol ?? 'TCP').toLowerCase(), port: p.port }],
     ),
-    endpoints: slice.addressType === 'FQDN' ? NO_ENDPOINTS : endpoints,
+    endpoints: { addresses, hostnames: someOf(hostnames), pods: someOf(pods), zones: someOf(zones) },
     notReady,
     changedAtMs: Date.parse(slice.metadata.annotations?.[TRIGGER] ?? '') || 0,
   };
 }
+
+const someOf = (texts: string[]): string[] | undefined => (texts.some((t) => t !== '') ? texts : undefined);
 
 export function namespaceOf(namespace: Namespace | KubeObject): DnsNamespace {
   return { name: namespace.metadata.name, revision: namespace.metadata.resourceVersion };

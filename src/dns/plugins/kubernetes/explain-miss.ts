@@ -60,7 +60,7 @@ function explainService(
   if (source === undefined || service === undefined) return other(`no service ${id}`);
   const entry = index.find(key);
   const slices = [...source.slices.values()];
-  const ready = slices.reduce((n, s) => n + s.endpoints.length, 0);
+  const ready = slices.reduce((n, s) => n + s.endpoints.addresses.length, 0);
   const notReady = slices.reduce((n, s) => n + s.notReady, 0);
   const endpoints = notReady > 0 ? `no ready endpoint (${notReady} not ready)` : 'no endpoint';
   if (service.type === 'ExternalName') {
@@ -72,7 +72,7 @@ function explainService(
   if (entry !== undefined) {
     if (type !== Type.A && type !== Type.AAAA) return noSuchType(type);
     const family = type === Type.A ? 'IPv4' : 'IPv6';
-    const has = entry.parts.some((part) => part.records.addresses.length > 0);
+    const has = index.records(entry).some((records) => records.addresses.length > 0);
     return has ? other(`wrong family: ${formatName(key)} has no ${family} address`) : noSuchType(type);
   }
   if (service.type === 'ClusterIP' && service.clusterIps.length === 0)

@@ -1,33 +1,45 @@
-// The answer index: every name of the cluster zones with its records, kept up to date object by object. Work is
-// proportional to the service that changed. A name without records that has names below it (an empty non-terminal) has
-// an entry too, so a lookup that finds nothing is an NXDOMAIN (RFC 8020).
-import { isBelow, joinLabels, parentName, ROOT } from '../../../dnswire/index.ts';
+// The answer index: the names of the cluster zones, kept up to date object by object. Work is proportional to the service
+// that changed. A name without records that has names below it (an empty non-terminal) has an entry too, so a lookup
+// that finds nothing is an NXDOMAIN (RFC 8020). Names of single endpoints are most of a cluster's names and hardly ever
+// asked for: they are found through their service and become entries when somebody asks.
+import { addressOfReverseName, formatAddress, isBelow, joinLabels, nameLabels } from '../../../dnswire/index.ts';
+import { packAddress, parentName, reverseName, ROOT } from '../../../dnswire/index.ts';
 import type { WireName } from '../../../dnswire/index.ts';
 import type { AnswerTemplate } from './answer-template.ts';
 import type { DnsNamespace, DnsService, DnsSlice } from './dns-objects.ts';
-import { nameRecords, sameRecords, serviceRecords } from './service-records.ts';
+import {
+  addressesOf,
+  labelsOf,
+  nameRecords,
+  ptrOf,
+  recordsOfName,
+  sameService,
+  sameSlices,
+} from './service-records.ts';
+import { serviceName, serviceNames } from './service-records.ts';
 import type { NameRecords, RecordOptions } from './service-records.ts';
 
-/** A service with its slices: one source of names. The parts without a service are fixed names and namespaces. */
+/** Something that gives names: a service with its slices, or (with `fixed`) anything else. */
 export interface Source {
   readonly key: string;
   service: DnsService | undefined;
   readonly slices: Map<string, DnsSlice>;
+  /** What the answers are made from; the two above may be newer until the next commit. */
+  built: { service: DnsService | undefined; slices: readonly DnsSlice[] };
+  fixed: ReadonlyMap<WireName, NameRecords> | undefined;
   names: readonly WireName[];
-}
-
-export interface NamePart {
-  readonly source: Source;
-  records: NameRecords;
+  /** Endpoint and reverse names that became entries because somebody asked. */
+  asked: WireName[];
+  labels: ReadonlyMap<string, readonly string[]> | undefined;
 }
 
 export interface NameEntry {
   readonly key: WireName;
-  /** One part nearly always; several for an address that several services share. */
-  parts: NamePart[];
+  /** One nearly always; several for an address that several services share. */
+  sources: readonly Source[];
   /** How many names directly below exist. */
   children: number;
-  /** Ready answers by type, made when first asked for, dropped when a part changes. */
+  /** Ready answers by type, made when first asked for, dropped when a source changes. */
   templates: Map<number, AnswerTemplate> | undefined;
   /** Turns through the addresses. */
   turn: number;
@@ -44,33 +56,44 @@ export interface IndexOptions extends RecordOptions {
   readonly namespaces?: ReadonlySet<string>;
 }
 
-const UNCHANGED: readonly WireName[] = [];
+const NO_NAMES: readonly WireName[] = [];
+const NOTHING: Source['built'] = { service: undefined, slices: [] };
 
 export class RecordIndex {
-  readonly #options: IndexOptions;
+  readonly options: IndexOptions;
   readonly #entries = new Map<WireName, NameEntry>();
   readonly #sources = new Map<string, Source>();
   readonly #namespaces = new Map<string, DnsNamespace>();
+  /** Which services have an address, for reverse names. */
+  readonly #byAddress = new Map<string, Source | Source[]>();
   readonly #dirty = new Set<Source>();
+  readonly #closedReverse: readonly WireName[];
   #touched = 0;
 
   constructor(options: IndexOptions) {
-    this.#options = options;
-    for (const zone of options.zones) {
-      this.#replace(source(`zone ${zone}`), new Map([[zone, nameRecords({})]]));
-      const fixed: [string[], NameRecords][] = [
-        [['dns-version'], nameRecords({ text: '1.1.0' })],
-        [['svc'], nameRecords({})],
-        [['pod'], nameRecords({})],
-      ];
-      const records = new Map(fixed.map(([labels, r]) => [joinLabels(labels, zone), r]));
-      this.#replace(source(`fixed ${zone}`), records);
-    }
+    this.options = options;
+    this.#closedReverse = options.reverseZones.filter((zone) => !options.openReverseZones.includes(zone));
+    for (const zone of [...options.zones, ...this.#closedReverse])
+      this.#setFixed(`zone ${zone}`, new Map([[zone, nameRecords({})]]));
+    for (const zone of options.zones)
+      this.#setFixed(
+        `fixed ${zone}`,
+        new Map([
+          [joinLabels(['dns-version'], zone), nameRecords({ text: '1.1.0' })],
+          [joinLabels(['svc'], zone), nameRecords({})],
+          [joinLabels(['pod'], zone), nameRecords({})],
+        ]),
+      );
   }
 
-  /** Answers for this name, or undefined when it does not exist. */
+  /** The entry of an existing name; undefined: there is no such name. */
   find(key: WireName): NameEntry | undefined {
-    return this.#entries.get(key);
+    return this.#entries.get(key) ?? this.#findEndpoint(key) ?? this.#findReverse(key);
+  }
+
+  /** What the sources of an entry give to its name. */
+  records(entry: NameEntry): NameRecords[] {
+    return entry.sources.map((source) => this.#recordsOf(source, entry.key));
   }
 
   get size(): number {
@@ -83,7 +106,7 @@ export class RecordIndex {
 
   /** True when the namespace is not hidden by configuration. */
   exposes(namespace: string): boolean {
-    return this.#options.namespaces?.has(namespace) ?? true;
+    return this.options.namespaces?.has(namespace) ?? true;
   }
 
   source(namespace: string, name: string): Source | undefined {
@@ -126,34 +149,34 @@ export class RecordIndex {
 
   setNamespace(name: string, namespace: DnsNamespace | undefined): void {
     if (!this.exposes(name)) return;
+    const known = this.#namespaces.has(name);
     if (namespace === undefined) this.#namespaces.delete(name);
     else this.#namespaces.set(name, namespace);
+    if (known === (namespace !== undefined)) return;
     const records = new Map<WireName, NameRecords>();
     if (namespace !== undefined)
-      for (const zone of this.#options.zones)
-        for (const kind of this.#options.podNames ? ['svc', 'pod'] : ['svc'])
+      for (const zone of this.options.zones)
+        for (const kind of this.options.podNames ? ['svc', 'pod'] : ['svc'])
           records.set(joinLabels([name.toLowerCase(), kind], zone), nameRecords({}));
-    this.#replace(this.#sourceOf(`namespace ${name}`), records);
-    if (namespace === undefined) this.#sources.delete(`namespace ${name}`);
+    this.#setFixed(`namespace ${name}`, records);
   }
 
   /** Addresses of this server, for `ns.dns.ZONE` to which the SOA points. */
   setLocalAddresses(addresses: readonly string[]): void {
     const records = new Map<WireName, NameRecords>();
     if (addresses.length > 0)
-      for (const zone of this.#options.zones) records.set(joinLabels(['ns', 'dns'], zone), nameRecords({ addresses }));
-    this.#replace(this.#sourceOf('local addresses'), records);
+      for (const zone of this.options.zones) records.set(joinLabels(['ns', 'dns'], zone), nameRecords({ addresses }));
+    this.#setFixed('local addresses', records);
   }
 
-  /** Brings the answers up to date with what was set since; says how many names changed. */
+  /** Brings the answers up to date with what was set since; says how many sources changed their answers. */
   commit(): number {
-    for (const dirty of this.#dirty) {
-      const service = dirty.service;
-      const slices = Array.from(dirty.slices.values());
+    for (const source of this.#dirty) {
+      const slices = source.slices.size === 0 ? NOTHING.slices : [...source.slices.values()];
       // Watch events arrive in any order; answers must not depend on it.
-      if (slices.length > 1) slices.sort((a, b) => (a.name < b.name ? -1 : 1));
-      this.#replace(dirty, service === undefined ? new Map() : serviceRecords(service, slices, this.#options));
-      if (service === undefined && slices.length === 0) this.#sources.delete(dirty.key);
+      const ordered = slices.length > 1 ? slices.toSorted((a, b) => (a.name < b.name ? -1 : 1)) : slices;
+      this.#rebuild(source, { service: source.service, slices: ordered });
+      if (source.service === undefined && slices.length === 0) this.#sources.delete(source.key);
     }
     this.#dirty.clear();
     const touched = this.#touched;
@@ -162,64 +185,118 @@ export class RecordIndex {
   }
 
   #sourceOf(key: string): Source {
-    let known = this.#sources.get(key);
-    if (known === undefined) this.#sources.set(key, (known = source(key)));
-    return known;
-  }
-
-  #replace(from: Source, records: ReadonlyMap<WireName, NameRecords>): void {
-    for (const name of from.names) if (!records.has(name)) this.#removePart(name, from);
-    const names: WireName[] = [];
-    for (const [name, value] of records) {
-      if (!this.#wanted(name)) continue;
-      names.push(name);
-      this.#putPart(name, from, value);
+    let source = this.#sources.get(key);
+    if (source === undefined) {
+      source = {
+        key,
+        service: undefined,
+        slices: new Map(),
+        built: NOTHING,
+        fixed: undefined,
+        names: NO_NAMES,
+        asked: [],
+        labels: undefined,
+      };
+      this.#sources.set(key, source);
     }
-    from.names = names.length === 0 ? UNCHANGED : names;
+    return source;
   }
 
-  /** Reverse names outside the configured zones are not ours to answer. */
-  #wanted(name: WireName): boolean {
-    const { zones, reverseZones } = this.#options;
-    return zones.some((zone) => isBelow(name, zone)) || reverseZones.some((zone) => isBelow(name, zone));
-  }
-
-  #putPart(name: WireName, from: Source, records: NameRecords): void {
-    const entry = this.#entryOf(name);
-    const known = entry.parts.find((part) => part.source === from);
-    if (known !== undefined) {
-      if (sameRecords(known.records, records)) return;
-      known.records = records;
-    } else {
-      entry.parts.push({ source: from, records });
-      if (entry.parts.length > 1) entry.parts.sort((a, b) => (a.source.key < b.source.key ? -1 : 1));
-    }
-    entry.templates = undefined;
+  #setFixed(key: string, records: ReadonlyMap<WireName, NameRecords>): void {
+    const source = this.#sourceOf(key);
+    source.fixed = records;
+    this.#setNames(source, [...records.keys()]);
     this.#touched += 1;
+    if (records.size === 0) this.#sources.delete(key);
   }
 
-  #removePart(name: WireName, from: Source): void {
+  #rebuild(source: Source, next: Source['built']): void {
+    const before = source.built;
+    source.built = next;
+    // Slices of a service that does not exist give nothing.
+    const visible = before.service !== undefined || next.service !== undefined;
+    if (!visible) return;
+    if (sameService(before.service, next.service) && sameSlices(before.slices, next.slices)) return;
+    this.#touched += 1;
+    source.labels = undefined;
+    for (const name of source.asked) this.#entries.delete(name);
+    source.asked = [];
+    const { service, slices } = next;
+    const { zones } = this.options;
+    const names =
+      service === undefined ? NO_NAMES : zones.flatMap((zone) => serviceNames(service, slices, zone, this.options));
+    const had = before.service === undefined ? new Set<string>() : addressesOf(before.service, before.slices);
+    const has = service === undefined ? new Set<string>() : addressesOf(service, slices);
+    for (const address of had) if (!has.has(address)) this.#dropAddress(address, source);
+    for (const address of has) if (!had.has(address)) this.#addAddress(address, source);
+    this.#setNames(source, this.#closedReverse.length === 0 ? names : [...names, ...this.#closedNames(has)]);
+  }
+
+  /** Reverse names in zones that are answered completely from here: those need their empty non-terminals. */
+  #closedNames(addresses: Iterable<string>): WireName[] {
+    return [...addresses]
+      .map((address) => reverseName(packAddress(address) ?? ''))
+      .filter((name) => this.#closedReverse.some((zone) => isBelow(name, zone)));
+  }
+
+  #addAddress(address: string, source: Source): void {
+    const known = this.#byAddress.get(address);
+    if (known === undefined) this.#byAddress.set(address, source);
+    else this.#byAddress.set(address, [...(Array.isArray(known) ? known : [known]), source]);
+    this.#forgetReverse(address);
+  }
+
+  #dropAddress(address: string, source: Source): void {
+    const known = this.#byAddress.get(address);
+    const left = Array.isArray(known) ? known.filter((s) => s !== source) : [];
+    const [only] = left;
+    if (only === undefined) this.#byAddress.delete(address);
+    else this.#byAddress.set(address, left.length === 1 ? only : left);
+    this.#forgetReverse(address);
+  }
+
+  /** An entry made for a question about this address is out of date. */
+  #forgetReverse(address: string): void {
+    const packed = packAddress(address);
+    if (packed === undefined) return;
+    const name = reverseName(packed);
+    // Names of closed zones are kept as any other name.
+    if (!this.#closedReverse.some((zone) => isBelow(name, zone))) this.#entries.delete(name);
+  }
+
+  #setNames(source: Source, names: readonly WireName[]): void {
+    const wanted = new Set(names);
+    for (const name of source.names) if (!wanted.has(name)) this.#removeName(name, source);
+    for (const name of wanted) this.#addName(name, source);
+    source.names = wanted.size === 0 ? NO_NAMES : [...wanted];
+  }
+
+  #addName(name: WireName, source: Source): void {
+    const entry = this.#entryOf(name);
+    entry.templates = undefined;
+    if (entry.sources.includes(source)) return;
+    entry.sources = entry.sources.length === 0 ? [source] : [...entry.sources, source].toSorted(bySourceKey);
+  }
+
+  #removeName(name: WireName, source: Source): void {
     const entry = this.#entries.get(name);
     if (entry === undefined) return;
-    const left = entry.parts.filter((part) => part.source !== from);
-    if (left.length === entry.parts.length) return;
-    entry.parts = left;
+    entry.sources = entry.sources.filter((s) => s !== source);
     entry.templates = undefined;
-    this.#touched += 1;
     this.#dropIfUnused(entry);
   }
 
   #entryOf(name: WireName): NameEntry {
     let entry = this.#entries.get(name);
     if (entry !== undefined) return entry;
-    entry = { key: name, parts: [], children: 0, templates: undefined, turn: 0 };
+    entry = newEntry(name, []);
     this.#entries.set(name, entry);
     if (this.#hasParent(name)) this.#entryOf(parentName(name)).children += 1;
     return entry;
   }
 
   #dropIfUnused(entry: NameEntry): void {
-    if (entry.parts.length > 0 || entry.children > 0) return;
+    if (entry.sources.length > 0 || entry.children > 0) return;
     this.#entries.delete(entry.key);
     if (!this.#hasParent(entry.key)) return;
     const parent = this.#entries.get(parentName(entry.key));
@@ -229,16 +306,68 @@ export class RecordIndex {
   }
 
   #hasParent(name: WireName): boolean {
-    const { zones, reverseZones, openReverseZones } = this.#options;
-    const parent = parentName(name);
     if (name === ROOT) return false;
-    if (zones.some((zone) => isBelow(parent, zone))) return true;
-    return (
-      reverseZones.some((zone) => isBelow(parent, zone)) && !openReverseZones.some((zone) => isBelow(parent, zone))
-    );
+    const parent = parentName(name);
+    const { zones } = this.options;
+    return zones.some((zone) => isBelow(parent, zone)) || this.#closedReverse.some((zone) => isBelow(parent, zone));
+  }
+
+  /** `LABEL.SERVICE…`: an endpoint of a service. */
+  #findEndpoint(key: WireName): NameEntry | undefined {
+    const base = parentName(key);
+    const source = this.#entries.get(base)?.sources[0];
+    const { service, slices } = source?.built ?? NOTHING;
+    if (source === undefined || service === undefined || service.type === 'ExternalName') return undefined;
+    if (!this.#isOwnName(base, service)) return undefined;
+    source.labels ??= labelsOf(slices, this.options);
+    if (!source.labels.has(key.slice(1, 1 + key.charCodeAt(0)))) return undefined;
+    return this.#remember(key, [source]);
+  }
+
+  /** Endpoints stand below the service's own name, not below those of its ports. */
+  #isOwnName(name: WireName, service: DnsService): boolean {
+    return this.options.zones.some((zone) => name === serviceName(zone, service.namespace, service.name));
+  }
+
+  #findReverse(key: WireName): NameEntry | undefined {
+    if (!key.endsWith('\x04arpa\0')) return undefined;
+    if (!this.options.reverseZones.some((zone) => isBelow(key, zone))) return undefined;
+    const packed = addressOfReverseName(key);
+    const found = packed === undefined ? undefined : this.#byAddress.get(formatAddress(packed));
+    if (found === undefined) return undefined;
+    const sources = (Array.isArray(found) ? found : [found]).filter((s) => this.#recordsOf(s, key).ptr !== undefined);
+    return sources.length === 0 ? undefined : this.#remember(key, sources.toSorted(bySourceKey));
+  }
+
+  #remember(key: WireName, sources: readonly Source[]): NameEntry {
+    const entry = newEntry(key, sources);
+    this.#entries.set(key, entry);
+    for (const source of sources) source.asked.push(key);
+    return entry;
+  }
+
+  #recordsOf(source: Source, name: WireName): NameRecords {
+    const fixed = source.fixed?.get(name);
+    if (fixed !== undefined) return fixed;
+    const { service, slices } = source.built;
+    if (service === undefined) return nameRecords({});
+    if (name.endsWith('\x04arpa\0') && !this.options.zones.some((zone) => isBelow(name, zone))) {
+      const packed = addressOfReverseName(name);
+      const ptr = packed === undefined ? undefined : ptrOf(formatAddress(packed), service, slices, this.options);
+      return ptr ?? nameRecords({});
+    }
+    const zone = this.options.zones.find((z) => isBelow(name, z));
+    if (zone === undefined) return nameRecords({});
+    const base = serviceName(zone, service.namespace, service.name);
+    if (source.names.includes(name)) return recordsOfName(name, base, service, slices, this.options);
+    source.labels ??= labelsOf(slices, this.options);
+    const addresses = source.labels.get(nameLabels(name)[0] ?? '') ?? [];
+    return nameRecords({ addresses });
   }
 }
 
-function source(key: string): Source {
-  return { key, service: undefined, slices: new Map(), names: UNCHANGED };
+const bySourceKey = (a: Source, b: Source): number => (a.key < b.key ? -1 : 1);
+
+function newEntry(key: WireName, sources: readonly Source[]): NameEntry {
+  return { key, sources, children: 0, templates: undefined, turn: 0 };
 }

@@ -1,8 +1,8 @@
-// From one Service and its EndpointSlices to the names it gives: a pure function. Kubernetes DNS specification 1.1.0
+// From one Service and its EndpointSlices to the names it gives: pure functions. Kubernetes DNS specification 1.1.0
 // §2.3–2.5, and the extensions people rely on (SRV at the bare service name, endpoint names under a ClusterIP service).
-import { joinLabels, packAddress, parseName, reverseName } from '../../../dnswire/index.ts';
+import { joinLabels, packAddress, parseName } from '../../../dnswire/index.ts';
 import type { WireName } from '../../../dnswire/index.ts';
-import type { DnsEndpoint, DnsPort, DnsService, DnsSlice } from './dns-objects.ts';
+import type { DnsEndpoints, DnsPort, DnsService, DnsSlice } from './dns-objects.ts';
 
 /** A host that SRV records point at: the service itself (label '') or one of its endpoints. */
 export interface SrvTarget {
@@ -52,12 +52,13 @@ export interface RecordOptions {
   readonly ignoreEmptyService: boolean;
 }
 
-/** Label of an endpoint below its service. @example '10-1-2-3', '2001-db8--0' */
-export function endpointLabel(endpoint: DnsEndpoint, usePodNames: boolean): string {
-  if (endpoint.hostname !== '') return endpoint.hostname;
-  if (usePodNames && endpoint.pod !== '' && endpoint.pod.length <= 63 && !endpoint.pod.includes('.'))
-    return endpoint.pod.toLowerCase();
-  return dashedAddress(endpoint.address);
+/** Label of the endpoint at `i` below its service. @example '10-1-2-3', '2001-db8--0' */
+export function endpointLabel(endpoints: DnsEndpoints, i: number, usePodNames: boolean): string {
+  const hostname = endpoints.hostnames?.[i] ?? '';
+  if (hostname !== '') return hostname;
+  const pod = usePodNames ? (endpoints.pods?.[i] ?? '') : '';
+  if (pod !== '' && pod.length <= 63 && !pod.includes('.')) return pod.toLowerCase();
+  return dashedAddress(endpoints.addresses[i] ?? '');
 }
 
 export function dashedAddress(address: string): string {
@@ -71,156 +72,159 @@ export function serviceName(zone: WireName, namespace: string, name: string): Wi
   return joinLabels([name.toLowerCase(), namespace.toLowerCase(), 'svc'], zone);
 }
 
-/** All names that a service gives, in all zones, with their records. */
-export function serviceRecords(
-  service: DnsService,
-  slices: readonly DnsSlice[],
-  options: RecordOptions,
-): Map<WireName, NameRecords> {
-  const out = new Map<WireName, NameRecords>();
-  const [primary] = options.zones;
-  for (const zone of options.zones) {
-    const base = serviceName(zone, service.namespace, service.name);
-    if (service.type === 'ExternalName') externalName(service, base, out);
-    else if (service.type === 'ClusterIP') clusterIp(service, slices, base, options, out, zone === primary);
-    else headless(slices, base, options, out);
-    if (service.type !== 'ExternalName') endpointNames(slices, base, options, out, zone === primary);
-  }
-  return out;
-}
-
-function externalName(service: DnsService, base: WireName, out: Map<WireName, NameRecords>): void {
-  // A CNAME must point at a name; an address there is a mistake that only NXDOMAIN makes visible.
-  if (service.externalName === '' || packAddress(service.externalName) !== undefined) return;
-  try {
-    out.set(base, nameRecords({ cname: parseName(service.externalName.toLowerCase()) }));
-  } catch {
-    // The API server checks externalName; another one's mistake gives no record.
-  }
-}
-
-function clusterIp(
-  service: DnsService,
-  slices: readonly DnsSlice[],
-  base: WireName,
-  options: RecordOptions,
-  out: Map<WireName, NameRecords>,
-  withPtr: boolean,
-): void {
-  const addresses = service.clusterIps;
-  if (addresses.length === 0) return;
-  if (options.ignoreEmptyService && slices.every((s) => s.endpoints.length === 0)) return;
-  const targets = [{ label: '', addresses }];
-  const groups = service.ports.map((p) => ({ port: p.port, targets }));
-  out.set(base, nameRecords({ addresses, srv: groups, srvBase: base }));
-  for (const [i, port] of service.ports.entries()) {
-    const group = groups[i];
-    if (port.name !== '' && group !== undefined)
-      out.set(portName(port, base), nameRecords({ addresses, srv: [group], srvBase: base }));
-  }
-  if (withPtr) for (const address of addresses) addPtr(out, address, base, true);
-}
-
 const portName = (port: DnsPort, base: WireName): WireName => joinLabels([`_${port.name}`, `_${port.protocol}`], base);
 
-function headless(
+const readyCount = (slices: readonly DnsSlice[]): number =>
+  slices.reduce((count, slice) => count + slice.endpoints.addresses.length, 0);
+
+/** The target of an ExternalName service; undefined when it is no domain name. */
+function aliasOf(service: DnsService): WireName | undefined {
+  // A CNAME must point at a name; an address there is a mistake that only NXDOMAIN makes visible.
+  if (service.externalName === '' || packAddress(service.externalName) !== undefined) return undefined;
+  try {
+    return parseName(service.externalName.toLowerCase());
+  } catch {
+    return undefined;
+  }
+}
+
+/** True when the service has its own name; without it there are none below it either. */
+function exists(service: DnsService, slices: readonly DnsSlice[], options: RecordOptions): boolean {
+  if (service.type === 'ExternalName') return aliasOf(service) !== undefined;
+  if (service.type === 'Headless') return readyCount(slices) > 0;
+  if (service.clusterIps.length === 0) return false;
+  return !options.ignoreEmptyService || readyCount(slices) > 0;
+}
+
+/** The service's own name and those of its ports, in one zone. Endpoint names are found by `endpointsOfLabel`. */
+export function serviceNames(
+  service: DnsService,
   slices: readonly DnsSlice[],
-  base: WireName,
+  zone: WireName,
   options: RecordOptions,
-  out: Map<WireName, NameRecords>,
-): void {
-  const all = new Set<string>();
-  const groups: SrvGroup[] = [];
-  const byPort = new Map<WireName, { addresses: Set<string>; groups: SrvGroup[] }>();
+): WireName[] {
+  if (!exists(service, slices, options)) return [];
+  const base = serviceName(zone, service.namespace, service.name);
+  if (service.type === 'ExternalName') return [base];
+  const names = new Set([base]);
+  const from = service.type === 'Headless' ? slices.filter((s) => s.endpoints.addresses.length > 0) : [service];
+  for (const { ports } of from) for (const port of ports) if (port.name !== '') names.add(portName(port, base));
+  return [...names];
+}
+
+/** The records of one of `serviceNames`. */
+export function recordsOfName(
+  name: WireName,
+  base: WireName,
+  service: DnsService,
+  slices: readonly DnsSlice[],
+  options: RecordOptions,
+): NameRecords {
+  const cname = service.type === 'ExternalName' ? aliasOf(service) : undefined;
+  if (cname !== undefined) return nameRecords({ cname });
+  const isBase = name === base;
+  const wanted = (port: DnsPort) => isBase || (port.name !== '' && portName(port, base) === name);
+  if (service.type === 'ClusterIP') {
+    const addresses = service.clusterIps;
+    const targets = [{ label: '', addresses }];
+    const srv = service.ports.filter(wanted).map((port) => ({ port: port.port, targets }));
+    return nameRecords({ addresses, srv, srvBase: base });
+  }
+  const addresses = new Set<string>();
+  const srv: SrvGroup[] = [];
   for (const slice of slices) {
-    if (slice.endpoints.length === 0) continue;
-    for (const endpoint of slice.endpoints) all.add(endpoint.address);
-    const targets = srvTargets(slice, options);
-    for (const port of slice.ports) {
-      const group = { port: port.port, targets };
-      groups.push(group);
-      if (port.name === '') continue;
-      const name = portName(port, base);
-      let at = byPort.get(name);
-      if (at === undefined) byPort.set(name, (at = { addresses: new Set(), groups: [] }));
-      at.groups.push(group);
-      for (const endpoint of slice.endpoints) at.addresses.add(endpoint.address);
-    }
+    const ports = slice.ports.filter(wanted);
+    if (!isBase && ports.length === 0) continue;
+    for (const address of slice.endpoints.addresses) addresses.add(address);
+    const targets = ports.length === 0 ? [] : srvTargets(slice, options);
+    if (targets.length > 0) for (const port of ports) srv.push({ port: port.port, targets });
   }
-  if (all.size === 0) return;
-  const addresses = [...all];
-  out.set(base, nameRecords({ addresses, srv: groups, srvBase: base }));
-  for (const [name, at] of byPort) {
-    // Nearly always every endpoint has every port: then one array serves all names.
-    const own = at.addresses.size === all.size ? addresses : [...at.addresses];
-    out.set(name, nameRecords({ addresses: own, srv: at.groups, srvBase: base }));
-  }
+  return nameRecords({ addresses: [...addresses], srv, srvBase: base });
 }
 
 function srvTargets(slice: DnsSlice, options: RecordOptions): SrvTarget[] {
-  const byLabel = new Map<string, string[]>();
-  for (const endpoint of slice.endpoints) {
-    const label = endpointLabel(endpoint, options.endpointPodNames);
-    const addresses = byLabel.get(label);
-    if (addresses === undefined) byLabel.set(label, [endpoint.address]);
-    else if (!addresses.includes(endpoint.address)) addresses.push(endpoint.address);
-  }
-  return Array.from(byLabel, ([label, addresses]) => ({ label, addresses }));
+  return Array.from(labelsOf([slice], options), ([label, addresses]) => ({ label, addresses }));
 }
 
-function endpointNames(
+/** Addresses of the endpoints by their label, without repetition. */
+export function labelsOf(slices: readonly DnsSlice[], options: RecordOptions): Map<string, string[]> {
+  const byLabel = new Map<string, string[]>();
+  for (const { endpoints } of slices)
+    for (const [i, address] of endpoints.addresses.entries()) {
+      const label = endpointLabel(endpoints, i, options.endpointPodNames);
+      const known = byLabel.get(label);
+      if (known === undefined) byLabel.set(label, [address]);
+      else if (!known.includes(address)) known.push(address);
+    }
+  return byLabel;
+}
+
+/** Where the address of a service or of one of its endpoints points back to; undefined: it has no such address. */
+export function ptrOf(
+  address: string,
+  service: DnsService,
   slices: readonly DnsSlice[],
-  base: WireName,
   options: RecordOptions,
-  out: Map<WireName, NameRecords>,
-  withPtr: boolean,
-): void {
-  const byLabel = new Map<string, string[]>();
-  for (const slice of slices)
-    for (const endpoint of slice.endpoints) {
-      const label = endpointLabel(endpoint, options.endpointPodNames);
-      const addresses = byLabel.get(label);
-      if (addresses === undefined) byLabel.set(label, [endpoint.address]);
-      else if (!addresses.includes(endpoint.address)) addresses.push(endpoint.address);
-    }
-  for (const [label, addresses] of byLabel) {
-    let name: WireName;
+): NameRecords | undefined {
+  const [zone] = options.zones;
+  if (zone === undefined || service.type === 'ExternalName' || !exists(service, slices, options)) return undefined;
+  const base = serviceName(zone, service.namespace, service.name);
+  if (service.clusterIps.includes(address)) return nameRecords({ ptr: base, ptrOfService: true });
+  for (const { endpoints } of slices) {
+    const i = endpoints.addresses.indexOf(address);
+    if (i < 0) continue;
     try {
-      name = joinLabels([label], base);
+      return nameRecords({ ptr: joinLabels([endpointLabel(endpoints, i, options.endpointPodNames)], base) });
     } catch {
-      continue;
+      return undefined;
     }
-    out.set(name, nameRecords({ addresses }));
-    if (withPtr) for (const address of addresses) addPtr(out, address, name, false);
   }
+  return undefined;
 }
 
-function addPtr(out: Map<WireName, NameRecords>, address: string, target: WireName, ofService: boolean): void {
-  const packed = packAddress(address);
-  if (packed === undefined) return;
-  const owner = reverseName(packed);
-  // One PTR a service and address: the first label wins, a ClusterIP over an endpoint.
-  if (!out.has(owner)) out.set(owner, nameRecords({ ptr: target, ptrOfService: ofService }));
+/** Every address that a service answers for in the reverse zones. */
+export function addressesOf(service: DnsService | undefined, slices: readonly DnsSlice[]): Set<string> {
+  const out = new Set(service?.clusterIps);
+  for (const slice of slices) for (const address of slice.endpoints.addresses) out.add(address);
+  return out;
 }
 
-export function sameRecords(a: NameRecords, b: NameRecords): boolean {
+/** True when DNS cannot tell the two versions apart. */
+export function sameService(a: DnsService | undefined, b: DnsService | undefined): boolean {
+  if (a === b) return true;
+  if (a === undefined || b === undefined) return false;
   return (
-    a.ptr === b.ptr &&
-    a.ptrOfService === b.ptrOfService &&
-    a.cname === b.cname &&
-    a.text === b.text &&
-    sameList(a.addresses, b.addresses) &&
-    a.srv.length === b.srv.length &&
-    a.srv.every((group, i) => sameGroup(group, b.srv[i]))
+    a.type === b.type &&
+    a.externalName === b.externalName &&
+    sameList(a.clusterIps, b.clusterIps) &&
+    samePorts(a.ports, b.ports)
   );
 }
 
-function sameGroup(a: SrvGroup, b: SrvGroup | undefined): boolean {
-  if (b === undefined || a.port !== b.port || a.targets.length !== b.targets.length) return false;
-  return a.targets.every((target, i) => {
-    const other = b.targets[i];
-    return other !== undefined && target.label === other.label && sameList(target.addresses, other.addresses);
+/** True when DNS cannot tell the two versions apart. The order of ports, revisions and unready endpoints do not count. */
+export function sameSlices(a: readonly DnsSlice[], b: readonly DnsSlice[]): boolean {
+  if (a.length !== b.length) return false;
+  return a.every((slice, i) => {
+    const other = b[i];
+    if (slice === other) return true;
+    if (other === undefined || slice.name !== other.name || !samePorts(slice.ports, other.ports)) return false;
+    const [x, y] = [slice.endpoints, other.endpoints];
+    return (
+      sameList(x.addresses, y.addresses) &&
+      sameList(x.hostnames ?? NONE, y.hostnames ?? NONE) &&
+      sameList(x.pods ?? NONE, y.pods ?? NONE) &&
+      sameList(x.zones ?? NONE, y.zones ?? NONE)
+    );
   });
+}
+
+function samePorts(a: readonly DnsPort[], b: readonly DnsPort[]): boolean {
+  const text = (ports: readonly DnsPort[]) =>
+    ports
+      .map((p) => `${p.name}/${p.protocol}/${p.port}`)
+      .toSorted()
+      .join();
+  return a === b || (a.length === b.length && text(a) === text(b));
 }
 
 function sameList(a: readonly string[], b: readonly string[]): boolean {

@@ -1,11 +1,11 @@
 // Zone transfer (AXFR, and IXFR as far as "nothing has changed"): for those the configuration allows, over TCP.
-import { Class, Ede, joinLabels, nameLabels, numberAt, packAddress, Rcode, Type } from '../../../dnswire/index.ts';
+import { Class, Ede, isBelow, joinLabels, numberAt, packAddress, Rcode, Type } from '../../../dnswire/index.ts';
 import type { ResourceRecord, WireName } from '../../../dnswire/index.ts';
 import { emptyAnswer } from '../../plugin.ts';
 import type { Answer, DnsPlugin, Query } from '../../plugin.ts';
 import type { ClusterZone } from './cluster-zone.ts';
-import { endpointLabel, serviceName } from './service-records.ts';
-import type { Source } from './index-records.ts';
+import { labelsOf, serviceName } from './service-records.ts';
+import type { RecordIndex, Source } from './index-records.ts';
 
 /** @param allowed networks (CIDR or addresses), or `*`. */
 export function createTransfer(zone: ClusterZone, allowed: readonly string[]): DnsPlugin {
@@ -42,7 +42,7 @@ export function zoneRecords(zone: ClusterZone, owner: WireName, key: WireName): 
   const sources = [...zone.options.index.sources()].filter((s) => s.service !== undefined);
   sources.sort((a, b) => (a.key < b.key ? -1 : 1));
   const version = joinLabels(['dns-version'], key);
-  for (const name of [version, ...sources.flatMap((s) => namesOf(s, key))]) {
+  for (const name of [version, ...sources.flatMap((s) => namesOf(s, key, zone.options.index))]) {
     const entry = zone.options.index.find(name);
     if (entry === undefined) continue;
     // Port names have addresses only as a courtesy.
@@ -56,16 +56,14 @@ export function zoneRecords(zone: ClusterZone, owner: WireName, key: WireName): 
   return out;
 }
 
-/** Names of a service in the zone, its own first. */
-function namesOf(source: Source, key: WireName): WireName[] {
-  const { service } = source;
+/** Names of a service in the zone, its own first; endpoint names only where they are part of the specification. */
+function namesOf(source: Source, key: WireName, index: RecordIndex): WireName[] {
+  const { service, slices } = source.built;
   if (service === undefined) return [];
   const base = serviceName(key, service.namespace, service.name);
-  const labels = new Set([...source.slices.values()].flatMap((s) => s.endpoints.map((e) => endpointLabel(e, false))));
-  const inZone = source.names.filter((name) => name.endsWith(base) && name !== base);
-  // Endpoint names of services with a cluster IP are an extension that is not part of the zone's records.
-  const keep = inZone.filter((name) => service.type === 'Headless' || !labels.has(nameLabels(name)[0] ?? ''));
-  return [base, ...keep.toSorted()];
+  const ports = source.names.filter((name) => name !== base && isBelow(name, base));
+  const labels = service.type === 'Headless' ? [...labelsOf(slices, index.options).keys()] : [];
+  return [base, ...[...ports, ...labels.map((label) => joinLabels([label], base))].toSorted()];
 }
 
 function contains(network: string, address: string): boolean {

@@ -20,6 +20,9 @@ export interface WatchOptions {
   readonly log: Logger;
   /** Pods are watched only for `pods verified`. */
   readonly withPods: boolean;
+  /** Keep pod names and zones of endpoints. */
+  readonly endpointPodNames: boolean;
+  readonly zonal: boolean;
   /** Endpoints are not wanted: no headless records (`noendpoints`). */
   readonly withEndpoints: boolean;
   readonly labelSelector?: string;
@@ -40,10 +43,11 @@ export function watchObjects(options: WatchOptions, sink: ObjectSink): ObjectWat
   const selector = options.labelSelector === undefined ? {} : { labelSelector: options.labelSelector };
   const nsSelector =
     options.namespaceLabelSelector === undefined ? {} : { labelSelector: options.namespaceLabelSelector };
+  const sliceOptions = { withPods: options.endpointPodNames, withZones: options.zonal };
   const service = createInformer(client, services, { transform: serviceOf, log, ...selector });
   const namespace = createInformer(client, namespaces, { transform: namespaceOf, log, ...nsSelector });
   const slice = options.withEndpoints
-    ? createInformer(client, endpointSlices, { transform: sliceOf, log, ...selector })
+    ? createInformer(client, endpointSlices, { transform: (s) => sliceOf(s, sliceOptions), log, ...selector })
     : undefined;
   const pod = options.withPods ? createInformer(client, pods, { transform: podOf, log, ...selector }) : undefined;
 
