@@ -102,7 +102,8 @@ export class ClusterView {
       (p) => (p.name ?? '') === (port.name ?? '') && (p.protocol ?? 'TCP') === (port.protocol ?? 'TCP'),
     )?.port;
     if (number === undefined || slice.addressType === 'FQDN') return [];
-    return slice.endpoints.flatMap((endpoint) => {
+    // Kubernetes writes null for none.
+    return (slice.endpoints ?? []).flatMap((endpoint) => {
       const place = this.#endpointPlace(slice, endpoint);
       return endpoint.addresses.flatMap((text): PossibleEndpoint[] => {
         const address = canonicalIp(text);

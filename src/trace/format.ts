@@ -1,5 +1,5 @@
 // A walk as text for a terminal. Pure.
-import type { Change, Hop, Leg, Place, TrackedConnection, Walk } from './contract.ts';
+import type { Change, Hop, Leg, Place, RuleStep, TrackedConnection, Walk } from './contract.ts';
 import { formatAddressPort, tupleKey } from './packet.ts';
 import { formatRule } from './verdict.ts';
 
@@ -23,11 +23,11 @@ export function formatWalk(walk: Walk): string {
     ...leg.hops.flatMap((hop) => {
       n += 1;
       return [
-        ...hop.rules.map((rule) => `${' '.repeat(17)}| ${formatRule(rule)}`),
+        ...essentialRules(hop.rules).map((rule) => `${' '.repeat(17)}| ${formatRule(rule)}`),
         `${String(n).padStart(3)} ${time(hop.atUs)} ${placeText(hop.place).padEnd(width)} ${hop.device.padEnd(devices)} ${hopText(hop)}`.trimEnd(),
       ];
     }),
-    ...leg.rulesAfter.map((rule) => `${' '.repeat(17)}| ${rule.node}: ${formatRule(rule)}`),
+    ...essentialRules(leg.rulesAfter).map((rule) => `${' '.repeat(17)}| ${rule.node}: ${formatRule(rule)}`),
   ];
   return [
     `${walk.protocol} ${client} > ${server} from ${placeText(walk.client)}`,
@@ -36,6 +36,26 @@ export function formatWalk(walk: Walk): string {
     ...walk.notes.map((note) => `note: ${note}`),
     `${walk.verdict.ok ? 'OK' : 'FAILED'}: ${walk.verdict.sentence}`,
   ].join('\n');
+}
+
+/**
+ * The rules that did something, and the jumps that led to them. A jump into a chain where nothing matched, and a
+ * return, change nothing for the packet.
+ */
+export function essentialRules(steps: readonly RuleStep[]): RuleStep[] {
+  const kept: RuleStep[] = [];
+  // From the end: a jump matters when a rule of its target that was kept follows.
+  for (const step of steps.toReversed()) {
+    const target = /^(?:jump|goto) (\S+)$/.exec(step.verdict)?.[1];
+    const matters =
+      target === undefined
+        ? step.verdict !== 'return'
+        : kept.some(
+            (k) => k.chain === target && k.table === step.table && k.family === step.family && k.node === step.node,
+          );
+    if (matters) kept.push(step);
+  }
+  return kept.toReversed();
 }
 
 const time = (us: number) => `${us.toFixed(1).padStart(10)}us`;

@@ -189,6 +189,8 @@ async function resolveByDns(tracer: Tracer, name: string, port: number | undefin
     questions.push({ name: candidate, server, ...(answer && { answer }) });
     const dns = { questions, walk: firstWalk };
     if (answer === undefined) {
+      // A resolver asks the last, bare name as well; that nobody answers for it says nothing about the service.
+      if (questions.length > 1) break;
       const sentence = `the name ${candidate} could not be resolved: ${walk.verdict.sentence}`;
       return { verdict: { ok: false, code: walk.verdict.ok ? 'no-reply' : walk.verdict.code, sentence }, dns };
     }
