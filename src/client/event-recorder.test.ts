@@ -53,7 +53,7 @@ test('many different messages of one kind become one', async () => {
   await recorder.flush();
   const all = client.objects(events);
   assert.equal(all.length, 11);
-  assert.deepEqual([all[10]?.message, all[10]?.count], ['(combined from similar events): Failed', 20]);
+  assert.deepEqual([all[10]?.message, all[10]?.count], ['(combined from similar events): try 29', 20]);
 });
 
 test('a server that is away and a flood cost events, never the caller', async () => {

@@ -66,13 +66,14 @@ export function createEventRecorder(client: Client, options: EventRecorderOption
     const kindOfEvent = [subject.kind, subject.metadata.namespace, subject.metadata.name, subject.metadata.uid]
       .concat([subject.fieldPath, type, reason])
       .join('|');
-    const message = combine(similar, kindOfEvent, p);
-    const key = `${kindOfEvent}|${message}`;
+    const combined = isOneOfTooMany(similar, kindOfEvent, p);
+    const message = combined ? `(combined from similar events): ${p.message}` : p.message;
+    const key = combined ? kindOfEvent : `${kindOfEvent}|${message}`;
     const time = new Date(p.at).toISOString().replace(/\.\d+Z$/, 'Z');
     const known = written.get(key);
     if (known !== undefined) {
       try {
-        const patch = { count: known.count + 1, lastTimestamp: time };
+        const patch = { count: known.count + 1, lastTimestamp: time, message };
         await api.patch(known.name, patch, { type: 'merge', namespace: known.namespace });
         known.count++;
         return;
@@ -154,21 +155,21 @@ function reference(subject: EventSubject): CoreEvent['involvedObject'] {
   };
 }
 
-/** The message to write: its own, or one for all when an object tells the same story in too many words. */
-function combine(
+/** Does the object tell the same story in too many words? From then on the newest stands for all. */
+function isOneOfTooMany(
   similar: Map<string, { since: number; messages: Set<string> }>,
   kindOfEvent: string,
   p: Pending,
-): string {
+): boolean {
   let group = similar.get(kindOfEvent);
   if (group === undefined || p.at - group.since > SIMILAR_WINDOW_MS) {
     group = { since: p.at, messages: new Set() };
     remember(similar, kindOfEvent, group);
   }
-  if (group.messages.has(p.message)) return p.message;
-  if (group.messages.size >= SIMILAR_LIMIT) return `(combined from similar events): ${p.reason}`;
+  if (group.messages.has(p.message)) return false;
+  if (group.messages.size >= SIMILAR_LIMIT) return true;
   group.messages.add(p.message);
-  return p.message;
+  return false;
 }
 
 /** A map that forgets its oldest entry when it is full. */

@@ -63,7 +63,10 @@ export function createHttpTransport(config: ClientConfig, options: HttpTransport
     });
 
   const sendOnce = async (request: TransportRequest): Promise<TransportResponse> => {
-    const deadline = AbortSignal.timeout(timeoutMs);
+    // Not AbortSignal.timeout(): its timers would outlive thousands of short requests.
+    const late = new AbortController();
+    const deadline = late.signal;
+    const timer = setTimeout(() => late.abort(), timeoutMs);
     const signal = request.signal === undefined ? deadline : AbortSignal.any([request.signal, deadline]);
     try {
       const { response } = await open({ ...request, signal }, requests);
@@ -74,6 +77,8 @@ export function createHttpTransport(config: ClientConfig, options: HttpTransport
       }
       if (e instanceof ConnectionError) throw e;
       throw failure(request, config.server, e);
+    } finally {
+      clearTimeout(timer);
     }
   };
 

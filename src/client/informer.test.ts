@@ -208,3 +208,56 @@ test('synced() can be given up', async () => {
   await assert.rejects(waiting, /too long/);
   informer.stop();
 });
+
+test('whatever happens to the server, an informer ends with exactly its state and has told every change', async () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const random = randomOf(seed);
+    const { api, client, clock } = setUp();
+    const informer = createInformer(client, configMaps, { clock, random, pageSize: 3 });
+    const told = new Map<string, string>();
+    informer.onChange(({ key, before, after }) => {
+      assert.equal(
+        before?.data?.['value'],
+        told.get(key),
+        `seed ${seed}: a change that does not follow the one before`,
+      );
+      if (after === undefined) told.delete(key);
+      else told.set(key, after.data?.['value'] ?? '');
+    });
+    let down = false;
+    client.intercept = (verb) => {
+      if (down && (verb === 'list' || verb === 'watch')) throw new Error('down');
+    };
+    for (let i = 0; i < 120; i++) {
+      const name = `m${Math.floor(random() * 12)}`;
+      const existing = client.find(configMaps, `x/${name}`);
+      const dice = random();
+      if (dice < 0.1) client.cutWatches();
+      else if (dice < 0.15) client.compact();
+      else if (dice < 0.25) down = !down;
+      else if (dice < 0.35) clock.advance(500);
+      else if (existing === undefined) await api.create(map(name, `${i}`));
+      else if (dice < 0.6) await api.delete(name, { namespace: 'x' });
+      else await api.update({ ...existing, data: { value: `${i}` } });
+      if (random() < 0.3) await settle();
+    }
+    down = false;
+    for (let i = 0; i < 10; i++) {
+      await settle();
+      clock.advance(10_000);
+    }
+    const state = client.objects(configMaps).map((o) => [`x/${o.metadata.name}`, o.data?.['value']]);
+    assert.deepEqual([...told].toSorted(), state.toSorted(), `seed ${seed}`);
+    assert.deepEqual([...informer.items.keys()].toSorted(), state.map(([key]) => key).toSorted());
+    informer.stop();
+  }
+});
+
+/** A small generator with a seed, so that a failure can be repeated. */
+function randomOf(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}

@@ -1,6 +1,6 @@
 // A queue of keys for controllers. A key is worked on by one worker at a time, however often it is added; a key
 // that fails comes back after a growing wait of its own.
-import { isConflict } from '../api/index.ts';
+import { isConflict, isNotFound } from '../api/index.ts';
 import { systemClock } from '../clock/index.ts';
 import type { Clock, Timer } from '../clock/index.ts';
 import type { Logger } from '../log/index.ts';
@@ -80,8 +80,8 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
     const count = failures.get(key) ?? 0;
     failures.set(key, count + 1);
     const waitMs = Math.min(first * 2 ** Math.min(count, 30), longest);
-    // Somebody else wrote first, or the server is away: part of normal life.
-    const expected = isConflict(error) || isConnectionError(error);
+    // Somebody else wrote or deleted first, or the server is away: part of normal life.
+    const expected = isConflict(error) || isNotFound(error) || isConnectionError(error);
     if (stopped) return;
     if (expected) options.log?.debug(`${options.name}: trying again`, { key, waitMs, error: String(error) });
     else options.log?.warn(`${options.name}: failed, trying again`, { key, waitMs, error });
