@@ -76,3 +76,12 @@ export { openNft } from './nft/open-nft.ts';
 export { monitorNft, NetlinkNft } from './nft/netlink-nft.ts';
 export type { ParsedRule, ParseRuleContext } from './nft/parse-rule.ts';
 export { parseRule, ruleFromText, RuleSyntaxError } from './nft/parse-rule.ts';
+export type {
+  Conntrack,
+  ConntrackEntry,
+  ConntrackEvent,
+  ConntrackFilter,
+  ConntrackStatus,
+  ConntrackTuple,
+} from './conntrack/contract.ts';
+export { openConntrack } from './conntrack/conntrack.ts';
