@@ -50,3 +50,4 @@ export type { TableOptions } from './table/render-table.ts';
 export { renderTable } from './table/render-table.ts';
 export { summarizePod } from './table/pod-columns.ts';
 export { openapiV2, openapiV3, openapiV3Index } from './openapi/documents.ts';
+export { openapiV2Protobuf, openapiV2ProtobufType } from './openapi/v2-protobuf.ts';

@@ -2,7 +2,7 @@
 import type { FieldError } from '../field-error.ts';
 import { invalidValue, required } from '../field-error.ts';
 import { events, eventsV1 } from '../resources.ts';
-import type { core, eventsApi } from '../types.ts';
+import type { CoreEvent, EventsEvent, core, eventsApi } from '../types.ts';
 import { defineStrategy } from './define-strategy.ts';
 
 function validateCore(event: core.Event): FieldError[] {
@@ -65,7 +65,7 @@ export const eventStrategies = [
 ];
 
 /** An events.k8s.io/v1 Event as it is stored: a core/v1 Event. */
-export function toCoreEvent(event: eventsApi.Event): core.Event {
+export function toCoreEvent(event: eventsApi.Event | EventsEvent): CoreEvent {
   const { regarding, related, note, reportingController, deprecatedSource, ...rest } = event;
   const { deprecatedFirstTimestamp, deprecatedLastTimestamp, deprecatedCount, ...same } = rest;
   return compact({
@@ -79,11 +79,11 @@ export function toCoreEvent(event: eventsApi.Event): core.Event {
     firstTimestamp: deprecatedFirstTimestamp,
     lastTimestamp: deprecatedLastTimestamp,
     count: deprecatedCount,
-  }) as core.Event;
+  }) as CoreEvent;
 }
 
 /** A stored core/v1 Event in the shape of events.k8s.io/v1. */
-export function fromCoreEvent(event: core.Event): eventsApi.Event {
+export function fromCoreEvent(event: core.Event | CoreEvent): EventsEvent {
   const { involvedObject, related, message, reportingComponent, source, ...rest } = event;
   const { firstTimestamp, lastTimestamp, count, ...same } = rest;
   return compact({
@@ -97,7 +97,7 @@ export function fromCoreEvent(event: core.Event): eventsApi.Event {
     deprecatedFirstTimestamp: firstTimestamp,
     deprecatedLastTimestamp: lastTimestamp,
     deprecatedCount: count,
-  }) as eventsApi.Event;
+  }) as EventsEvent;
 }
 
 const compact = (object: object): object =>
