@@ -15,7 +15,7 @@ const SILENT_MS = 90_000;
 const SHORT_WATCH_MS = 1000;
 
 /** The server cannot continue from our version: it is compacted away, or the server's history is another one. */
-export function needsRelist(e: unknown): boolean {
+function needsRelist(e: unknown): boolean {
   if (isExpired(e)) return true;
   if (!(e instanceof StatusError)) return false;
   if (e.code === 400) return true;

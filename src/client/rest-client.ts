@@ -20,7 +20,7 @@ const BUSY_ATTEMPTS = 8;
 const LONGEST_BUSY_WAIT_MS = 10_000;
 
 /** The wait that a "too many requests" answer asks for; undefined if it is not one. */
-export function busyWaitMs(response: TransportResponse): number | undefined {
+function busyWaitMs(response: TransportResponse): number | undefined {
   // The server did not start on such a request, so every method may be repeated.
   if (response.status !== 429) return undefined;
   const seconds = Number(response.headers['retry-after'] ?? '1');

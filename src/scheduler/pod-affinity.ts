@@ -6,7 +6,7 @@ import type { ClusterView, NodeState } from './cluster-state.ts';
 type Term = core.PodAffinityTerm;
 
 /** Does `other` belong to those that the term of `pod` speaks of? */
-export function termSelects(term: Term, pod: Pod, other: Pod, view: ClusterView): boolean {
+function termSelects(term: Term, pod: Pod, other: Pod, view: ClusterView): boolean {
   const theirs = other.metadata.namespace ?? '';
   const listed = term.namespaces ?? [];
   const labels = view.namespaceLabels(theirs);

@@ -171,7 +171,7 @@ export function startDaemonSetController(context: ControllerContext): Running {
   };
 }
 
-export function daemonStatus(input: DaemonInput): apps.DaemonSetStatus {
+function daemonStatus(input: DaemonInput): apps.DaemonSetStatus {
   const { set, nodes: all, podsByNode, revision, nowMs } = input;
   const count = { desired: 0, current: 0, misscheduled: 0, ready: 0, available: 0, updated: 0 };
   for (const node of all) {

@@ -1,24 +1,21 @@
 // Rolls out Deployments: the IO around the pure decisions of this folder.
 import { deployments, isAlreadyExists, isNotFound, labelSelectorOf, pods, replicaSets } from '../../api/index.ts';
-import type { Deployment, ReplicaSet, Unstored, apps } from '../../api/index.ts';
+import type { Deployment, ReplicaSet, apps } from '../../api/index.ts';
 import { indexBy, keyOf, objectKey } from '../../client/index.ts';
-import { canonicalText, sameValue } from '../runtime/canonical.ts';
+import { sameValue } from '../runtime/canonical.ts';
 import { claim } from '../runtime/claim.ts';
 import { recorderOf } from '../runtime/context.ts';
 import type { ControllerContext, Running } from '../runtime/context.ts';
-import { controllerOf, controllerReference } from '../runtime/owners.ts';
+import { controllerOf } from '../runtime/owners.ts';
 import { messageOf } from '../runtime/pod-control.ts';
 import { isDeleting, isPodFinished } from '../runtime/pod-state.ts';
 import { startReconciler } from '../runtime/reconciler.ts';
-import { shortHash } from '../runtime/short-hash.ts';
 import { baseStatus, conditionOf, hasDeadline, isComplete } from './deployment-status.ts';
 import { pauseCondition, rolloutStatus, withCondition } from './deployment-status.ts';
-import { isScalingEvent, newSetSize, rolloutBounds, scaleSets, setsToForget, shrinkOldSets } from './plan-rollout.ts';
+import { newReplicaSet, sizeAnnotations } from './new-replica-set.ts';
+import { isScalingEvent, newSetSize, scaleSets, setsToForget, shrinkOldSets } from './plan-rollout.ts';
 import type { ScaleStep } from './plan-rollout.ts';
 import {
-  DESIRED_REPLICAS,
-  HASH_LABEL,
-  MAX_REPLICAS,
   REVISION,
   desiredReplicas,
   findNewSet,
@@ -267,44 +264,9 @@ export function startDeploymentController(context: ControllerContext): Running {
   };
 }
 
-function sizeAnnotations(deployment: Deployment): Record<string, string> {
-  const replicas = desiredReplicas(deployment);
-  return {
-    [DESIRED_REPLICAS]: String(replicas),
-    [MAX_REPLICAS]: String(replicas + rolloutBounds(deployment).surge),
-  };
-}
-
 function specOf(set: ReplicaSet): apps.ReplicaSetSpec {
   if (set.spec === undefined) throw new Error(`ReplicaSet ${keyOf(set)} has no spec`);
   return set.spec;
-}
-
-/** The set for the Deployment's template, already as big as it may be. */
-export function newReplicaSet(deployment: Deployment, oldSets: readonly ReplicaSet[]): Unstored<ReplicaSet> {
-  const { name, namespace } = deployment.metadata;
-  const template = deployment.spec?.template;
-  const hash = shortHash(`${canonicalText(template)}${deployment.status?.collisionCount ?? ''}`);
-  const labels = { ...template?.metadata?.labels, [HASH_LABEL]: hash };
-  const selector = deployment.spec?.selector;
-  const minReadySeconds = deployment.spec?.minReadySeconds;
-  return {
-    apiVersion: 'apps/v1',
-    kind: 'ReplicaSet',
-    metadata: {
-      name: `${name}-${hash}`,
-      ...(namespace === undefined ? {} : { namespace }),
-      labels,
-      annotations: { ...newSetAnnotations(deployment, {}, oldSets), ...sizeAnnotations(deployment) },
-      ownerReferences: [controllerReference(deployment)],
-    },
-    spec: {
-      replicas: newSetSize(deployment, oldSets, 0),
-      ...(minReadySeconds === undefined ? {} : { minReadySeconds }),
-      selector: { ...selector, matchLabels: { ...selector?.matchLabels, [HASH_LABEL]: hash } },
-      template: { ...template, metadata: { ...template?.metadata, labels } },
-    },
-  };
 }
 
 /** Counts that are zero may be absent in what the server stored. */

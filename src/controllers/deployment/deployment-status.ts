@@ -24,7 +24,7 @@ export function withCondition(
   return [...without(conditions, next.type), { ...next, lastUpdateTime: now, lastTransitionTime }];
 }
 
-export const without = (conditions: Conditions, type: string): Condition[] => conditions.filter((c) => c.type !== type);
+const without = (conditions: Conditions, type: string): Condition[] => conditions.filter((c) => c.type !== type);
 
 /** A Deployment without a deadline has no Progressing condition. */
 export function hasDeadline(deployment: Deployment): boolean {

@@ -1,5 +1,4 @@
 // From a Service and its pods to endpoints, grouped by the ports that they resolve to: pure.
-import { selectorMapMatches } from '../../api/index.ts';
 import type { Node, Pod, Service, core, discovery } from '../../api/index.ts';
 import { isIpv6 } from '../../ip/index.ts';
 import { canonicalText } from '../runtime/canonical.ts';
@@ -30,10 +29,6 @@ export function podFacts(pod: Pod): string {
 
 export const needsSlices = (service: Service): boolean =>
   service.spec?.type !== 'ExternalName' && Object.keys(service.spec?.selector ?? {}).length > 0;
-
-export const isSelected = (service: Service, pod: Pod): boolean =>
-  service.metadata.namespace === pod.metadata.namespace &&
-  selectorMapMatches(service.spec?.selector, pod.metadata.labels);
 
 /** The families a Service has endpoints for, the primary first. */
 export function addressTypesOf(service: Service, pods: Iterable<Pod>): AddressType[] {
@@ -85,7 +80,7 @@ export function portsKey(ports: readonly discovery.EndpointPort[] | undefined): 
 }
 
 /** Ports that the pod does not have are left out. */
-export function resolvePorts(service: Service, pod: Pod): discovery.EndpointPort[] {
+function resolvePorts(service: Service, pod: Pod): discovery.EndpointPort[] {
   const ports: discovery.EndpointPort[] = [];
   for (const port of service.spec?.ports ?? []) {
     const number = targetPortOf(port, pod);

@@ -5,11 +5,9 @@ import { sameValue } from '../runtime/canonical.ts';
 import { portsKey } from './desired-endpoints.ts';
 import type { EndpointGroup } from './desired-endpoints.ts';
 
-/** Ports and endpoints of a slice that has to be made. */
-export type NewSlice = EndpointGroup;
-
 export interface SlicePlan {
-  create: NewSlice[];
+  /** Ports and endpoints of slices that have to be made. */
+  create: EndpointGroup[];
   /** Existing slices with their new content. */
   update: { slice: EndpointSlice; ports: discovery.EndpointPort[]; endpoints: discovery.Endpoint[] }[];
   delete: EndpointSlice[];

@@ -49,7 +49,7 @@ function nearHints(e: discovery.Endpoint, sameNode: boolean): Hints | undefined 
 }
 
 /** Each zone's part of the CPU of all nodes that take pods. */
-export function zoneShares(nodes: Iterable<Node>): Map<string, number> | undefined {
+function zoneShares(nodes: Iterable<Node>): Map<string, number> | undefined {
   const cpu = new Map<string, number>();
   for (const node of nodes) {
     const labels = node.metadata.labels ?? {};

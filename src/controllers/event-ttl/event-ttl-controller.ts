@@ -13,7 +13,7 @@ const SWEEP_MS = 60_000;
 const AT_A_TIME = 16;
 
 /** When the event was last told of. */
-export function lastTold(event: CoreEvent): number {
+function lastTold(event: CoreEvent): number {
   const { lastTimestamp, eventTime, series, metadata } = event;
   const times = [lastTimestamp, eventTime, series?.lastObservedTime, metadata.creationTimestamp];
   return Math.max(...times.map((t) => Date.parse(t ?? '')).filter((t) => !Number.isNaN(t)), 0);

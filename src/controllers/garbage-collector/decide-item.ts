@@ -13,7 +13,7 @@ export type OwnerState =
   /** It waits for its dependents to go first. */
   | 'waiting';
 
-export type Policy = 'Background' | 'Foreground' | 'Orphan';
+type Policy = 'Background' | 'Foreground' | 'Orphan';
 
 export type ItemDecision =
   | { do: 'nothing' }

@@ -1,7 +1,6 @@
 // Who exists and who depends on whom, for all resources, kept up to date by their informers.
 import type { KubeObject, Resource } from '../../api/index.ts';
 import type { Informer } from '../../client/index.ts';
-import { keyOf } from '../../client/index.ts';
 
 /** What of an object counts here; not its content. */
 export interface GraphNode {
@@ -60,5 +59,3 @@ export function buildDependencyGraph(sources: readonly [Resource, Informer<KubeO
   }
   return graph;
 }
-
-export const nodeLabel = (node: GraphNode): string => `${node.resource.plural} ${keyOf(node.object)}`;

@@ -2,8 +2,8 @@
 import type { Node, Pod, core } from '../../api/index.ts';
 import { timestamp } from '../runtime/pod-state.ts';
 
-export const NOT_READY = 'node.kubernetes.io/not-ready';
-export const UNREACHABLE = 'node.kubernetes.io/unreachable';
+const NOT_READY = 'node.kubernetes.io/not-ready';
+const UNREACHABLE = 'node.kubernetes.io/unreachable';
 const UNSCHEDULABLE = 'node.kubernetes.io/unschedulable';
 
 /** Conditions that become a NoSchedule taint while they have this status. */

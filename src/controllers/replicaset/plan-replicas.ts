@@ -15,7 +15,7 @@ const PHASE_ORDER: Readonly<Record<string, number>> = { Pending: 0, Unknown: 1, 
 const COST = 'controller.kubernetes.io/pod-deletion-cost';
 
 /** The pods whose loss hurts least come first. */
-export function rankForDeletion(active: readonly Pod[], related: readonly Pod[]): Pod[] {
+function rankForDeletion(active: readonly Pod[], related: readonly Pod[]): Pod[] {
   const onNode = new Map<string, number>();
   for (const pod of related) {
     const node = pod.spec?.nodeName;

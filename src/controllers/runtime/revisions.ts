@@ -10,7 +10,7 @@ import { shortHash } from './short-hash.ts';
 export const REVISION_HASH = 'controller-revision-hash';
 
 /** What `kubectl rollout undo` applies as a patch. */
-export function revisionData(template: PodTemplate): unknown {
+function revisionData(template: PodTemplate): unknown {
   return { spec: { template: { ...template, $patch: 'replace' } } };
 }
 

@@ -17,13 +17,13 @@ export interface StatefulInput {
 }
 
 /** The number at the end of the name; undefined if the pod is none of this set's. */
-export function ordinalOf(set: StatefulSet, pod: Pod): number | undefined {
+function ordinalOf(set: StatefulSet, pod: Pod): number | undefined {
   const prefix = `${set.metadata.name}-`;
   const rest = pod.metadata.name.slice(prefix.length);
   return pod.metadata.name.startsWith(prefix) && /^(0|[1-9]\d*)$/.test(rest) ? Number(rest) : undefined;
 }
 
-export const firstOrdinal = (set: StatefulSet): number => set.spec?.ordinals?.start ?? 0;
+const firstOrdinal = (set: StatefulSet): number => set.spec?.ordinals?.start ?? 0;
 const replicasOf = (set: StatefulSet): number => set.spec?.replicas ?? 1;
 const isOrdered = (set: StatefulSet): boolean => set.spec?.podManagementPolicy !== 'Parallel';
 const isRolling = (set: StatefulSet): boolean =>
