@@ -3,6 +3,7 @@ import { detectIptables, type IptablesVariant } from '../linux/index.ts';
 import type { ProxyMode } from './config.ts';
 import { removeIptablesRules } from './iptables/cleanup.ts';
 import { openIptablesKernel } from './iptables/kernel.ts';
+import { removeNftTable } from './nftables/cleanup.ts';
 
 export interface CleanupOptions {
   /** The mode whose rules go; absent: all of them. */
@@ -20,6 +21,11 @@ export async function cleanupProxyRules(options: CleanupOptions = {}): Promise<b
       for (const family of ['IPv4', 'IPv6'] as const) {
         if (await removeIptablesRules(openIptablesKernel(family, { variant, netns }))) removed = true;
       }
+    }
+  }
+  if (mode !== 'iptables') {
+    for (const family of ['IPv4', 'IPv6'] as const) {
+      if (await removeNftTable(family, netns)) removed = true;
     }
   }
   return removed;

@@ -32,7 +32,5 @@ export interface ModeParts {
   synced(family: Family, changes: StateChanges): void;
   /** Sets the gauges that are worked out only when somebody reads the metrics. */
   collect(family: Family): void;
-  /** Removes the rules of the other mode; to be called once ours are in. */
-  removeOtherMode(): Promise<void>;
   stop(): void;
 }

@@ -1,10 +1,10 @@
 // The service proxy of one node: informers in, kernel rules out. This file wires; the parts it wires know nothing of
 // each other.
 import type { Server } from 'node:http';
-import { endpointSlices, nodes, services, type Node } from '../api/index.ts';
+import { endpointSlices, nodes, serviceCIDRs, services, type Node } from '../api/index.ts';
 import { createEventRecorder, createInformer, type Client, type Informer } from '../client/index.ts';
 import { systemClock, type Clock } from '../clock/index.ts';
-import { canonicalIp } from '../ip/index.ts';
+import { canonicalIp, formatCidr, parseCidr } from '../ip/index.ts';
 import { detectIptables, openRtnl, type IptablesVariant } from '../linux/index.ts';
 import { silentLogger, type Logger } from '../log/index.ts';
 import { Registry } from '../metrics/index.ts';
@@ -14,8 +14,10 @@ import type { Family, LocalDetector, NodeFacts, ServiceKey, ServiceState, StateC
 import { FamilyLoop } from './family-loop.ts';
 import { healthPages, metricsPages, portOf, proxyHealth, servePages } from './http-pages.ts';
 import { createProxyMetrics } from './metrics.ts';
+import { cleanupProxyRules } from './cleanup.ts';
 import { createIptablesMode } from './iptables/mode.ts';
-import type { ModeParts } from './mode.ts';
+import type { ModeOptions, ModeParts } from './mode.ts';
+import { createNftablesMode } from './nftables/mode.ts';
 import { ServiceHealth } from './service-health.ts';
 import { applySettings, conntrackSettings, hasIpv6, machineCores } from './sysctls.ts';
 import { HEADLESS_LABEL, PROXY_NAME_LABEL, familyOf, serviceView, sliceView } from './views.ts';
@@ -105,9 +107,10 @@ class RunningProxy implements Proxy {
   readonly #parts: ModeParts;
   readonly #serviceHealth: ServiceHealth;
   #node: NodeView = { zone: undefined, ips: [], podCidrs: [], eligible: false };
+  #serviceCidrs: readonly string[] = [];
   #ready = false;
 
-  constructor(options: ProxyOptions, variant: IptablesVariant) {
+  constructor(options: ProxyOptions, variant: IptablesVariant | undefined) {
     this.#options = options;
     this.#config = options.config ?? DEFAULT_PROXY_CONFIG;
     this.mode = options.mode ?? this.#config.mode;
@@ -121,22 +124,23 @@ class RunningProxy implements Proxy {
     const families: Family[] = hasIpv6(options.netns) ? ['IPv4', 'IPv6'] : ['IPv4'];
     const rtnl = openRtnl(options.netns);
     this.#disposables.push({ [Symbol.dispose]: () => rtnl.close() });
-    this.#parts = createIptablesMode(
-      {
-        config: this.#config,
-        netns: options.netns,
-        clock: this.#clock,
-        log: this.#log,
-        metrics,
-        registry: this.#registry,
-        nodeIps: () => this.#node.ips,
-        localAddresses: () => rtnl.addresses().map((a) => a.address.split('/')[0] ?? ''),
-        detector: (family) => localDetector(this.#config, family, this.#node.podCidrs),
-        serviceCidrs: () => [],
-        repair: (family, why) => this.#loops.get(family)?.repair(why),
-      },
-      variant,
-    );
+    const modeOptions: ModeOptions = {
+      config: this.#config,
+      netns: options.netns,
+      clock: this.#clock,
+      log: this.#log,
+      metrics,
+      registry: this.#registry,
+      nodeIps: () => this.#node.ips,
+      localAddresses: () => rtnl.addresses().map((a) => a.address.split('/')[0] ?? ''),
+      detector: (family) => localDetector(this.#config, family, this.#node.podCidrs),
+      serviceCidrs: () => this.#serviceCidrs,
+      repair: (family, why) => this.#loops.get(family)?.repair(why),
+    };
+    this.#parts =
+      variant === undefined
+        ? createNftablesMode(modeOptions, options.nftApply ?? 'netlink')
+        : createIptablesMode(modeOptions, variant);
     const rules = this.#config[this.mode];
     for (const family of families) {
       const loop = new FamilyLoop({
@@ -230,6 +234,7 @@ class RunningProxy implements Proxy {
       transform: nodeView,
     });
     this.#informers.push(serviceInformer, sliceInformer, nodeInformer);
+    if (this.mode === 'nftables') this.#watchServiceCidrs();
     const both = (each: (loop: FamilyLoop) => void) => {
       for (const loop of this.#loops.values()) each(loop);
     };
@@ -251,6 +256,19 @@ class RunningProxy implements Proxy {
       serviceInformer.onBatch(() => this.#batch()),
       sliceInformer.onBatch(() => this.#batch()),
       nodeInformer.onBatch(() => this.#batch()),
+    );
+  }
+
+  /** Not waited for: servers before Kubernetes 1.31 do not have them, and then addresses of no service go their way. */
+  #watchServiceCidrs(): void {
+    const informer = createInformer(this.#options.client, serviceCIDRs, { clock: this.#clock });
+    this.#disposables.push(
+      informer.onBatch(() => {
+        const cidrs = [...informer.items.values()].flatMap((c) => c.spec?.cidrs ?? []);
+        this.#serviceCidrs = [...new Set(cidrs.flatMap((c) => (parseCidr(c) === undefined ? [] : [formatCidr(c)])))];
+        if (this.#ready) this.#resyncAll();
+      }),
+      { [Symbol.dispose]: () => informer.stop() },
     );
   }
 
@@ -305,7 +323,11 @@ class RunningProxy implements Proxy {
         this.#active.add('IPv6');
         this.#loops.get('IPv6')?.request();
       }
-      await this.#parts.removeOtherMode();
+      const { netns } = this.#options;
+      const other = this.mode === 'iptables' ? 'nftables' : 'iptables';
+      if (await cleanupProxyRules({ mode: other, ...(netns === undefined ? {} : { netns }) })) {
+        this.#log.info('removed the rules of the other mode', { other });
+      }
     } catch (error) {
       this.#log.warn('could not remove the rules of another mode; a restart tries again', { error });
     }
@@ -343,6 +365,7 @@ class RunningProxy implements Proxy {
  */
 export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   const where = options.netns === undefined ? {} : { netns: options.netns };
+  if ((options.mode ?? options.config?.mode) === 'nftables') return new RunningProxy(options, undefined);
   const variant = await detectIptables(where);
   if (variant === undefined) {
     throw new Error('iptables is not installed: install the package iptables, or use the mode nftables');

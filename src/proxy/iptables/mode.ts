@@ -61,7 +61,6 @@ export function createIptablesMode(options: ModeOptions, variant: IptablesVarian
         metrics.iptablesLast.set(countRules(lastChains, table), { ip_family: family, table });
       }
     },
-    removeOtherMode: () => Promise.resolve(),
     stop: () => undefined,
   };
 }

@@ -87,7 +87,10 @@ test('renumber() has no gaps, keeps who stays where it can, and changes as littl
       const left = old.filter((e) => !wanted.includes(e)).length;
       const came = wanted.filter((e) => !old.includes(e)).length;
       // A number changes for who comes, for who goes, and for who moves down to close a gap.
-      assert.ok(changed <= Math.max(left, came) + Math.max(0, left - came), `${old} → ${slots}: ${changed}`);
+      assert.ok(
+        changed <= Math.max(left, came) + Math.max(0, left - came),
+        `${old.join()} → ${slots.join()}: ${changed}`,
+      );
     }),
   );
 });

@@ -1,9 +1,9 @@
 // What our table holds because of services, and the operations that lead from there to what it should hold. The cost
 // of a plan depends on the services that changed, never on how many there are. Pure: no kernel here.
-import type { ServiceState, StateChanges } from '../contract.ts';
+import type { PortState, ServiceState, StateChanges } from '../contract.ts';
 import type { TableContext } from './fixed-table.ts';
 import { portEntries, slotOf, type Listener, type Numbering, type PortEntries } from './listeners.ts';
-import type { NftOp, SetSpec } from './objects.ts';
+import type { NftOp, Rule, SetSpec } from './objects.ts';
 import { renumber, type Slots } from './slots.ts';
 
 /** Several ports may claim one address; the one whose name comes first in the alphabet has it, whatever the history. */
@@ -21,7 +21,7 @@ interface PortRecord {
 const NO_CLAIMS: readonly Claim[] = [];
 const NO_NUMBERING: Numbering = { cluster: [], local: [] };
 
-const ownerOf = (port: { id: string; protocol: string }): string => `${port.id}/${port.protocol}`;
+export const ownerOf = (port: { id: string; protocol: string }): string => `${port.id}/${port.protocol}`;
 
 /** A map that shows changes over another one until they are taken over. */
 class Overlay<V> {
@@ -74,6 +74,17 @@ export class NftBook {
   readonly #sets = new Map<string, SetSpec>();
   /** Chains and sets that nobody needs any more, still in the kernel. */
   readonly #obsolete = new Map<string, 'chain' | 'set'>();
+  readonly #seed: (port: PortState) => Numbering;
+
+  /** `seed` gives the numbers that endpoints have in the kernel already, for ports this book does not know yet. */
+  constructor(seed: (port: PortState) => Numbering = () => NO_NUMBERING) {
+    this.#seed = seed;
+  }
+
+  /** Left behind by an earlier proxy; to be removed with the next garbage. */
+  addObsolete(name: string, kind: 'chain' | 'set'): void {
+    this.#obsolete.set(name, kind);
+  }
 
   get obsolete(): number {
     return this.#obsolete.size;
@@ -89,7 +100,7 @@ export class NftBook {
     const sets = new Overlay(this.#sets);
     const obsolete = new Overlay(this.#obsolete);
     const touchedClaims = new Set<string>();
-    const chainRules = new Map<string, readonly string[]>();
+    const chainRules = new Map<string, readonly Rule[]>();
 
     const claim = (owner: string, key: string, listener: Listener | undefined) => {
       touchedClaims.add(key);
@@ -124,7 +135,7 @@ export class NftBook {
         obsolete.set(name, 'chain');
       }
       for (const [name, rules] of entries?.ownChains ?? []) {
-        const text = rules.join('\n');
+        const text = JSON.stringify(rules);
         if (own.get(name) === text) continue;
         if (own.get(name) === undefined) parts.chains.push({ op: 'add-chain', name });
         parts.rules.push({ op: 'write-chain', name, rules });
@@ -187,18 +198,13 @@ export class NftBook {
       if (!kept.has(ownerOf(port))) change(ownerOf(port), undefined, NO_NUMBERING);
     }
     for (const port of after?.ports ?? []) {
-      const old = records.get(ownerOf(port))?.numbering ?? NO_NUMBERING;
+      const old = records.get(ownerOf(port))?.numbering ?? this.#seed(port);
       const numbering = {
         cluster: renumber(old.cluster, port.usesCluster ? port.cluster.map(slotOf) : []),
         local: renumber(old.local, port.usesLocal ? port.local.map(slotOf) : []),
       };
       change(ownerOf(port), portEntries(port, numbering, context), numbering);
     }
-  }
-
-  /** The numbers endpoints have in a kernel that was programmed earlier: later plans keep them. */
-  adoptNumbering(port: { id: string; protocol: string }, numbering: Numbering, entries: PortEntries): void {
-    this.#records.set(ownerOf(port), { numbering, entries });
   }
 
   /** Removes the chains and sets that nobody needs; a transaction of its own, some time after the plan. */

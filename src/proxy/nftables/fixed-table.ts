@@ -1,7 +1,17 @@
 // The part of the table that no service changes: sets, base chains, and the few rules that look things up. Pure.
-import { isNotLocalNft } from './local-detector.ts';
+import type { NftStatement } from '../../linux/index.ts';
 import type { Family, LocalDetector } from '../contract.ts';
-import { BASE_CHAINS, SHARED_SETS, nftFamily, type NftOp } from './objects.ts';
+import {
+  MASQUERADE,
+  NODE_PORT_KEY,
+  REJECT,
+  TO_THIS_NODE,
+  destination,
+  localSource,
+  source,
+  virtualKey,
+} from './matches.ts';
+import { BASE_CHAINS, SHARED_SETS, type NftOp, type Rule } from './objects.ts';
 
 export interface TableContext {
   readonly family: Family;
@@ -15,58 +25,65 @@ export interface TableContext {
   readonly nodeIp: string | undefined;
 }
 
-/** nft prints marks with eight digits. */
-const hex = (n: number): string => `0x${n.toString(16).padStart(8, '0')}`;
+export const addMark = (c: Pick<TableContext, 'masqueradeMark'>): NftStatement => ({
+  set: 'meta mark',
+  to: { or: c.masqueradeMark },
+});
 
-export const addMark = (c: Pick<TableContext, 'masqueradeMark'>): string =>
-  `meta mark set meta mark | ${hex(c.masqueradeMark)}`;
+/** Which local addresses have node ports. */
+const nodePortMatch = (c: TableContext): NftStatement =>
+  c.nodePortAddresses === undefined ? TO_THIS_NODE : { match: destination(c.family), in: 'node-ips' };
 
-function servicesRules(c: TableContext): string[] {
-  const ip = nftFamily(c.family);
-  const rules: string[] = [];
-  const outside = c.masqueradeAll ? '' : isNotLocalNft(c.detector, c.family);
-  if (outside !== undefined) {
-    rules.push(`${ip} daddr @cluster-ips ${outside}${outside === '' ? '' : ' '}${addMark(c)}`);
-  }
-  rules.push(`${ip} daddr . meta l4proto . th dport vmap @services`);
-  const loopback = c.family === 'IPv4' ? '127.0.0.0/8' : '::1';
-  const where =
-    c.nodePortAddresses === undefined ? `fib daddr type local ${ip} daddr != ${loopback}` : `${ip} daddr @node-ips`;
-  rules.push(`${where} meta l4proto . th dport vmap @node-ports`);
+function servicesRules(c: TableContext): Rule[] {
+  const { family } = c;
+  const rules: Rule[] = [];
+  const outside = localSource(c.detector, family, '!=');
+  const toClusterIp: NftStatement = { match: destination(family), in: 'cluster-ips' };
+  if (c.masqueradeAll) rules.push([toClusterIp, addMark(c)]);
+  else if (outside !== undefined) rules.push([toClusterIp, outside, addMark(c)]);
+  rules.push([{ vmap: virtualKey(family), in: 'services' }]);
+  const loopback = family === 'IPv4' ? '127.0.0.0/8' : '::1';
+  const notLoopback: NftStatement = { match: destination(family), op: '!=', value: loopback };
+  const where = c.nodePortAddresses === undefined ? [TO_THIS_NODE, notLoopback] : [nodePortMatch(c)];
+  rules.push([...where, { vmap: NODE_PORT_KEY, in: 'node-ports' }]);
   return rules;
 }
 
-/** Rules of the fixed chains, in the order in which chains may refer to each other. */
-export function fixedRules(c: TableContext): readonly (readonly [string, readonly string[]])[] {
-  const ip = nftFamily(c.family);
-  const isNew = 'ct state new';
-  const mark = hex(c.masqueradeMark);
-  const nodePortMatch = c.nodePortAddresses === undefined ? 'fib daddr type local' : `${ip} daddr @node-ips`;
-  const dropped = c.serviceCidrs.map((cidr) => `${ip} daddr ${cidr} drop`);
+/** Rules of the fixed chains. */
+export function fixedRules(c: TableContext): readonly (readonly [string, readonly Rule[]])[] {
+  const { family, masqueradeMark: mark } = c;
+  const isNew: NftStatement = { match: 'ct state', value: ['new'] };
+  const newTo = (jump: string): Rule => [isNew, { jump }];
+  const dropped = c.serviceCidrs.map((value): Rule => [{ match: destination(family), value }, 'drop']);
+  const flow = [source(family), destination(family), 'meta l4proto', 'th dport'] as const;
   return [
-    ['reject-chain', ['reject']],
+    ['reject-chain', [[REJECT]]],
     ['services', servicesRules(c)],
-    ['service-endpoints-check', [`${ip} daddr . meta l4proto . th dport vmap @no-endpoint-services`]],
-    ['node-port-endpoints-check', [`${nodePortMatch} meta l4proto . th dport vmap @no-endpoint-node-ports`]],
+    ['service-endpoints-check', [[{ vmap: virtualKey(family), in: 'no-endpoint-services' }]]],
+    ['node-port-endpoints-check', [[nodePortMatch(c), { vmap: NODE_PORT_KEY, in: 'no-endpoint-node-ports' }]]],
     // An unused port of a cluster IP answers like a closed port; an address of no service answers nothing.
-    ['cluster-ips-check', [`${ip} daddr @cluster-ips reject`, ...dropped]],
-    ['firewall-check', [`${ip} daddr . meta l4proto . th dport vmap @firewalls`]],
+    ['cluster-ips-check', [[{ match: destination(family), in: 'cluster-ips' }, REJECT], ...dropped]],
+    ['firewall-check', [[{ vmap: virtualKey(family), in: 'firewalls' }]]],
     [
       'masquerading',
       [
         // The mark is cleared, so that a packet that comes by again inside a tunnel is not masqueraded twice.
-        `meta mark & ${mark} != 0x00000000 meta mark set meta mark ^ ${mark} masquerade fully-random`,
-        `ct status dnat ${ip} saddr . ${ip} daddr . meta l4proto . th dport @hairpins masquerade fully-random`,
+        [
+          { match: { mask: 'meta mark', and: mark }, op: '!=', value: 0 },
+          { set: 'meta mark', to: { xor: mark } },
+          MASQUERADE,
+        ],
+        [{ match: 'ct status', value: ['dnat'] }, { match: flow, in: 'hairpins' }, MASQUERADE],
       ],
     ],
-    ['filter-prerouting-pre-dnat', [`${isNew} jump firewall-check`]],
-    ['filter-output-pre-dnat', [`${isNew} jump firewall-check`]],
-    ['filter-input', [`${isNew} jump node-port-endpoints-check`, `${isNew} jump service-endpoints-check`]],
-    ['filter-forward', [`${isNew} jump service-endpoints-check`, `${isNew} jump cluster-ips-check`]],
-    ['filter-output', [`${isNew} jump service-endpoints-check`, `${isNew} jump cluster-ips-check`]],
-    ['nat-output', ['jump services']],
-    ['nat-prerouting', ['jump services']],
-    ['nat-postrouting', ['jump masquerading']],
+    ['filter-prerouting-pre-dnat', [newTo('firewall-check')]],
+    ['filter-output-pre-dnat', [newTo('firewall-check')]],
+    ['filter-input', [newTo('node-port-endpoints-check'), newTo('service-endpoints-check')]],
+    ['filter-forward', [newTo('service-endpoints-check'), newTo('cluster-ips-check')]],
+    ['filter-output', [newTo('service-endpoints-check'), newTo('cluster-ips-check')]],
+    ['nat-output', [[{ jump: 'services' }]]],
+    ['nat-prerouting', [[{ jump: 'services' }]]],
+    ['nat-postrouting', [[{ jump: 'masquerading' }]]],
   ];
 }
 

@@ -1,10 +1,11 @@
 // One service port → the entries it wants in the shared maps, and the chains of its own. Pure.
 import { cidrContains } from '../../ip/index.ts';
 import { isExternallyAccessible, type EndpointState, type PortState } from '../contract.ts';
+import type { NftSet, NftStatement } from '../../linux/index.ts';
 import { addMark, type TableContext } from './fixed-table.ts';
-import { ifLocalNft } from './local-detector.ts';
+import { FROM_THIS_NODE, NODE_PORT_KEY, localSource, source, virtualKey } from './matches.ts';
 import { endpointBase, portBase } from './names.ts';
-import { nftFamily, type SetSpec } from './objects.ts';
+import { SHARED_SETS, nftSet, type Rule, type SetSpec } from './objects.ts';
 import type { Slots } from './slots.ts';
 
 /** What stands behind one virtual address and port, or one node port. Compared by value. */
@@ -31,45 +32,47 @@ export interface PortEntries {
   /** Plain set elements that several ports may want: `set key`. */
   readonly members: readonly { readonly set: string; readonly key: string }[];
   /** Chains shared by all ports with the same number of endpoints: name → rules. */
-  readonly sharedChains: ReadonlyMap<string, readonly string[]>;
+  readonly sharedChains: ReadonlyMap<string, readonly Rule[]>;
   /** Chains that are this port's own: name → rules. */
-  readonly ownChains: ReadonlyMap<string, readonly string[]>;
+  readonly ownChains: ReadonlyMap<string, readonly Rule[]>;
   readonly ownSets: readonly SetSpec[];
 }
 
 /** Value of an endpoint in the maps. */
 export const slotOf = (e: EndpointState): string => `${e.ip} . ${e.port}`;
 
-const PROTOCOLS = 'meta l4proto { tcp, udp, sctp }';
+const PROTOCOLS: NftStatement = { match: 'meta l4proto', anyOf: ['tcp', 'udp', 'sctp'] };
+
+function sharedSet(name: string, context: TableContext): NftSet {
+  const spec = SHARED_SETS.find((s) => s.name === name);
+  if (spec === undefined) throw new Error(`there is no shared set ${name}`);
+  return nftSet(spec, context.family);
+}
 const NONE: Slots = [];
 
 /** Names and rules of the chains that pick an endpoint by its number, and of those that lead to them. */
 class SharedChains {
-  readonly chains = new Map<string, readonly string[]>();
+  readonly chains = new Map<string, readonly Rule[]>();
   readonly #context: TableContext;
 
   constructor(context: TableContext) {
     this.#context = context;
   }
 
-  #key(kind: Listener['kind']): string {
-    return kind === 'address' ? `${nftFamily(this.#context.family)} daddr . ` : '';
-  }
-
   pick(kind: Listener['kind'], list: 'cluster' | 'local', count: number): string {
     const node = kind === 'nodePort';
     const name = `${node ? 'node-port-' : ''}${list === 'local' ? 'local-' : ''}pick-${count}`;
     const map = `${node ? 'node-port-' : ''}${list === 'local' ? 'local-' : ''}endpoints`;
-    const ip = nftFamily(this.#context.family);
-    const key = `${this.#key(kind)}meta l4proto . th dport . numgen random mod ${count}`;
-    this.chains.set(name, [`${PROTOCOLS} dnat ${ip} to ${key} map @${map}`]);
+    const key = node ? NODE_PORT_KEY : virtualKey(this.#context.family);
+    const numbered = [...key, { numgen: 'random', mod: count } as const];
+    this.chains.set(name, [[PROTOCOLS, { dnat: { map: numbered, in: sharedSet(map, this.#context) } }]]);
     return name;
   }
 
   external(kind: Listener['kind'], count: number): string {
     const name = `${kind === 'nodePort' ? 'node-port-' : ''}external-${count}`;
     const pick = this.pick(kind, 'cluster', count);
-    this.chains.set(name, [addMark(this.#context), `goto ${pick}`]);
+    this.chains.set(name, [[addMark(this.#context)], [{ goto: pick }]]);
     return name;
   }
 
@@ -83,13 +86,13 @@ class SharedChains {
   }
 }
 
-function externalLocalRules(c: TableContext, all: string, here: string | undefined): string[] {
-  const pods = ifLocalNft(c.detector, c.family);
+function externalLocalRules(c: TableContext, all: string, here: string | undefined): Rule[] {
+  const pods = localSource(c.detector, c.family, '==');
   return [
-    ...(pods === undefined ? [] : [`${pods} goto ${all}`]),
-    `fib saddr type local ${addMark(c)}`,
-    `fib saddr type local goto ${all}`,
-    ...(here === undefined ? [] : [`goto ${here}`]),
+    ...(pods === undefined ? [] : [[pods, { goto: all }]]),
+    [FROM_THIS_NODE, addMark(c)],
+    [FROM_THIS_NODE, { goto: all }],
+    ...(here === undefined ? [] : [[{ goto: here }]]),
   ];
 }
 
@@ -115,18 +118,18 @@ function sharedVerdicts(port: PortState, shared: SharedChains): Verdicts {
 function affinityVerdicts(
   port: PortState,
   context: TableContext,
-  own: Map<string, readonly string[]>,
+  own: Map<string, readonly Rule[]>,
   sets: SetSpec[],
 ): Verdicts {
   const base = portBase(port);
-  const ip = nftFamily(context.family);
+  const from = source(context.family);
   const endpointChain = (e: EndpointState): string => {
     const name = endpointBase(port, e);
     if (!own.has(`endpoint-${name}`)) {
       sets.push({ name: `affinity-${name}`, key: ['addr'], timeoutSeconds: port.affinitySeconds });
       own.set(`endpoint-${name}`, [
-        `update @affinity-${name} { ${ip} saddr }`,
-        `meta l4proto ${port.protocol} dnat ${context.family === 'IPv4' ? 'ip ' : 'ip6 '}to ${e.text}`,
+        [{ dynset: 'update', key: from, set: `affinity-${name}` }],
+        [{ match: 'meta l4proto', value: port.protocol }, { dnat: { address: e.ip, port: e.port } }],
       ]);
     }
     return `endpoint-${name}`;
@@ -134,9 +137,12 @@ function affinityVerdicts(
   const choice = (name: string, endpoints: readonly EndpointState[]): string => {
     if (own.has(name)) return name;
     const chains = endpoints.map(endpointChain);
-    const known = chains.map((c) => `${ip} saddr @affinity-${c.slice('endpoint-'.length)} goto ${c}`);
-    const choices = chains.map((c, i) => `${i} : goto ${c}`).join(', ');
-    own.set(name, [...known, `numgen random mod ${chains.length} vmap { ${choices} }`]);
+    const known = chains.map((c): Rule => [
+      { match: from, in: `affinity-${c.slice('endpoint-'.length)}` },
+      { goto: c },
+    ]);
+    const entries = chains.map((c, i) => [i, { goto: c }] as const);
+    own.set(name, [...known, [{ vmap: { numgen: 'random', mod: chains.length }, entries }]]);
     return name;
   };
   const all = () => choice(`service-${base}`, port.cluster);
@@ -145,26 +151,25 @@ function affinityVerdicts(
     internal: () => (port.internalLocal ? here() : all()),
     external: () => {
       const name = `external-${base}`;
-      if (!port.externalLocal) own.set(name, [addMark(context), `goto ${all()}`]);
+      if (!port.externalLocal) own.set(name, [[addMark(context)], [{ goto: all() }]]);
       else own.set(name, externalLocalRules(context, all(), port.local.length === 0 ? undefined : here()));
       return name;
     },
   };
 }
 
-function firewallRules(port: PortState, context: TableContext): string[] {
-  const ip = nftFamily(context.family);
+function firewallRules(port: PortState, context: TableContext): Rule[] {
   const { nodeIp } = context;
   const allow = [...port.sourceRanges];
   // A node that uses the address sends from the address itself when a load balancer bound it to a local device.
   if (nodeIp !== undefined && allow.some((r) => cidrContains(r, nodeIp))) allow.push(...port.loadBalancerIps);
-  return [...allow.map((source) => `${ip} saddr ${source} return`), 'drop'];
+  return [...allow.map((value): Rule => [{ match: source(context.family), value }, 'return']), ['drop']];
 }
 
 /** @example portEntries(port, numbering, context).listeners.get('10.96.0.1 . tcp . 80')?.verdict // 'goto pick-2' */
 export function portEntries(port: PortState, numbering: Numbering, context: TableContext): PortEntries {
   const shared = new SharedChains(context);
-  const ownChains = new Map<string, readonly string[]>();
+  const ownChains = new Map<string, readonly Rule[]>();
   const ownSets: SetSpec[] = [];
   const affinity = port.affinitySeconds > 0;
   const verdicts = affinity ? affinityVerdicts(port, context, ownChains, ownSets) : sharedVerdicts(port, shared);

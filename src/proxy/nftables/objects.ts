@@ -1,6 +1,7 @@
 // The words of the nftables mode: the objects of our table and the operations of a transaction, as plain values.
 // Keys and values are written as nft writes them (`10.96.0.10 . tcp . 80`), so that what is planned, what a person
 // reads in `nft list table`, and what tests compare are the same text.
+import type { NftSet, NftStatement } from '../../linux/index.ts';
 import type { Family } from '../contract.ts';
 
 export const TABLE = 'portico';
@@ -8,6 +9,8 @@ export const nftFamily = (family: Family): 'ip' | 'ip6' => (family === 'IPv4' ? 
 
 /** A typed field of a key or a value. */
 export type Field = 'addr' | 'proto' | 'port' | 'index';
+
+export type Rule = readonly NftStatement[];
 
 export interface SetSpec {
   readonly name: string;
@@ -34,7 +37,7 @@ export type NftOp =
   /** Creates the chain if need be. */
   | { readonly op: 'add-chain'; readonly name: string }
   /** Replaces the rules of a chain that exists. */
-  | { readonly op: 'write-chain'; readonly name: string; readonly rules: readonly string[] }
+  | { readonly op: 'write-chain'; readonly name: string; readonly rules: readonly Rule[] }
   | { readonly op: 'delete-chain'; readonly name: string }
   | { readonly op: 'add-element'; readonly set: string; readonly key: string; readonly value?: string }
   | { readonly op: 'delete-element'; readonly set: string; readonly key: string };
@@ -76,3 +79,30 @@ export const BASE_CHAINS: readonly BaseChainSpec[] = [
   { name: 'nat-output', type: 'nat', hook: 'output', priority: DSTNAT },
   { name: 'nat-postrouting', type: 'nat', hook: 'postrouting', priority: SRCNAT },
 ];
+
+const keyType = (fields: readonly Field[], family: Family): NftSet['key'] => {
+  const words = {
+    addr: `${nftFamily(family)} daddr`,
+    proto: 'meta l4proto',
+    port: 'th dport',
+    // The only way to name a number that has no type of its own.
+    index: { numgen: 'random', mod: 65_536 },
+  } as const;
+  return { typeof: fields.map((f) => words[f]) };
+};
+
+const DYNAMIC_SIZE = 65_536;
+
+/** The kernel object that a set of ours is. */
+export function nftSet(spec: SetSpec, family: Family): NftSet {
+  const { name, key, value, timeoutSeconds } = spec;
+  return {
+    kind: 'set',
+    family: nftFamily(family),
+    table: TABLE,
+    name,
+    key: keyType(key, family),
+    ...(value === undefined ? {} : { data: value === 'verdict' ? value : keyType(value, family) }),
+    ...(timeoutSeconds === undefined ? {} : { flags: ['dynamic', 'timeout'], timeoutSeconds, size: DYNAMIC_SIZE }),
+  };
+}

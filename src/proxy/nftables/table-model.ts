@@ -1,10 +1,10 @@
 // Our table as a value: what the operations of a transaction make of it. Tests and tracers use it in the kernel's place;
 // it refuses what the kernel refuses.
-import type { NftOp, SetSpec } from './objects.ts';
+import type { NftOp, Rule, SetSpec } from './objects.ts';
 
 export class TableModel {
   readonly sets = new Map<string, { spec: SetSpec; elements: Map<string, string> }>();
-  readonly chains = new Map<string, readonly string[]>();
+  readonly chains = new Map<string, readonly Rule[]>();
 
   #set(name: string): { spec: SetSpec; elements: Map<string, string> } {
     const set = this.sets.get(name);
@@ -61,23 +61,28 @@ export class TableModel {
 
   /** A jump or a set name that leads nowhere would make the kernel refuse the whole transaction. */
   #checkReferences(): void {
-    const targets = (text: string) => [...text.matchAll(/(?:goto|jump) ([^\s,}]+)/g)].map((m) => m[1] ?? '');
+    const needChain = (name: string, by: string) => {
+      if (!this.chains.has(name)) throw new Error(`EBUSY: chain ${name} is gone, but ${by} leads to it`);
+    };
+    const needSet = (name: string, by: string) => {
+      if (!this.sets.has(name)) throw new Error(`EBUSY: set ${name} is gone, but ${by} uses it`);
+    };
     for (const [chain, rules] of this.chains) {
-      for (const rule of rules) {
-        for (const target of targets(rule)) {
-          if (!this.chains.has(target)) throw new Error(`EBUSY: chain ${target} is gone, but ${chain} leads to it`);
-        }
-        for (const [, name = ''] of rule.matchAll(/@(\S+)/g)) {
-          if (!this.sets.has(name)) throw new Error(`EBUSY: set ${name} is gone, but ${chain} uses it`);
+      for (const statement of rules.flat()) {
+        if (typeof statement === 'string') continue;
+        if ('jump' in statement) needChain(statement.jump, chain);
+        else if ('goto' in statement) needChain(statement.goto, chain);
+        else if ('match' in statement && 'in' in statement) needSet(statement.in, chain);
+        else if ('vmap' in statement && 'in' in statement) needSet(statement.in, chain);
+        else if ('dynset' in statement) needSet(statement.set, chain);
+        else if ('dnat' in statement && 'in' in statement.dnat) needSet(statement.dnat.in.name, chain);
+        else if ('vmap' in statement) {
+          for (const [, v] of statement.entries) if (typeof v === 'object' && 'goto' in v) needChain(v.goto, chain);
         }
       }
     }
     for (const [set, { elements }] of this.sets) {
-      for (const value of elements.values()) {
-        for (const target of targets(value)) {
-          if (!this.chains.has(target)) throw new Error(`EBUSY: chain ${target} is gone, but ${set} leads to it`);
-        }
-      }
+      for (const value of elements.values()) if (value.startsWith('goto ')) needChain(value.slice(5), set);
     }
   }
 }

@@ -1,5 +1,12 @@
 // Follows a packet through the nftables mode's table: what the kernel would do, without a kernel. Random choices are
 // followed into every branch.
+import type {
+  NatTarget,
+  NftField as Field,
+  NftSelector as Selector,
+  NftStatement,
+  NftVerdict as Verdict,
+} from '../../linux/index.ts';
 import {
   isLocalAddress,
   matchesAddress,
@@ -8,7 +15,10 @@ import {
   type TracedPacket,
   type TraceVerdict,
 } from '../packet-trace.ts';
+import type { Rule } from './objects.ts';
 import type { TableModel } from './table-model.ts';
+
+type Operand = Selector | readonly Selector[];
 
 interface Packet extends TracedPacket {
   readonly mark: number;
@@ -27,124 +37,124 @@ interface Walk {
   readonly steps: string[];
 }
 
-const numberAt = (text: string | undefined): number => Number(text ?? '0');
+const unknown = (what: unknown): never => {
+  throw new Error(`the tracer does not know ${JSON.stringify(what)}`);
+};
 
-/** The text of an expression such as `ip daddr . meta l4proto . th dport` for a packet. */
-function keyOf(expression: string, packet: Packet): string {
-  return expression
-    .split(' . ')
-    .map((part) => {
-      const word = part.trim();
-      if (/^ip6? saddr$/.test(word)) return packet.source;
-      if (/^ip6? daddr$/.test(word)) return packet.destination;
-      if (word === 'meta l4proto') return packet.protocol;
-      if (word === 'th dport') return String(packet.port);
-      throw new Error(`the tracer does not know the expression ${JSON.stringify(word)}`);
-    })
-    .join(' . ');
-}
-
-const KEY = String.raw`((?:(?:ip6? [sd]addr|meta l4proto|th dport)(?: \. )?)+)`;
-
-/** Statements of a rule, tried in order at the start of what is left of it. */
-const STATEMENTS: readonly (readonly [
-  RegExp,
-  (m: RegExpMatchArray, packet: Packet, walk: Walk) => boolean | Packet | Outcome[],
-])[] = [
-  [/^ct state new/, () => true],
-  [/^ct status dnat/, (_, p) => p.translated],
-  [/^fib ([sd])addr type local/, (m, p, w) => isLocalAddress(w.node, m[1] === 's' ? p.source : p.destination)],
-  [/^meta l4proto \{ ([^}]*) \}/, (m, p) => (m[1] ?? '').split(', ').includes(p.protocol)],
-  [/^meta mark & (\S+) != 0x00000000/, (m, p) => (p.mark & numberAt(m[1])) !== 0],
-  [
-    /^meta mark set meta mark ([|^]) (\S+)/,
-    (m, p) => ({
-      ...p,
-      mark: m[1] === '|' ? p.mark | numberAt(m[2]) : p.mark ^ numberAt(m[2]),
-    }),
-  ],
-  [
-    /^iifname (!= )?"([^"*]*)(\*)?"/,
-    (m, p) => {
-      const device = p.device ?? '';
-      const same = m[3] === undefined ? device === m[2] : device.startsWith(m[2] ?? '');
-      return same === (m[1] === undefined);
-    },
-  ],
-  [/^update @\S+ \{ ip6? saddr \}/, () => true],
-  [/^masquerade fully-random/, (_, p) => [{ end: 'accept', packet: p }]],
-  [
-    /^dnat ip6? to (.+) \. numgen random mod (\d+) map @(\S+)/,
-    (m, p, w) => {
-      const { elements } = w.table.sets.get(m[3] ?? '') ?? { elements: new Map<string, string>() };
-      const key = keyOf(m[1] ?? '', p);
-      return Array.from({ length: numberAt(m[2]) }, (_, i): Outcome => {
-        const value = elements.get(`${key} . ${i}`);
-        if (value === undefined) throw new Error(`${m[3]} has no element ${key} . ${i}`);
-        const [destination = '', port] = value.split(' . ');
-        return { end: 'accept', packet: { ...p, destination, port: numberAt(port), translated: true } };
-      });
-    },
-  ],
-  [
-    /^dnat ip6? to \[?([^\s\]]+?)\]?:(\d+)$/,
-    (m, p) => [{ end: 'accept', packet: { ...p, destination: m[1] ?? '', port: numberAt(m[2]), translated: true } }],
-  ],
-  [
-    /^numgen random mod \d+ vmap \{ (.*) \}/,
-    (m, p, w) => (m[1] ?? '').split(', ').flatMap((choice) => jump(choice.split(' : ')[1] ?? '', p, w)),
-  ],
-  [
-    new RegExp(`^${KEY} vmap @(\\S+)`),
-    (m, p, w) => {
-      const verdict = w.table.sets.get(m[2] ?? '')?.elements.get(keyOf(m[1] ?? '', p));
-      return verdict === undefined ? false : jump(verdict, p, w);
-    },
-  ],
-  [/^meta l4proto (tcp|udp|sctp)/, (m, p) => p.protocol === m[1]],
-  // A client that was never seen is in no affinity set.
-  [
-    new RegExp(`^${KEY} @(\\S+)`),
-    (m, p, w) => w.table.sets.get(m[2] ?? '')?.elements.has(keyOf(m[1] ?? '', p).trim()) ?? false,
-  ],
-  [
-    /^ip6? ([sd])addr (!= )?(\S+)/,
-    (m, p) => matchesAddress(m[3] ?? '', m[1] === 's' ? p.source : p.destination) === (m[2] === undefined),
-  ],
-  [/^(?:goto|jump) \S+|^(?:accept|drop|reject|return)\b/, (m, p, w) => jump(m[0], p, w)],
-];
-
-function jump(verdict: string, packet: Packet, walk: Walk): Outcome[] {
-  const [word = '', target = ''] = verdict.split(' ');
-  if (word === 'goto' || word === 'jump') {
-    const outcomes = runChain(target, packet, walk);
-    // After a goto nothing of this chain is looked at any more.
-    return word === 'jump' ? outcomes : outcomes.map((o) => (o.end === 'through' ? { ...o, end: 'return' } : o));
+/** The value of a selector for a packet; several at once for a random number. */
+function valuesOf(selector: Selector, packet: Packet, walk: Walk): readonly string[] {
+  if (typeof selector === 'string') {
+    if (selector === 'ip saddr' || selector === 'ip6 saddr') return [packet.source];
+    if (selector === 'ip daddr' || selector === 'ip6 daddr') return [packet.destination];
+    if (selector === 'meta l4proto') return [packet.protocol];
+    if (selector === 'th dport') return [String(packet.port)];
+    if (selector === 'meta iifname') return [packet.device ?? ''];
+    if (selector === 'ct state') return ['new'];
+    if (selector === 'ct status') return [packet.translated ? 'dnat' : ''];
+    return unknown(selector);
   }
-  if (word === 'accept' || word === 'drop' || word === 'reject' || word === 'return') return [{ end: word, packet }];
-  throw new Error(`the tracer does not know the verdict ${JSON.stringify(verdict)}`);
+  if ('numgen' in selector) return Array.from({ length: selector.mod }, (_, i) => String(i));
+  if ('fib' in selector) {
+    const ip = selector.of === 'saddr' ? packet.source : packet.destination;
+    return [isLocalAddress(walk.node, ip) ? 'local' : 'unicast'];
+  }
+  if ('mask' in selector) return [String(packet.mark & selector.and)];
+  return unknown(selector);
 }
 
-/** Undefined: the rule does not match. */
-function runRule(rule: string, packet: Packet, walk: Walk): Outcome[] | Packet | undefined {
-  let rest = rule;
-  let current = packet;
-  while (rest !== '') {
-    let found = false;
-    for (const [pattern, act] of STATEMENTS) {
-      const match = pattern.exec(rest);
-      if (match === null) continue;
-      found = true;
-      rest = rest.slice(match[0].length).trimStart();
-      const result = act(match, current, walk);
-      if (result === false) return undefined;
-      if (Array.isArray(result)) return result;
-      if (result !== true) current = result;
-      break;
+const isList = (o: Operand): o is readonly Selector[] => Array.isArray(o);
+
+/** The keys a packet may have in a set or map: one, or one for each number that chance may give. */
+function keysOf(operand: Operand, packet: Packet, walk: Walk): readonly string[] {
+  const parts = (isList(operand) ? operand : [operand]).map((s) => valuesOf(s, packet, walk));
+  return parts.reduce<readonly string[]>(
+    (keys, values) => keys.flatMap((k) => values.map((v) => (k === '' ? v : `${k} . ${v}`))),
+    [''],
+  );
+}
+
+function sameField(field: Field | readonly (string | number)[], value: string): boolean {
+  if (Array.isArray(field)) return field.map(String).includes(value);
+  if (typeof field !== 'string') return String(field) === value;
+  if (field.endsWith('*')) return value.startsWith(field.slice(0, -1));
+  return /^[0-9a-f.:]+\/\d+$/.test(field) ? matchesAddress(field, value) : field === value;
+}
+
+function matches(
+  s: Extract<Exclude<NftStatement, string>, { readonly match: unknown }>,
+  packet: Packet,
+  walk: Walk,
+): boolean {
+  const key = keysOf(s.match, packet, walk)[0] ?? '';
+  const found =
+    'in' in s
+      ? (walk.table.sets.get(s.in)?.elements.has(key) ?? unknown(s.in))
+      : 'anyOf' in s
+        ? s.anyOf.some((f) => !Array.isArray(f) && sameField(f as Field, key))
+        : sameField(s.value, key);
+  return found === (s.op !== '!=');
+}
+
+function translate(packet: Packet, destination: string, port: number): Outcome {
+  return { end: 'accept', packet: { ...packet, destination, port, translated: true } };
+}
+
+function dnat(target: NatTarget, packet: Packet, walk: Walk): Outcome[] {
+  if ('address' in target) return [translate(packet, target.address, target.port ?? packet.port)];
+  if (!('in' in target)) return unknown(target);
+  const map = walk.table.sets.get(target.in.name)?.elements;
+  return keysOf(target.map, packet, walk).map((key) => {
+    const value = map?.get(key);
+    if (value === undefined) throw new Error(`${target.in.name} has no element ${key}`);
+    const [destination = '', port] = value.split(' . ');
+    return translate(packet, destination, Number(port));
+  });
+}
+
+function follow(verdict: Verdict | string, packet: Packet, walk: Walk): Outcome[] {
+  if (typeof verdict === 'string') {
+    const [word = '', chain] = verdict.split(' ');
+    if (chain !== undefined) return follow(word === 'goto' ? { goto: chain } : { jump: chain }, packet, walk);
+    if (word === 'accept' || word === 'drop' || word === 'return') return [{ end: word, packet }];
+    return unknown(verdict);
+  }
+  if ('jump' in verdict) return runChain(verdict.jump, packet, walk);
+  // After a goto nothing of this chain is looked at any more.
+  return runChain(verdict.goto, packet, walk).map((o) => (o.end === 'through' ? { ...o, end: 'return' } : o));
+}
+
+/** False: the rule ends here. A packet: on with the next statement. Outcomes: decided. */
+function runStatement(s: NftStatement, packet: Packet, walk: Walk): false | Packet | Outcome[] {
+  if (typeof s === 'string' || 'jump' in s || 'goto' in s) return follow(s, packet, walk);
+  if ('match' in s) return matches(s, packet, walk) ? packet : false;
+  if ('vmap' in s) {
+    const keys = keysOf(s.vmap, packet, walk);
+    if ('in' in s) {
+      const verdict = walk.table.sets.get(s.in)?.elements.get(keys[0] ?? '');
+      return verdict === undefined ? false : follow(verdict, packet, walk);
     }
-    if (!found) throw new Error(`the tracer does not know: ${rest}`);
+    return s.entries.filter(([k]) => keys.includes(String(k))).flatMap(([, v]) => follow(v, packet, walk));
   }
-  return current;
+  if ('set' in s && 'to' in s) {
+    if (typeof s.to === 'object' && 'or' in s.to) return { ...packet, mark: packet.mark | s.to.or };
+    if (typeof s.to === 'object' && 'xor' in s.to) return { ...packet, mark: packet.mark ^ s.to.xor };
+    return unknown(s);
+  }
+  if ('dnat' in s) return dnat(s.dnat, packet, walk);
+  if ('masquerade' in s) return [{ end: 'accept', packet }];
+  if ('reject' in s) return [{ end: 'reject', packet }];
+  if ('dynset' in s) return packet;
+  return unknown(s);
+}
+
+function runRule(rule: Rule, first: Packet, walk: Walk): false | Packet | Outcome[] {
+  let packet = first;
+  for (const statement of rule) {
+    const result = runStatement(statement, packet, walk);
+    if (result === false || Array.isArray(result)) return result;
+    packet = result;
+  }
+  return packet;
 }
 
 function runChain(name: string, packet: Packet, walk: Walk): Outcome[] {
@@ -155,18 +165,16 @@ function runChain(name: string, packet: Packet, walk: Walk): Outcome[] {
   for (const rule of rules) {
     const at = walk.steps.length;
     const result = runRule(rule, current, walk);
-    if (result === undefined) continue;
-    walk.steps.splice(at, 0, `${name}: ${rule}`);
+    if (result === false) continue;
+    walk.steps.splice(at, 0, `${name}: ${JSON.stringify(rule)}`);
     if (!Array.isArray(result)) {
       current = result;
       continue;
     }
-    const through = result.find((o) => o.end === 'through');
     done.push(...result.filter((o) => o.end !== 'through' && o.end !== 'return'));
-    if (result.some((o) => o.end === 'return')) {
-      const packetAfter = result.find((o) => o.end === 'return')?.packet ?? current;
-      return [...done, { end: 'through', packet: packetAfter }];
-    }
+    const returned = result.find((o) => o.end === 'return');
+    if (returned !== undefined) return [...done, { end: 'through', packet: returned.packet }];
+    const through = result.find((o) => o.end === 'through');
     if (through === undefined) return done;
     current = through.packet;
   }
@@ -177,22 +185,21 @@ function runChain(name: string, packet: Packet, walk: Walk): Outcome[] {
 export function traceNftables(table: TableModel, node: TraceNode, first: TracedPacket): Trace {
   const walk: Walk = { table, node, steps: [] };
   const own = isLocalAddress(node, first.source);
-  const refused = (chain: string, packet: Packet): End | undefined =>
-    runChain(chain, packet, walk).find((o) => o.end === 'drop' || o.end === 'reject')?.end;
+  const refused = (chain: string, packet: Packet): 'drop' | 'reject' | undefined => {
+    const ends = runChain(chain, packet, walk).map((o) => o.end);
+    return ends.includes('drop') ? 'drop' : ends.includes('reject') ? 'reject' : undefined;
+  };
   const begin: Packet = { ...first, mark: 0, translated: false };
   const guarded = refused(own ? 'filter-output-pre-dnat' : 'filter-prerouting-pre-dnat', begin);
-  if (guarded === 'drop' || guarded === 'reject') return { verdict: { kind: guarded }, steps: walk.steps };
+  if (guarded !== undefined) return { verdict: { kind: guarded }, steps: walk.steps };
   const endpoints = new Map<string, boolean>();
   let verdict: TraceVerdict | undefined;
   for (const { packet } of runChain(own ? 'nat-output' : 'nat-prerouting', begin, walk)) {
     const local = isLocalAddress(node, packet.destination);
-    const hooks = own
-      ? local
-        ? ['filter-output', 'filter-input']
-        : ['filter-output']
-      : [local ? 'filter-input' : 'filter-forward'];
+    // What the node sends to itself leaves through output and comes back through input.
+    const hooks = [...(own ? ['filter-output'] : []), ...(local ? ['filter-input'] : own ? [] : ['filter-forward'])];
     const end = hooks.map((hook) => refused(hook, packet)).find((e) => e !== undefined);
-    if (end === 'drop' || end === 'reject') {
+    if (end !== undefined) {
       verdict = { kind: end };
       continue;
     }

@@ -1,0 +1,3 @@
+import { runKernelFlows } from '../fixtures/run-kernel-flows.ts';
+
+runKernelFlows('iptables', ['IPv4']);

@@ -1,0 +1,51 @@
+// The nftables mode: shared maps, one small transaction a change.
+import type { Family } from '../contract.ts';
+import type { ModeOptions, ModeParts } from '../mode.ts';
+import { nodePortAddresses } from '../node-addresses.ts';
+import { familyOf } from '../views.ts';
+import type { TableContext } from './fixed-table.ts';
+import { openNftKernel, type NftApply } from './kernel.ts';
+import { NftSync } from './sync.ts';
+
+export function createNftablesMode(options: ModeOptions, apply: NftApply): ModeParts {
+  const { config, netns, clock, log, metrics } = options;
+  const settings = config.nftables;
+  const contextOf = (family: Family): TableContext => {
+    const nodeIps = options.nodeIps();
+    const wanted = config.nodePortAddresses;
+    return {
+      family,
+      detector: options.detector(family),
+      masqueradeAll: settings.masqueradeAll,
+      masqueradeMark: 2 ** settings.masqueradeBit,
+      nodePortAddresses: nodePortAddresses({ family, wanted, whenEmpty: 'primary', nodeIps }, options.localAddresses),
+      serviceCidrs: options.serviceCidrs().filter((c) => familyOf(c) === family),
+      nodeIp: nodeIps.find((ip) => familyOf(ip) === family),
+    };
+  };
+  const watchers: Disposable[] = [];
+  const create = (family: Family): NftSync => {
+    const kernel = openNftKernel(family, { netns, apply });
+    const watcher = kernel.watch?.((why) => options.repair(family, why));
+    if (watcher !== undefined) watchers.push(watcher);
+    return new NftSync({
+      kernel,
+      context: () => contextOf(family),
+      clock,
+      log,
+      cleanupFailed: () => metrics.nftablesCleanupFailures.inc({ ip_family: family }),
+    });
+  };
+  const syncs = { IPv4: create('IPv4'), IPv6: create('IPv6') };
+  log.info('programming the kernel with nftables', { apply });
+  return {
+    sync: (family) => syncs[family],
+    failed: (family) => metrics.nftablesFailures.inc({ ip_family: family }),
+    synced: () => undefined,
+    collect: () => undefined,
+    stop() {
+      for (const s of Object.values(syncs)) s.stop();
+      for (const w of watchers) w[Symbol.dispose]();
+    },
+  };
+}

@@ -1,0 +1,161 @@
+// Applies table plans in one transaction each. A full sync reads our table once and writes what differs; after that
+// nothing is read: the book knows what the kernel holds.
+import type { Clock, Timer } from '../../clock/index.ts';
+import type { Logger } from '../../log/index.ts';
+import type { ServiceKey, ServiceState, StateChange, StateChanges } from '../contract.ts';
+import type { RuleSync, SyncReport } from '../rule-sync.ts';
+import { NftBook } from './book.ts';
+import { fixedOps, type TableContext } from './fixed-table.ts';
+import type { NftOp } from './objects.ts';
+import { diffTable, numberingIn, type KernelTable } from './table-diff.ts';
+import { TableModel } from './table-model.ts';
+
+/** Our table in the kernel, in one family. */
+export interface NftKernel {
+  /** All or nothing. */
+  apply(ops: readonly NftOp[]): Promise<void>;
+  /** Undefined: there is no such table. */
+  read(): Promise<KernelTable | undefined>;
+  exists(): Promise<boolean>;
+  /** Calls when somebody else changed our table. */
+  watch?(changed: (why: string) => void): Disposable;
+  close(): void;
+}
+
+export interface NftSyncOptions {
+  readonly kernel: NftKernel;
+  /** Asked on each full sync. */
+  readonly context: () => TableContext;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly cleanupFailed: () => void;
+}
+
+/** Kernels before 6.2 count references from elements that a transaction just deleted for a moment longer. */
+const GARBAGE_AFTER_MS = 1500;
+
+export class NftSync implements RuleSync {
+  readonly #o: NftSyncOptions;
+  #book = new NftBook();
+  #context: TableContext | undefined;
+  #needFull = true;
+  /** The kernel refused to go from what it has to what is wanted: begin with an empty table. */
+  #needFresh = false;
+  #garbageTimer: Timer;
+  #stopped = false;
+  /** One transaction at a time: plans build on each other. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(options: NftSyncOptions) {
+    this.#o = options;
+  }
+
+  requireFull(): void {
+    this.#needFull = true;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    if (this.#garbageTimer !== undefined) this.#o.clock.clear(this.#garbageTimer);
+    this.#o.kernel.close();
+  }
+
+  sync(changes: StateChanges, all: () => Iterable<[ServiceKey, ServiceState]>): Promise<SyncReport> {
+    return this.#inTurn(() => this.#sync(changes, all));
+  }
+
+  #inTurn<T>(run: () => Promise<T>): Promise<T> {
+    const next = this.#last.then(run, run);
+    this.#last = next.catch(() => undefined);
+    return next;
+  }
+
+  async #sync(changes: StateChanges, all: () => Iterable<[ServiceKey, ServiceState]>): Promise<SyncReport> {
+    if (this.#needFull || this.#context === undefined) {
+      await this.#syncFully(all);
+      this.#scheduleGarbage();
+      return { kind: 'full' };
+    }
+    const plan = this.#book.plan(changes, this.#context);
+    if (plan.ops.length === 0) {
+      plan.commit();
+      return { kind: 'none' };
+    }
+    try {
+      await this.#o.kernel.apply(plan.ops);
+    } catch (e) {
+      this.#needFull = true;
+      throw e;
+    }
+    plan.commit();
+    this.#scheduleGarbage();
+    return { kind: 'partial' };
+  }
+
+  async #syncFully(all: () => Iterable<[ServiceKey, ServiceState]>): Promise<void> {
+    const context = this.#o.context();
+    const have = this.#needFresh ? undefined : await this.#o.kernel.read();
+    const everything = new Map<ServiceKey, StateChange>();
+    for (const [key, after] of all()) everything.set(key, { after });
+    const book = new NftBook(have === undefined ? undefined : (port) => numberingIn(have, port));
+    const fixed = fixedOps(context);
+    const nodeIps = (context.nodePortAddresses ?? []).map((key): NftOp => ({
+      op: 'add-element',
+      set: 'node-ips',
+      key,
+    }));
+    const plan = book.plan(everything, context);
+    const build = [...fixed, ...plan.ops, ...nodeIps];
+    try {
+      if (have === undefined) {
+        await this.#o.kernel.apply([{ op: 'delete-table' }, ...build]);
+      } else {
+        const want = new TableModel();
+        want.apply(build);
+        const diff = diffTable(have, want, build);
+        await this.#o.kernel.apply(diff.ops);
+        for (const { name, kind } of diff.obsolete) book.addObsolete(name, kind);
+      }
+    } catch (e) {
+      // Perhaps the table is not ours, or of another version: the next try replaces it, still in one transaction.
+      this.#needFresh = have !== undefined;
+      throw e;
+    }
+    plan.commit();
+    this.#book = book;
+    this.#context = context;
+    this.#needFull = false;
+    this.#needFresh = false;
+  }
+
+  #scheduleGarbage(): void {
+    if (this.#garbageTimer !== undefined || this.#stopped || this.#book.obsolete === 0) return;
+    this.#garbageTimer = this.#o.clock.after(GARBAGE_AFTER_MS, () => {
+      this.#garbageTimer = undefined;
+      void this.#inTurn(() => this.#collectGarbage());
+    });
+  }
+
+  async #collectGarbage(): Promise<void> {
+    if (this.#stopped || this.#needFull) return;
+    const plan = this.#book.collectGarbage();
+    if (plan.ops.length === 0) return;
+    try {
+      await this.#o.kernel.apply(plan.ops);
+      plan.commit();
+    } catch (error) {
+      // Harmless: unused chains cost nothing. The next sync schedules another try.
+      this.#o.cleanupFailed();
+      this.#o.log.debug('could not remove unused chains', { error });
+    }
+  }
+
+  /** The notification group tells of foreign changes at once; this is the net below it. */
+  async verify(): Promise<boolean> {
+    return this.#needFull || (await this.#o.kernel.exists());
+  }
+
+  present(): Promise<boolean> {
+    return this.#o.kernel.exists();
+  }
+}
