@@ -1,7 +1,7 @@
 // Nodes with the pods that are, or are about to be, on them. Cost follows the change: a pod is counted when it comes
 // and when it goes, not when another one is placed.
 import type { Namespace, Node, Pod } from '../api/index.ts';
-import { hostPorts, nodeAllocatable, podRequests } from './pod-requests.ts';
+import { hostPorts, nodeAllocatable, podRequests, usualRequests } from './pod-requests.ts';
 import type { Amounts, HostPort } from './pod-requests.ts';
 
 export interface NodeState {
@@ -9,6 +9,8 @@ export interface NodeState {
   readonly node: Node;
   readonly allocatable: Amounts;
   readonly requested: Amounts;
+  /** The same, but a pod that asks for nothing counts a little: see `usualRequests`. */
+  readonly expected: Amounts;
   readonly pods: ReadonlyMap<string, Pod>;
   readonly ports: readonly HostPort[];
   /** Those of the pods that want to keep others away. */
@@ -26,6 +28,7 @@ interface Slot {
   node: Node | undefined;
   allocatable: Amounts;
   requested: Amounts;
+  expected: Amounts;
   pods: Map<string, Pod>;
   antiAffine: Map<string, Pod>;
   ports: HostPort[];
@@ -73,7 +76,8 @@ export class ClusterState implements ClusterView {
     if (pod.spec?.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution !== undefined) {
       slot.antiAffine.set(uid, pod);
     }
-    for (const [name, n] of podRequests(pod)) slot.requested.set(name, (slot.requested.get(name) ?? 0) + n);
+    change(slot.requested, podRequests(pod), 1);
+    change(slot.expected, usualRequests(pod), 1);
     slot.ports.push(...hostPorts(pod));
     this.#where.set(uid, { node, pod });
   }
@@ -86,7 +90,8 @@ export class ClusterState implements ClusterView {
     const slot = this.#slot(where.node);
     slot.pods.delete(uid);
     slot.antiAffine.delete(uid);
-    for (const [name, n] of podRequests(where.pod)) slot.requested.set(name, (slot.requested.get(name) ?? 0) - n);
+    change(slot.requested, podRequests(where.pod), -1);
+    change(slot.expected, usualRequests(where.pod), -1);
     const ports = hostPorts(where.pod);
     if (ports.length > 0) slot.ports = [...slot.pods.values()].flatMap(hostPorts);
     this.#tidy(slot);
@@ -105,6 +110,7 @@ export class ClusterState implements ClusterView {
         node: undefined,
         allocatable: new Map(),
         requested: new Map(),
+        expected: new Map(),
         pods: new Map(),
         antiAffine: new Map(),
         ports: [],
@@ -118,4 +124,8 @@ export class ClusterState implements ClusterView {
   #tidy(slot: Slot): void {
     if (slot.node === undefined && slot.pods.size === 0) this.#slots.delete(slot.name);
   }
+}
+
+function change(sum: Amounts, by: Amounts, sign: 1 | -1): void {
+  for (const [name, n] of by) sum.set(name, (sum.get(name) ?? 0) + sign * n);
 }

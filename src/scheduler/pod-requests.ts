@@ -30,8 +30,29 @@ function containerRequests(container: core.Container): Amounts {
   return requests;
 }
 
-/** Containers and sidecars run together; each init container runs beside the sidecars started before it. */
+/** Quantities are exact and slow to read; a pod's object never changes. */
+const known = new WeakMap<Pod, Amounts>();
+
 export function podRequests(pod: Pod): Amounts {
+  let requests = known.get(pod);
+  if (requests === undefined) known.set(pod, (requests = sumRequests(pod)));
+  return requests;
+}
+
+/** A pod without requests still uses something: otherwise one node would look free however many it has. */
+const USUAL: readonly [string, number][] = [
+  ['cpu', 0.1],
+  ['memory', 200 * 1024 * 1024],
+];
+
+/** cpu and memory only, with a usual amount where none is asked for: for choosing, not for refusing. */
+export function usualRequests(pod: Pod): Amounts {
+  const requests = podRequests(pod);
+  return new Map(USUAL.map(([name, usual]) => [name, requests.get(name) ?? usual]));
+}
+
+/** Containers and sidecars run together; each init container runs beside the sidecars started before it. */
+function sumRequests(pod: Pod): Amounts {
   const running: Amounts = new Map();
   const sidecars: Amounts = new Map();
   const starting: Amounts = new Map();

@@ -3,19 +3,13 @@ import type { Pod } from '../api/index.ts';
 import type { ClusterView, NodeState } from './cluster-state.ts';
 import { termMatches, untoleratedTaint } from './node-selection.ts';
 import { affinityPreference } from './pod-affinity.ts';
-import { podRequests } from './pod-requests.ts';
+import { usualRequests } from './pod-requests.ts';
 import { spreadLoad } from './topology-spread.ts';
 
 type Scores = number[];
 type Rule = (pod: Pod, nodes: readonly NodeState[], view: ClusterView) => Scores;
 
 const BEST = 100;
-/** A container without requests still uses something: otherwise one node would take all of them. */
-const LEAST_REQUEST: readonly [string, number][] = [
-  ['cpu', 0.1],
-  ['memory', 200 * 1024 * 1024],
-];
-
 /** To 0…100: the highest value gets 100, or with `reverse` the lowest. */
 function normalize(values: readonly number[], reverse = false): Scores {
   const low = Math.min(...values);
@@ -26,13 +20,9 @@ function normalize(values: readonly number[], reverse = false): Scores {
 
 /** The part of cpu and of memory that would be requested. */
 function fractions(pod: Pod, node: NodeState): number[] {
-  const wanted = podRequests(pod);
-  return LEAST_REQUEST.map(([name, least]) => {
+  return [...usualRequests(pod)].map(([name, wanted]) => {
     const total = node.allocatable.get(name) ?? 0;
-    if (total === 0) return 1;
-    const known = node.requested.get(name) ?? 0;
-    const silent = [...node.pods.values()].filter((p) => !podRequests(p).has(name)).length;
-    return Math.min(1, (known + silent * least + (wanted.get(name) ?? least)) / total);
+    return total === 0 ? 1 : Math.min(1, ((node.expected.get(name) ?? 0) + wanted) / total);
   });
 }
 
