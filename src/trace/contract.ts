@@ -72,6 +72,8 @@ export interface Leg {
   readonly hops: readonly Hop[];
   /** Rules that the packet met after the last hop it was seen at: why it went no further. */
   readonly rulesAfter: readonly RuleStep[];
+  /** What was undone between the last device and the client's own socket, where no device shows it: on a node. */
+  readonly changesAfter: readonly Change[];
 }
 
 /** A connection-tracking entry of one node: both tuples. */

@@ -27,6 +27,11 @@ export function formatWalk(walk: Walk): string {
         `${String(n).padStart(3)} ${time(hop.atUs)} ${placeText(hop.place).padEnd(width)} ${hop.device.padEnd(devices)} ${hopText(hop)}`.trimEnd(),
       ];
     }),
+    ...(leg.changesAfter.length === 0
+      ? []
+      : [
+          `${' '.repeat(17)}| then, inside the node: ${leg.changesAfter.flatMap((c) => changeText(c) ?? []).join(', ')}`,
+        ]),
     ...essentialRules(leg.rulesAfter).map((rule) => `${' '.repeat(17)}| ${rule.node}: ${formatRule(rule)}`),
   ];
   return [

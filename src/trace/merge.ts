@@ -19,6 +19,10 @@ export interface TraceEvent {
 
 export interface MergeInput {
   readonly client: Tuple;
+  /** The client is a process on a node: its packets are translated before the first device shows them. */
+  readonly onNode?: boolean;
+  /** The forms that connection tracking says the request has taken. */
+  readonly translated?: readonly Tuple[];
   /** What a UDP probe carried. */
   readonly payload?: Uint8Array;
   readonly frames: readonly CapturedFrame[];
@@ -41,16 +45,19 @@ export function mergeWalk(input: MergeInput): Leg[] {
       return packet === undefined ? [] : [{ frame, packet }];
     })
     .toSorted((a, b) => (a.frame.timeNs < b.frame.timeNs ? -1 : a.frame.timeNs > b.frame.timeNs ? 1 : 0));
-  const member = input.client.protocol === 'tcp' ? tcpMember(seen, input.client) : udpMember(seen, input);
+  const member =
+    input.client.protocol === 'tcp'
+      ? tcpMember(seen, [input.client, ...(input.translated ?? [])])
+      : udpMember(seen, input);
   const legs = (['request', 'reply'] as const).map((name) => ({
     name,
     seen: firstSightings(seen.filter((s) => memberOf(s.packet, member, input) === name)),
   }));
   const start = legs.flatMap((leg) => leg.seen)[0]?.frame.timeNs ?? 0n;
-  const events = eventsOfLegs(input.events, legs);
+  const events = eventsOfLegs(input, legs);
   return legs.flatMap(({ name, seen: own }) => {
     const steps = events.get(name) ?? [];
-    return own.length === 0 && steps.length === 0 ? [] : [buildLeg(name, own, steps, start)];
+    return own.length === 0 && steps.length === 0 ? [] : [buildLeg(name, own, steps, { start, input })];
   });
 }
 
@@ -59,12 +66,16 @@ export function mergeWalk(input: MergeInput): Leg[] {
  * captured (it was dropped before it left): the trace id says that it is still the same one.
  */
 function eventsOfLegs(
-  events: readonly TraceEvent[],
+  { client, events }: MergeInput,
   legs: readonly { readonly name: LegName; readonly seen: readonly Seen[] }[],
 ): Map<LegName, TraceEvent[]> {
   const looks = legs.map(({ name, seen }) => ({
     name,
-    keys: new Set(seen.flatMap(({ packet }) => (packet.icmp === undefined ? [lookOf(packet)] : []))),
+    keys: new Set([
+      ...seen.flatMap(({ packet }) => (packet.icmp === undefined ? [lookOf(packet)] : [])),
+      // On a node the rules see the packet before any device does.
+      ...(name === 'request' ? [lookOf({ ...client, flags: client.protocol === 'tcp' ? 'S' : '' })] : []),
+    ]),
   }));
   const current = new Map<string, { leg: LegName; flags: string }>();
   const result = new Map<LegName, TraceEvent[]>();
@@ -105,9 +116,11 @@ function memberOf(packet: Packet, member: Member, input: MergeInput): LegName | 
   return member(about) === 'request' ? 'reply' : undefined;
 }
 
-function tcpMember(seen: readonly Seen[], client: Tuple): Member {
-  const key = tupleKey(client);
-  const syn = seen.find(({ packet }) => packet.flags === 'S' && packet.icmp === undefined && tupleKey(packet) === key);
+function tcpMember(seen: readonly Seen[], forms: readonly Tuple[]): Member {
+  const keys = new Set(forms.map(tupleKey));
+  const syn = seen.find(
+    ({ packet }) => packet.flags === 'S' && packet.icmp === undefined && keys.has(tupleKey(packet)),
+  );
   if (syn === undefined) return () => undefined;
   const { seq } = syn.packet;
   const next = (seq + 1) >>> 0;
@@ -120,7 +133,7 @@ function tcpMember(seen: readonly Seen[], client: Tuple): Member {
 }
 
 function udpMember(seen: readonly Seen[], input: MergeInput): Member {
-  const requests = new Set([tupleKey(input.client)]);
+  const requests = new Set([input.client, ...(input.translated ?? [])].map(tupleKey));
   const payload = input.payload ?? new Uint8Array();
   for (const { packet } of seen) {
     if (packet.protocol === 'udp' && packet.icmp === undefined && sameBytes(packet.payload, payload))
@@ -152,7 +165,12 @@ function firstSightings(seen: readonly Seen[]): Seen[] {
   });
 }
 
-function buildLeg(name: LegName, seen: readonly Seen[], events: readonly TraceEvent[], start: bigint): Leg {
+function buildLeg(
+  name: LegName,
+  seen: readonly Seen[],
+  events: readonly TraceEvent[],
+  { start, input }: { start: bigint; input: MergeInput },
+): Leg {
   const waiting = new Map<string, TraceEvent[]>();
   for (const event of events) {
     const list = waiting.get(event.node) ?? [];
@@ -160,7 +178,7 @@ function buildLeg(name: LegName, seen: readonly Seen[], events: readonly TraceEv
     waiting.set(event.node, list);
   }
   const hops: Hop[] = [];
-  let before: Packet | undefined;
+  let before: Look | undefined = name === 'request' ? input.client : undefined;
   for (const { frame, packet } of seen) {
     // Rules lie between the device a packet comes in by and the one it leaves by.
     const passed = frame.direction === 'out' && frame.place.kind === 'node' ? waiting.get(frame.place.name) : undefined;
@@ -188,11 +206,16 @@ function buildLeg(name: LegName, seen: readonly Seen[], events: readonly TraceEv
     });
     before = packet;
   }
-  return { name, hops, rulesAfter: [...waiting.values()].flat().map((event) => event.step) };
+  const rulesAfter = [...waiting.values()].flat().map((event) => event.step);
+  const arrived = name === 'reply' && input.onNode === true && before !== undefined && before.icmp === undefined;
+  const changesAfter = arrived ? changesBetween(name, before as Look, reversed(input.client)) : [];
+  return { name, hops, rulesAfter, changesAfter };
 }
 
+type Look = Tuple & Pick<Packet, 'envelope' | 'icmp'>;
+
 /** On the way there a destination that changes is DNAT and a source masquerade; on the way back they are undone. */
-export function changesBetween(leg: LegName, before: Packet, after: Packet): Change[] {
+export function changesBetween(leg: LegName, before: Look, after: Look): Change[] {
   const changes: Change[] = [];
   if (before.envelope === undefined && after.envelope !== undefined) {
     changes.push({ kind: 'encapsulated', envelope: after.envelope });

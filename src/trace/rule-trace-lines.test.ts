@@ -10,6 +10,7 @@ trace id f13db6de ip nat PREROUTING rule  counter packets 0 bytes 0 jump KUBE-SE
 trace id f13db6de ip nat KUBE-SERVICES rule ip daddr 10.96.0.10 tcp dport 80 counter packets 0 bytes 0 dnat to 10.1.0.1:9999 # handle 5 (verdict accept)
 trace id aaaaaaaa ip6 portico services packet: oif "eth0" ip6 saddr fd00::1 ip6 daddr fd00:10:96:0::a ip6 dscp 0x00 ip6 ecn 0x0 ip6 hoplimit 64 ip6 flowlabel 1 ip6 length 12 udp sport 5 udp dport 53 udp length 12 udp checksum 0x1
 trace id aaaaaaaa ip6 portico services verdict continue
+trace id aaaaaaaa ip6 portico services policy accept meta mark 0x00004000
 trace id aaaaaaaa ip6 portico services policy drop
 trace id bbbbbbbb ip nat PREROUTING rule jump X # handle 1 (verdict jump X)
 noise

@@ -78,7 +78,7 @@ function parseHeader(text: string): EventPacket | undefined {
 
 function parseStep(kind: string, rest: string): Pick<RuleStep, 'handle' | 'text' | 'verdict'> | undefined {
   if (kind === 'policy ') {
-    const verdict = rest.trim();
+    const verdict = rest.trim().split(' ')[0] ?? '';
     // What a chain does by default says something only when it stops the packet.
     return verdict === 'accept' ? undefined : { verdict: `policy ${verdict}` };
   }

@@ -5,12 +5,16 @@ import { UserError } from '../errors/index.ts';
 import { isIpv6 } from '../ip/index.ts';
 import { choosePort, clusterIps, ClusterView, nodeIps, podIps } from './cluster-view.ts';
 import type { ServicePort, TraceEnvironment } from './cluster-view.ts';
-import type { CapturedFrame, Place, Verdict, Walk } from './contract.ts';
+import type { CapturedFrame, Place, ProbeOutcome, Verdict, Walk } from './contract.ts';
 import { buildQuestion, NXDOMAIN, parseAnswer } from './dns-question.ts';
 import type { DnsAnswer } from './dns-question.ts';
+import { prepareUdpProbe } from './probe.ts';
 import { parseClientName, parseTargetName, searchNames, serviceOfName } from './target-name.ts';
 import { walkConnection } from './walk-connection.ts';
 import type { PossibleEndpoint, WalkRequest } from './walk-connection.ts';
+
+/** A name outside the cluster may never be answered; its question is the last. */
+const UNWATCHED_TIMEOUT_MS = 1000;
 
 export interface TraceRequest {
   readonly client: Client;
@@ -152,20 +156,30 @@ async function resolveTarget(tracer: Tracer, namespace: string): Promise<Resolve
   if (target.kind === 'node') return { goal: await nodeGoal(tracer, target.name, target.port) };
   if (target.kind === 'address') return { goal: await addressGoal(tracer, target.address, target.port) };
   if (from.usesClusterDns) return resolveByDns(tracer, target.name, target.port);
-  const [name = target.name] = searchNames(target.name, from.namespace, request.environment.clusterDomain);
-  const wanted = serviceOfName(name, request.environment.clusterDomain);
-  const service = wanted && (await view.service(wanted.namespace, wanted.name));
-  if (service === undefined)
+  const service = await namedService(tracer, target.name);
+  if (service === undefined) {
     throw new UserError(
       `there is no service for the name ${target.name}; ${from.place.name} does not ask the cluster's DNS, so only services can be named`,
     );
+  }
   view.notes.push(`${from.place.name} does not ask the cluster's DNS: the address is the one the API gives`);
   const [host] = clusterIps(service);
   if (host === undefined)
     throw new UserError(
-      `Service ${wanted?.namespace}/${wanted?.name} has no virtual address: name a pod of it instead`,
+      `Service ${service.metadata.namespace}/${service.metadata.name} has no virtual address: name a pod of it instead`,
     );
   return { goal: await serviceGoal(tracer, service, host, target.port) };
+}
+
+/** The service that the search path would lead to, by the API instead of DNS. */
+async function namedService({ request, view, from }: Tracer, name: string): Promise<Service | undefined> {
+  const { clusterDomain } = request.environment;
+  for (const candidate of searchNames(name, from.namespace, clusterDomain)) {
+    const wanted = serviceOfName(candidate, clusterDomain);
+    const service = wanted && (await view.service(wanted.namespace, wanted.name));
+    if (service !== undefined) return service;
+  }
+  return undefined;
 }
 
 /** The questions of a pod's resolver, one after the other, until one is answered with an address. */
@@ -179,22 +193,20 @@ async function resolveByDns(tracer: Tracer, name: string, port: number | undefin
     );
   }
   const goal = await serviceGoal(tracer, dnsService, server, 53, 'udp');
+  const names = searchNames(name, from.namespace, request.environment.clusterDomain);
+  const ask = (candidate: string) => buildQuestion(candidate, isIpv6(server) ? 'AAAA' : 'A');
+  const walk = await walkTo(tracer, goal, ask(names[0] ?? name));
   const questions: DnsStep[] = [];
-  let firstWalk: Walk | undefined;
-  for (const candidate of searchNames(name, from.namespace, request.environment.clusterDomain)) {
-    const walk = await walkTo(tracer, goal, buildQuestion(candidate, isIpv6(server) ? 'AAAA' : 'A'));
-    firstWalk ??= walk;
-    const answer =
-      walk.outcome.kind === 'connected' ? parseAnswer(Buffer.from(walk.outcome.answer ?? '', 'latin1')) : undefined;
+  const dns = { questions, walk };
+  for (const [i, candidate] of names.entries()) {
+    const outcome = i === 0 ? walk.outcome : await askUnwatched(from.place, walk, ask(candidate));
+    const answer = outcome.kind === 'connected' ? parseAnswer(Buffer.from(outcome.answer ?? '', 'latin1')) : undefined;
     questions.push({ name: candidate, server, ...(answer && { answer }) });
-    const dns = { questions, walk: firstWalk };
-    if (answer === undefined) {
-      // A resolver asks the last, bare name as well; that nobody answers for it says nothing about the service.
-      if (questions.length > 1) break;
+    if (answer === undefined && i === 0) {
       const sentence = `the name ${candidate} could not be resolved: ${walk.verdict.sentence}`;
       return { verdict: { ok: false, code: walk.verdict.ok ? 'no-reply' : walk.verdict.code, sentence }, dns };
     }
-    const [host] = answer.addresses;
+    const host = answer?.addresses[0];
     if (host === undefined) continue;
     const wanted = serviceOfName(candidate, request.environment.clusterDomain);
     const service = wanted && (await view.service(wanted.namespace, wanted.name));
@@ -203,10 +215,13 @@ async function resolveByDns(tracer: Tracer, name: string, port: number | undefin
     return { goal: next, dns };
   }
   const sentence = await explainUnknownName(tracer, questions);
-  return {
-    verdict: { ok: false, code: 'name-not-found', sentence },
-    ...(firstWalk && { dns: { questions, walk: firstWalk } }),
-  };
+  return { verdict: { ok: false, code: 'name-not-found', sentence }, dns };
+}
+
+/** Further questions go the way of the first one: they are asked, but not watched. */
+function askUnwatched(client: Place, first: Walk, question: Uint8Array): Promise<ProbeOutcome> {
+  const target = { netns: client.netns, source: first.source, host: first.destination, port: first.destinationPort };
+  return prepareUdpProbe(target, question).run(UNWATCHED_TIMEOUT_MS);
 }
 
 /** Which part of the name is not there. */

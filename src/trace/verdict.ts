@@ -101,7 +101,7 @@ function answered(input: VerdictInput, request: Leg, reply: Leg): Verdict {
     );
   }
   const from = formatAddressPort(last.packet.source, last.packet.sourcePort);
-  if (from !== wanted) {
+  if (from !== wanted && !reply.changesAfter.some((change) => change.kind === 'un-dnat')) {
     return bad(
       'asymmetric-return',
       `the reply came back from ${from} instead of ${wanted}: it went past the node that translated the request, so nothing translated it back`,
@@ -115,6 +115,7 @@ function answered(input: VerdictInput, request: Leg, reply: Leg): Verdict {
 
 function successSentence(input: VerdictInput, request: Leg): string {
   const { endpoint, outcome } = input;
+  // On a node the translation is done before the first device.
   const translated = request.hops.flatMap((hop) =>
     hop.changes.filter((change) => change.kind === 'dnat').map(() => hop.place.name),
   )[0];

@@ -266,6 +266,18 @@ test('a walk of a pod that reaches itself, and of UDP', async () => {
   assert.deepEqual(route(udp, 'reply'), ['b eth0 out', 'node-1 lxcb in', 'node-1 lxca out un-dnat', 'a eth0 in']);
 });
 
+test('a walk from a process on the node is translated before any device shows it', async () => {
+  await useIptables('c');
+  const w = await walk({ client: node(1) });
+  assert.equal(w.verdict.code, 'ok', formatWalk(w));
+  assert.equal(route(w, 'request')?.[0], 'node-1 portico.vxlan out dnat');
+  assert.deepEqual(
+    w.legs[0]?.hops[0]?.rules.map((rule) => rule.chain),
+    ['OUTPUT', 'KUBE-SERVICES', 'KUBE-SEP-X'],
+  );
+  assert.deepEqual(w.legs[1]?.changesAfter, [{ kind: 'un-dnat', from: `${POD_IPS['c']}:8080`, to: `${VIP}:80` }]);
+});
+
 test('a walk that fails says where and why', async () => {
   await useIptables('b');
   const rejected = await walk({ port: 81, targetName: 'Service default/empty', endpoints: [] });

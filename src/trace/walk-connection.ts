@@ -7,7 +7,7 @@ import { captureFilter } from './capture-filter.ts';
 import type { CapturedFrame, EndpointReached, Hop, Leg, Place, ProbeOutcome, RuleStep, Walk } from './contract.ts';
 import { mergeWalk } from './merge.ts';
 import type { TraceEvent } from './merge.ts';
-import { formatAddressPort } from './packet.ts';
+import { formatAddressPort, reversed } from './packet.ts';
 import type { Tuple } from './packet.ts';
 import { prepareTcpProbe, prepareUdpProbe } from './probe.ts';
 import type { Probe } from './probe.ts';
@@ -68,16 +68,18 @@ export async function walkConnection(request: WalkRequest): Promise<WalkResult> 
   } finally {
     watch.abort();
   }
+  const entries = await Promise.all(request.nodes.map((node) => readTracked(node, tuple).catch(() => [])));
+  const tracked = entries.flat();
   const merged = mergeWalk({
     client: tuple,
-    ...seen,
-    ...(probe.payload && { payload: probe.payload }),
+    onNode: client.kind === 'node',
+    translated: tracked.map((entry) => reversed(entry.reply)),
+    frames: seen.frames,
+    events: seen.events,
     vxlanPort: request.vxlanPort,
+    ...(probe.payload && { payload: probe.payload }),
   });
-  const [legs, tracked] = await Promise.all([
-    withRuleTexts(merged, request.nodes),
-    Promise.all(request.nodes.map((node) => readTracked(node, tuple).catch(() => []))),
-  ]);
+  const legs = await withRuleTexts(merged, request.nodes);
   const endpoint = endpointOf(legs, request);
   const usable = request.endpoints.filter((candidate) => candidate.usable).length;
   const isService = request.targetName !== undefined;
@@ -102,7 +104,7 @@ export async function walkConnection(request: WalkRequest): Promise<WalkResult> 
     destinationPort: port,
     outcome,
     legs,
-    tracked: tracked.flat(),
+    tracked,
     verdict,
     notes: seen.lost ? ['the kernel dropped some rule events: rules may be missing between hops'] : [],
     ...(endpoint === undefined ? {} : { endpoint }),
