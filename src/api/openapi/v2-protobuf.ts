@@ -3,7 +3,8 @@
 import { isObject } from '../json.ts';
 import { openapiV2 } from './documents.ts';
 
-export const openapiV2ProtobufType = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+/** What the answer is called. Clients ask with `@` in place of the second-last dot, which no media type may contain. */
+export const openapiV2ProtobufType = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
 
 type Json = Record<string, unknown>;
 
@@ -136,7 +137,7 @@ const pathItem = (value: Json): Message =>
     .message(8, operation(value['patch']))
     .messages(9, parametersOf(value));
 
-/** The bytes for `Accept: application/com.github.proto-openapi.spec.v2@v1.0+protobuf`. */
+/** The bytes for an Accept header with `proto-openapi.spec.v2`. */
 export function openapiV2Protobuf(): Uint8Array {
   const document = openapiV2();
   const info = isObject(document['info']) ? document['info'] : {};
