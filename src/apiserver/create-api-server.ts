@@ -4,7 +4,9 @@ import { joinHostPort } from '../ip/index.ts';
 import { silentLogger } from '../log/index.ts';
 import { Registry } from '../metrics/index.ts';
 import { createAdmission } from './admission/admission.ts';
+import { restrictEscalation } from './admission/rbac-escalation.ts';
 import { auditLine } from './audit-line.ts';
+import { aggregateRoles, keepAggregated } from './auth/aggregate-roles.ts';
 import { createAuthenticator } from './auth/authenticate.ts';
 import { createAuthorizer } from './auth/authorize.ts';
 import { createNodeAuthorizer } from './auth/node-authorizer.ts';
@@ -23,6 +25,7 @@ import { dispatch, type DispatchDeps } from './request/dispatch.ts';
 import { InFlight } from './request/in-flight.ts';
 import { serverMetrics } from './server-metrics.ts';
 import { AddressPool } from './services/address-pool.ts';
+import { startUpkeep } from './upkeep.ts';
 import { ServiceAllocation } from './services/service-allocation.ts';
 import type { VerbDeps } from './verbs/deps.ts';
 
@@ -48,13 +51,14 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     nodePorts: options.nodePorts ?? { first: 30_000, last: 32_767 },
     ...(options.loadBalancerCidr === undefined ? {} : { loadBalancerPool: new AddressPool(options.loadBalancerCidr) }),
   });
-  const verbs: VerbDeps = { store, clock, admission: createAdmission(store), attachments };
-
   const issuer = options.issuer ?? DEFAULT_ISSUER;
   const tokens = new ServiceAccountTokens(options.serviceAccountKeyPem, issuer, clock);
   const authenticator = createAuthenticator(store, tokens, issuer);
   const rbac = new RbacIndex();
   const authorizer = createAuthorizer(rbac, createNodeAuthorizer(store));
+  const admission = createAdmission(store, [restrictEscalation(rbac, authorizer)]);
+  const verbs: VerbDeps = { store, clock, admission, attachments };
+  const writes = serverWrites(verbs, stopped.signal);
   const inFlight = new InFlight(options.maxInFlight ?? { reads: 400, writes: 200 });
   const record = serverMetrics(registry, inFlight, store);
   let isReady = false;
@@ -85,14 +89,21 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     },
   };
 
-  const prepare = async () => {
-    await rbac.start(store, stopped.signal, (error) => log.error('the index of roles stopped', { error }));
-    await bootstrap(serverWrites(verbs, stopped.signal), {
+  const firstObjects = () =>
+    bootstrap(writes, {
       serviceCidrs: pools.map((p) => p.text),
       serviceAddress: primary.at(0),
       advertise,
     });
+  const prepare = async () => {
+    await rbac.start(store, stopped.signal, (error) => log.error('the index of roles stopped', { error }));
+    await firstObjects();
+    await aggregateRoles(store, writes);
+    void keepAggregated(store, writes, stopped.signal).catch((error: unknown) =>
+      log.error('aggregation of roles stopped', { error }),
+    );
     isReady = true;
+    startUpkeep({ store, clock, log, bootstrap: firstObjects, signal: stopped.signal });
   };
   const ready = prepare();
   // Whoever waits for `ready` hears of a failure; nobody has to.

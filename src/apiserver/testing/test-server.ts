@@ -1,5 +1,5 @@
 // A server for tests: in memory, in process, and over TLS when a test needs the wire.
-import { ManualClock, systemClock, type Clock } from '../../clock/index.ts';
+import { systemClock } from '../../clock/index.ts';
 import { createCa, generateServiceAccountKey, issueCert, type CertificateAndKey } from '../../pki/index.ts';
 import { createMemoryStore, type Store } from '../../store/index.ts';
 import { createApiServer, type ApiServer, type ApiServerOptions, type Listening, type User } from '../index.ts';
@@ -34,9 +34,7 @@ export interface TestServer extends AsyncDisposable {
 
 let serviceAccountKeyPem: string | undefined;
 
-export async function startTestServer(
-  options: Partial<ApiServerOptions> & { clock?: Clock | ManualClock } = {},
-): Promise<TestServer> {
+export async function startTestServer(options: Partial<ApiServerOptions> = {}): Promise<TestServer> {
   serviceAccountKeyPem ??= generateServiceAccountKey().privateKeyPem;
   const store = options.store ?? createMemoryStore();
   const api = createApiServer({

@@ -8,9 +8,12 @@ import {
   trackUpdate,
   type ApiObject,
   type KubeObject,
+  type Resource,
 } from '../../api/index.ts';
+import type { Entry } from '../../store/index.ts';
 import { serverMetadata } from '../objects/server-metadata.ts';
-import { storedObject, storedText, type StoredObject } from '../objects/stored-object.ts';
+import { servedObject, textToStore } from '../objects/served-object.ts';
+import type { StoredObject } from '../objects/stored-object.ts';
 import { storageKey } from '../objects/storage-key.ts';
 import { fieldManagerOf, isDryRun, type ResourceRequest } from '../request/resource-request.ts';
 import type { VerbDeps } from './deps.ts';
@@ -97,9 +100,9 @@ async function commitNew(
       if (isDryRun(request.query)) return { object: object as KubeObject, stored: undefined };
       const result = await deps.store.commit(
         [{ key, revision: 0 }, ...(attachment?.compares ?? [])],
-        [{ type: 'put', key, value: storedText(object as KubeObject) }, ...(attachment?.ops ?? [])],
+        [{ type: 'put', key, value: textToStore(resource, object as KubeObject) }, ...(attachment?.ops ?? [])],
       );
-      if (result.committed) return remember(result.entries[0], object);
+      if (result.committed) return remember(resource, result.entries[0], object);
       if (result.key === key) return undefined;
       // An address went to somebody else in the same moment: choose another, unless the client named it.
       attachment?.lost(result.key);
@@ -109,12 +112,11 @@ async function commitNew(
   }
 }
 
-function remember(entry: Parameters<typeof storedObject>[0] | undefined, object: ApiObject): Written {
+/** The result of a put that the store acknowledged. */
+export function remember(resource: Resource, entry: Entry | undefined, object: ApiObject): Written {
   if (entry === undefined) throw new Error('the store acknowledged a put and returned no entry for it');
-  const stored = storedObject(entry);
+  const stored = servedObject(resource, entry);
   const whole = { ...object, metadata: { ...object.metadata, resourceVersion: stored.resourceVersion } } as KubeObject;
   stored.remember(whole);
   return { object: whole, stored };
 }
-
-export { remember };

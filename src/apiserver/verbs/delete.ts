@@ -2,7 +2,7 @@
 import { badRequest, conflict, notFound, type ApiObject, type KubeObject } from '../../api/index.ts';
 import type { Entry } from '../../store/index.ts';
 import { serverMetadata } from '../objects/server-metadata.ts';
-import { storedObject, storedText } from '../objects/stored-object.ts';
+import { servedObject, textToStore } from '../objects/served-object.ts';
 import { storageKey } from '../objects/storage-key.ts';
 import { isDryRun, type ResourceRequest } from '../request/resource-request.ts';
 import { remember } from './create.ts';
@@ -31,7 +31,7 @@ export async function deleteObject(deps: VerbDeps, request: ResourceRequest, opt
   for (;;) {
     const entry = await deps.store.get(key);
     if (entry === undefined) throw notFound(resource, name);
-    const current = storedObject(entry).object;
+    const current = servedObject(resource, entry).object;
     checkPreconditions(request, options, current);
     await deps.admission.remove(request, current as ApiObject);
     const deleted = await deleteOnce(deps, request, options, entry);
@@ -61,7 +61,7 @@ async function deleteOnce(
   entry: Entry,
 ): Promise<Deleted | undefined> {
   const { resource, strategy } = request;
-  const current = storedObject(entry).object as ApiObject;
+  const current = servedObject(resource, entry).object as ApiObject;
   const next = structuredClone(current);
   markDeleted(deps, next, current, {
     finalizers: finalizersAfter(current, options, strategy.defaultPropagation),
@@ -78,9 +78,9 @@ async function deleteOnce(
     const result = await deps.store.commit(compares, [{ type: 'delete', key: entry.key }, ...(released?.ops ?? [])]);
     return result.committed ? { object: next as KubeObject, gone } : undefined;
   }
-  const value = storedText(next as KubeObject);
+  const value = textToStore(resource, next as KubeObject);
   const result = await deps.store.commit(compares, [{ type: 'put', key: entry.key, value }]);
-  return result.committed ? { object: remember(result.entries[0], next).object, gone } : undefined;
+  return result.committed ? { object: remember(resource, result.entries[0], next).object, gone } : undefined;
 }
 
 function markDeleted(

@@ -1,6 +1,7 @@
 // LIST: one revision, selectors, pages.
 import { badRequest, expiredContinueToken, tooLargeResourceVersion, tooOldResourceVersion } from '../../api/index.ts';
-import { storedObject, type StoredObject } from '../objects/stored-object.ts';
+import { servedObject } from '../objects/served-object.ts';
+import type { StoredObject } from '../objects/stored-object.ts';
 import { keyPrefix, storageKey } from '../objects/storage-key.ts';
 import { formatContinueToken, parseContinueToken } from '../request/continue-token.ts';
 import { parseRevision, type ListQuery } from '../request/list-options.ts';
@@ -8,7 +9,7 @@ import { CompactedError, type Entry, type Store } from '../../store/index.ts';
 import type { Selection } from './selection.ts';
 
 export interface ListTarget {
-  readonly resource: { readonly plural: string; readonly namespaced: boolean };
+  readonly resource: { readonly group: string; readonly plural: string; readonly namespaced: boolean };
   /** '' for all. */
   readonly namespace: string;
 }
@@ -33,7 +34,7 @@ export async function listObjects(
   const name = selection.exactName;
   if (name !== undefined && (target.namespace !== '' || !target.resource.namespaced) && at === undefined) {
     const entry = await store.get(storageKey(target.resource, target.namespace, name));
-    const items = entry === undefined ? [] : selectEntries([entry], selection);
+    const items = entry === undefined ? [] : selectEntries(target, [entry], selection);
     return { items, revision: store.currentRevision, continueToken: '', remaining: undefined };
   }
   const items: StoredObject[] = [];
@@ -51,7 +52,7 @@ export async function listObjects(
         if (token !== undefined) throw expiredContinueToken();
         throw tooOldResourceVersion(at ?? 0, error.compactedRevision);
       });
-    items.push(...selectEntries(page.entries, selection));
+    items.push(...selectEntries(target, page.entries, selection));
     after = page.entries.at(-1)?.key;
     const full = query.limit > 0 && items.length >= query.limit;
     if (page.remaining === 0 || after === undefined) {
@@ -65,8 +66,8 @@ export async function listObjects(
   }
 }
 
-function selectEntries(entries: readonly Entry[], selection: Selection): StoredObject[] {
-  const records = entries.map(storedObject);
+function selectEntries({ resource }: ListTarget, entries: readonly Entry[], selection: Selection): StoredObject[] {
+  const records = entries.map((entry) => servedObject(resource, entry));
   return selection.all ? records : records.filter((record) => selection.matches(record.object));
 }
 

@@ -10,7 +10,7 @@ import {
   type KubeObject,
 } from '../../api/index.ts';
 import { serverMetadata } from '../objects/server-metadata.ts';
-import { storedObject } from '../objects/stored-object.ts';
+import { servedObject } from '../objects/served-object.ts';
 import { storageKey } from '../objects/storage-key.ts';
 import { storedAnswer, valueAnswer, type Answer } from '../request/answer.ts';
 import { asObject, readObject, readValue } from '../request/decode-request.ts';
@@ -57,7 +57,7 @@ export async function get(deps: VerbDeps, request: ResourceRequest): Promise<Ans
   const { resource, namespace, name } = request;
   const entry = await deps.store.get(storageKey(resource, namespace, name));
   if (entry === undefined) throw notFound(resource, name);
-  const stored = storedObject(entry);
+  const stored = servedObject(resource, entry);
   const wish = tableWish(request.headers['accept'] ?? '', request.query);
   if (wish === undefined) return storedAnswer(stored);
   return tableAnswer(resource, [stored.object], { resourceVersion: stored.resourceVersion }, wish, deps.clock);

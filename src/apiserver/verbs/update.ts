@@ -11,7 +11,7 @@ import {
 } from '../../api/index.ts';
 import type { Entry } from '../../store/index.ts';
 import { serverMetadata } from '../objects/server-metadata.ts';
-import { storedObject, storedText } from '../objects/stored-object.ts';
+import { servedObject, textToStore } from '../objects/served-object.ts';
 import { storageKey } from '../objects/storage-key.ts';
 import { fieldManagerOf, isDryRun, type ResourceRequest } from '../request/resource-request.ts';
 import { remember, type Written } from './create.ts';
@@ -44,7 +44,7 @@ export async function updateObject(deps: VerbDeps, request: ResourceRequest, cha
   for (let attempt = 1; ; attempt++) {
     const entry = await deps.store.get(key);
     if (entry === undefined) throw notFound(resource, name);
-    const previous = storedObject(entry).object as ApiObject;
+    const previous = servedObject(resource, entry).object as ApiObject;
     const next = await change.next(JSON.parse(JSON.stringify(previous)) as ApiObject);
     const pinned = checkVersion(request, next, previous, change.mode);
     const written = await updateOnce(deps, request, change, entry, next);
@@ -83,7 +83,7 @@ async function updateOnce(
   next: ApiObject,
 ): Promise<Written | undefined> {
   const { resource, strategy, name } = request;
-  const stored = storedObject(entry);
+  const stored = servedObject(resource, entry);
   const previous = stored.object as ApiObject;
   if (change.mode !== 'server') {
     next.metadata.namespace = previous.metadata.namespace;
@@ -125,14 +125,17 @@ async function updateOnce(
       [{ key: entry.key, revision: entry.revision }, ...(gone ? [] : (attachment?.compares ?? []))],
       gone
         ? [{ type: 'delete', key: entry.key }, ...(released?.ops ?? [])]
-        : [{ type: 'put', key: entry.key, value: storedText(next as KubeObject) }, ...(attachment?.ops ?? [])],
+        : [
+            { type: 'put', key: entry.key, value: textToStore(resource, next as KubeObject) },
+            ...(attachment?.ops ?? []),
+          ],
     );
     if (!result.committed) {
       if (result.key !== entry.key) attachment?.lost(result.key);
       return undefined;
     }
     if (gone) return { object: next as KubeObject, stored: undefined };
-    return remember(result.entries[0], next);
+    return remember(resource, result.entries[0], next);
   } finally {
     attachment?.release();
   }

@@ -9,7 +9,8 @@ import {
 import type { Clock } from '../../clock/index.ts';
 import { CompactedError, type Change, type Store } from '../../store/index.ts';
 import type { WatchStep } from '../contract.ts';
-import { storedObject, type StoredObject } from '../objects/stored-object.ts';
+import { servedObject } from '../objects/served-object.ts';
+import type { StoredObject } from '../objects/stored-object.ts';
 import { keyPrefix } from '../objects/storage-key.ts';
 import type { WatchBatch } from '../request/answer.ts';
 import { parseRevision, type WatchQuery } from '../request/list-options.ts';
@@ -155,7 +156,7 @@ async function* live(request: WatchRequest, after: number, first: Item[]): Async
       }
       next = undefined;
       if (step.done === true) return;
-      const items = step.value.flatMap((change) => eventOf(change, selection));
+      const items = step.value.flatMap((change) => eventOf(target, change, selection));
       if (items.length > 0) yield batchOf(items, form);
     }
   } catch (error) {
@@ -182,9 +183,9 @@ function watchPrefix(target: WatchTarget, selection: Selection): string {
 }
 
 /** What a change means to somebody who sees only the selected objects. */
-function eventOf({ entry, previous, revision }: Change, selection: Selection): WatchEvent[] {
-  const now = entry === undefined ? undefined : storedObject(entry);
-  const before = previous === undefined ? undefined : storedObject(previous);
+function eventOf({ resource }: WatchTarget, { entry, previous, revision }: Change, selection: Selection): WatchEvent[] {
+  const now = entry === undefined ? undefined : servedObject(resource, entry);
+  const before = previous === undefined ? undefined : servedObject(resource, previous);
   const isIn = now !== undefined && (selection.all || selection.matches(now.object));
   const wasIn = before !== undefined && (selection.all || selection.matches(before.object));
   if (now !== undefined && isIn) return [{ type: wasIn ? 'MODIFIED' : 'ADDED', stored: now, revision }];

@@ -1,0 +1,64 @@
+// What the server looks after for as long as it runs.
+import { events, type CoreEvent } from '../api/index.ts';
+import type { Clock, Timer } from '../clock/index.ts';
+import type { Logger } from '../log/index.ts';
+import type { Store } from '../store/index.ts';
+import { storedObject } from './objects/stored-object.ts';
+import { keyPrefix } from './objects/storage-key.ts';
+import { repairBookings } from './services/repair.ts';
+
+export interface UpkeepOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Puts `default/kubernetes` and the other first objects back. */
+  readonly bootstrap: () => Promise<void>;
+  readonly signal: AbortSignal;
+}
+
+const BOOTSTRAP_MS = 10_000;
+const EVENTS_MS = 60_000;
+const REPAIR_MS = 180_000;
+/** Events are news; Kubernetes keeps them for an hour. */
+const EVENT_LIFE_MS = 3_600_000;
+
+export function startUpkeep({ store, clock, log, bootstrap, signal }: UpkeepOptions): void {
+  const every = (ms: number, what: string, run: () => Promise<void>) => {
+    let timer: Timer;
+    const next = () => {
+      timer = clock.after(ms, () => {
+        run()
+          .catch((error: unknown) => log.error(`${what} failed; it will be tried again`, { error }))
+          .finally(() => {
+            if (!signal.aborted) next();
+          });
+      });
+    };
+    next();
+    signal.addEventListener('abort', () => clock.clear(timer), { once: true });
+  };
+  every(BOOTSTRAP_MS, 'restoring the first objects', bootstrap);
+  every(EVENTS_MS, 'forgetting old events', () => forgetEvents(store, clock));
+  every(REPAIR_MS, 'repairing address bookings', async () => {
+    const { booked, released } = await repairBookings(store, clock);
+    if (booked.length + released.length > 0)
+      log.warn('address bookings did not match the Services', { booked, released });
+  });
+}
+
+/** One commit for all that are due. */
+export async function forgetEvents(store: Store, clock: Clock): Promise<void> {
+  const oldest = clock.now() - EVENT_LIFE_MS;
+  const { entries } = await store.list(keyPrefix(events));
+  const due = entries.filter((entry) => {
+    const { lastTimestamp, eventTime, series, metadata } = storedObject(entry).object as CoreEvent;
+    const last = series?.lastObservedTime ?? lastTimestamp ?? eventTime ?? metadata.creationTimestamp;
+    return Date.parse(last) < oldest;
+  });
+  for (let i = 0; i < due.length; i += 1000) {
+    await store.commit(
+      [],
+      due.slice(i, i + 1000).map(({ key }) => ({ type: 'delete', key })),
+    );
+  }
+}
