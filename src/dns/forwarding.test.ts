@@ -33,7 +33,7 @@ test('names outside the cluster go upstream, once while the answer lives', async
   await using running = await through([upstream]);
   const { port } = running.server;
   const first = await askUdp(port, 'www.example.org. A');
-  assert.deepEqual(first.answers, ['www.example.org. 60 A 192.0.2.1']);
+  assert.deepEqual(first.answers, ['www.example.org. 30 A 192.0.2.1']);
   assert.ok(first.flags.includes('ra'));
   for (const ask of [askUdp, askTcp]) {
     const again = await ask(port, 'WWW.example.org. A');
@@ -160,7 +160,7 @@ test('replies that do not belong to the question are not believed', async () => 
   await using running = await through([liar, honest]);
   for (const name of ['id', 'name']) {
     const reply = await askUdp(running.server.port, `${name}.example.org. A`);
-    assert.deepEqual(reply.answers, [`${name}.example.org. 60 A 192.0.2.1`]);
+    assert.deepEqual(reply.answers, [`${name}.example.org. 30 A 192.0.2.1`]);
   }
   assert.equal(honest.asked.length, 2);
 });
@@ -268,7 +268,7 @@ test('ExternalName leads through the upstream, with its TC and its failures', as
   const external = await askUdp(port, `external.${Z} A`);
   assert.deepEqual(external.answers, [
     `external.${Z} 30 CNAME ext.interwebs.test.`,
-    'ext.interwebs.test. 60 A 1.2.3.4',
+    'ext.interwebs.test. 30 A 1.2.3.4',
   ]);
   assert.ok(external.flags.includes('aa'));
   const gone = await askUdp(port, `gone.${Z} A`);
@@ -284,7 +284,7 @@ test('reverse names that are not of the cluster go upstream', async () => {
   await using running = await through([upstream]);
   assert.equal((await askUdp(running.server.port, '1.0.0.10.in-addr.arpa. PTR')).answers.length, 2);
   assert.deepEqual((await askUdp(running.server.port, '4.3.2.1.in-addr.arpa. PTR')).answers, [
-    '4.3.2.1.in-addr.arpa. 60 PTR host.example.',
+    '4.3.2.1.in-addr.arpa. 30 PTR host.example.',
   ]);
 });
 

@@ -100,10 +100,7 @@ class Cache implements DnsPlugin {
       this.#underWay.set(key, pending);
     } else query.trace?.push('joined an equal question under way');
     const answer = await pending;
-    if (answer.rcode !== Rcode.SERVFAIL) {
-      this.#store(query, key, answer);
-      return answer;
-    }
+    if (answer.rcode !== Rcode.SERVFAIL) return this.#store(query, key, answer);
     const { serveStaleSeconds } = this.#config;
     const old = this.#success.get(key) ?? this.#denial.get(key);
     const late = this.#clock.monotonic() - (old?.endsAt ?? 0);
@@ -111,18 +108,18 @@ class Cache implements DnsPlugin {
       this.#metrics.stale.inc();
       return stale(old.answer, answer.error?.text);
     }
-    this.#store(query, key, answer);
-    return answer;
+    return this.#store(query, key, answer);
   }
 
-  #store(query: Query, key: string, answer: Answer): void {
+  /** Returns the answer with the lifetime it has here, so that clients do not see TTLs jump. */
+  #store(query: Query, key: string, answer: Answer): Answer {
     // A part of an answer must not be taken for the whole.
-    if (answer.truncated === true) return;
+    if (answer.truncated === true) return answer;
     const positive = answer.rcode === Rcode.NOERROR && answer.answers.length > 0;
     const disabled = positive ? this.#config.disableSuccess : this.#config.disableDenial;
-    if (disabled.some((zone) => zone === ROOT || isBelow(query.key, zone))) return;
+    if (disabled.some((zone) => zone === ROOT || isBelow(query.key, zone))) return answer;
     const ttl = this.#lifetime(answer, positive);
-    if (ttl === undefined) return;
+    if (ttl === undefined) return answer;
     const table = positive ? this.#success : this.#denial;
     const capacity = positive ? this.#config.capacity : this.#config.negativeCapacity;
     const now = this.#clock.monotonic();
@@ -140,6 +137,7 @@ class Cache implements DnsPlugin {
     table.set(key, { answer: capped, storedAt: now, endsAt: now + ttl * 1000 });
     this.#metrics.entries.set(this.#success.size, { type: 'success' });
     this.#metrics.entries.set(this.#denial.size, { type: 'denial' });
+    return capped;
   }
 
   /** Seconds to keep an answer; undefined: not at all. */

@@ -29,11 +29,13 @@ export class QueryMetrics {
   readonly #server: string;
   readonly #tallies = new Map<string, Tally>();
   /** Last used: nearly every query is for the same zone. */
-  #lastKey = '';
+  #lastZone = '';
+  #lastPlugin = '';
   #last = new Tally();
 
   constructor(registry: Registry, server: string) {
     this.#server = server;
+    this.#tallies.set('|', this.#last);
     const row = (name: string, help: string, type: 'counter' | 'histogram', lines: () => Iterable<string>) =>
       registry.register({ name, help, type, lines });
     row('coredns_dns_requests_total', 'DNS requests by zone, protocol, family and type.', 'counter', () =>
@@ -69,13 +71,14 @@ export class QueryMetrics {
     responseSize: number,
     durationMs: number,
   ): void {
-    const key = `${zone}|${plugin}`;
     let tally = this.#last;
-    if (key !== this.#lastKey) {
+    if (zone !== this.#lastZone || plugin !== this.#lastPlugin) {
+      const key = `${zone}|${plugin}`;
       tally = this.#tallies.get(key) ?? new Tally();
       this.#tallies.set(key, tally);
       this.#last = tally;
-      this.#lastKey = key;
+      this.#lastZone = zone;
+      this.#lastPlugin = plugin;
     }
     bump(tally.requests, lane * SLOT_COUNT + (type < 512 ? (SLOT_OF[type] as number) : SLOTS.length));
     bump(tally.responses, lane * RCODES + Math.min(rcode, RCODES - 1));

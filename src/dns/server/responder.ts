@@ -238,6 +238,8 @@ export class Responder {
 
   #blockOf(key: WireName): ServerBlock | undefined {
     const { blocks } = this.#options;
+    const only = blocks[0];
+    if (blocks.length === 1 && only?.zones[0] === ROOT) return only;
     let best: ServerBlock | undefined;
     let longest = -1;
     for (const block of blocks)

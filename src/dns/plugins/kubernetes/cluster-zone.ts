@@ -47,17 +47,21 @@ const MAX_SOA_TTL = 300;
 
 export class ClusterZone {
   readonly options: ClusterZoneOptions;
-  readonly #zones: ReadonlySet<WireName>;
+  /** Longest first. */
+  readonly #zones: readonly WireName[];
+  readonly #underscoreLabels: readonly number[];
   readonly #podZones: readonly WireName[];
 
   constructor(options: ClusterZoneOptions) {
     this.options = options;
-    this.#zones = new Set([...options.zones, ...options.reverseZones]);
+    this.#zones = [...options.zones, ...options.reverseZones].toSorted((a, b) => b.length - a.length);
+    this.#underscoreLabels = options.zones.flatMap((zone) => [countLabels(zone) + 4, countLabels(zone) + 5]);
     this.#podZones = options.zones.map((zone) => joinLabels(['pod'], zone));
   }
 
   zoneOf(key: WireName): WireName | undefined {
-    return closestZone(key, this.#zones);
+    for (const zone of this.#zones) if (isBelow(key, zone)) return zone;
+    return undefined;
   }
 
   /** True when the next plugin is asked for names that are not here. */
@@ -69,7 +73,14 @@ export class ClusterZone {
   answer(name: WireName, key: WireName, type: number): ZoneAnswer {
     const zone = this.zoneOf(key);
     if (zone === undefined) return PASS;
-    const entry = this.options.index.find(key) ?? this.#withoutUnderscores(key);
+    const entry = this.options.index.find(key);
+    if (entry !== undefined) return this.answerFrom(entry, name, type, zone);
+    return this.answerMissing(name, key, type, zone);
+  }
+
+  /** The answer of a name that is not in the index: nearly always that it does not exist. */
+  answerMissing(name: WireName, key: WireName, type: number, zone: WireName): ZoneAnswer {
+    const entry = this.#withoutUnderscores(key);
     if (entry !== undefined) return this.answerFrom(entry, name, type, zone);
     return this.#synthetic(name, key, type, zone) ?? this.#miss(key, zone);
   }
@@ -207,10 +218,11 @@ export class ClusterZone {
 
   /** `http.tcp.SERVICE` is taken for `_http._tcp.SERVICE`, as existing clients expect. */
   #withoutUnderscores(key: WireName): NameEntry | undefined {
-    const labels = countLabels(key) - 3;
+    // SERVICE.NAMESPACE.svc.ZONE with one or two labels in front.
+    if (!this.#underscoreLabels.includes(countLabels(key))) return undefined;
     const zone = this.options.zones.find((z) => isBelow(key, z));
     if (zone === undefined) return undefined;
-    const front = labels - countLabels(zone);
+    const front = countLabels(key) - 3 - countLabels(zone);
     if (front !== 2 && front !== 1) return undefined;
     const all = nameLabels(key);
     if (all[front + 2] !== 'svc') return undefined;

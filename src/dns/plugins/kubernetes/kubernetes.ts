@@ -109,7 +109,8 @@ class Kubernetes implements KubernetesPlugin {
     const { zone } = this;
     // Only the cluster zones: names in reverse zones that are not here go on to the next plugin.
     const within = zone.options.zones.find((z) => isBelow(view.key, z));
-    if (within === undefined || zone.answer(view.key, view.key, view.type).kind !== 'nxdomain') return 0;
+    if (within === undefined) return 0;
+    if (zone.answerMissing(view.key, view.key, view.type, within).kind !== 'nxdomain') return 0;
     let byLength = this.#denials.get(within);
     if (byLength === undefined) this.#denials.set(within, (byLength = []));
     let denial = byLength[view.nameLength];
