@@ -165,14 +165,12 @@ if (isInsideNetns(import.meta.filename)) {
   });
 
   test('configuration, downward fields and variables reach the container', async () => {
-    await client
-      .resource(configMaps)
-      .create({
-        apiVersion: 'v1',
-        kind: 'ConfigMap',
-        metadata: { name: 'cm', namespace: 'default' },
-        data: { key: 'value', other: 'x' },
-      });
+    await client.resource(configMaps).create({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'cm', namespace: 'default' },
+      data: { key: 'value', other: 'x' },
+    });
     await create('env', {
       restartPolicy: 'Never',
       containers: [

@@ -17,6 +17,7 @@ import { isFinished, podKey } from './pod/pod-spec.ts';
 import type { ServiceForEnv } from './pod/service-env.ts';
 import { createGate } from './pod/start-gate.ts';
 import { CgroupTree } from './runtime/cgroup-tree.ts';
+import { privateArea } from './runtime/mask-plan.ts';
 import { ProcessRuntime } from './runtime/process-runtime.ts';
 import { findProgram } from './runtime/tools.ts';
 import { startKubeletServer } from './server/kubelet-server.ts';
@@ -43,7 +44,7 @@ export async function startNodeAgent(o: NodeAgentOptions): Promise<NodeAgent> {
   const root = o.programRoot ?? programRoot();
   const runtime = new ProcessRuntime({
     runDir: path.join(o.stateDir, 'run'),
-    hide: [o.stateDir, ...(o.maskPaths ?? [])],
+    hide: [privateArea(o.stateDir), ...(o.maskPaths ?? [])],
     programRoot: root,
     web: readWebProgram(),
     cgroups: new CgroupTree(`portico-${o.clusterName}/${o.nodeName}`),

@@ -76,6 +76,7 @@ export async function buildContainerSpec(input: BuildInput): Promise<ContainerSp
     limits: resourceLimits(c),
     sysctls: Object.fromEntries((spec.securityContext?.sysctls ?? []).map((s) => [s.name, s.value])),
     shareProcesses: spec.shareProcessNamespace === true,
+    ...targetOf(input),
     hostPid: spec.hostPID === true,
     hostIpc: spec.hostIPC === true,
     logDir: containerLogDir(ctx.stateDir, pod, c.name),
@@ -83,6 +84,15 @@ export async function buildContainerSpec(input: BuildInput): Promise<ContainerSp
     imageRef: image.ref,
     specHash: specHash(c),
   };
+}
+
+/** A debug container may look at another container's processes. */
+function targetOf({ pod, container, ctx }: BuildInput): { joinProcessesOf?: string } {
+  const name = (container as { targetContainerName?: string }).targetContainerName;
+  if (name === undefined || name === '') return {};
+  const target = ctx.runtime.containers(pod.metadata.uid).find((c) => c.name === name && c.state === 'running');
+  if (target === undefined) throw new ContainerConfigError(`the target container "${name}" is not running`);
+  return { joinProcessesOf: target.id };
 }
 
 /** An image's variables may stand for facts of the pod. */

@@ -16,14 +16,19 @@ export interface Attachable {
   readonly outputHandlers: Set<(stream: LogStream, chunk: Buffer) => void>;
 }
 
-export function attachToContainer(runtime: ContainerRuntime, entry: Attachable, request: ExecRequest): ExecSession {
+export function attachToContainer(
+  runtime: ContainerRuntime,
+  entry: Attachable,
+  o: { readonly request: ExecRequest; readonly onStdinEnd: () => void },
+): ExecSession {
   const { id } = entry.container;
   const streams = { stdout: new PassThrough(), stderr: new PassThrough() };
   const onOutput = (stream: LogStream, chunk: Buffer) => {
     if (streams[stream].readableLength < MAX_UNREAD) streams[stream].write(Buffer.from(chunk));
   };
   entry.outputHandlers.add(onOutput);
-  const stdin = request.stdin && entry.container.stdin ? openStdin(entry.dir) : undefined;
+  const stdin = o.request.stdin && entry.container.stdin ? openStdin(entry.dir) : undefined;
+  stdin?.on('close', o.onStdinEnd);
   const done = Promise.withResolvers<ExecResult>();
   const finish = () => {
     entry.outputHandlers.delete(onOutput);

@@ -48,6 +48,8 @@ export interface ContainerSpec {
   readonly sysctls: Readonly<Record<string, string>>;
   /** Share one process tree with the pod's other containers. */
   readonly shareProcesses: boolean;
+  /** Id of a container whose process tree this one joins (a debug container's target). */
+  readonly joinProcessesOf?: string;
   readonly hostPid: boolean;
   readonly hostIpc: boolean;
   /** Folder for `<attempt>.log`. */

@@ -99,6 +99,19 @@ function emptyDir(e: Entry, withChildren: boolean): EmptyDir {
   };
 }
 
+/**
+ * The whole private area that a folder lies in: its outermost ancestor that others may not enter, else itself.
+ * @example '/data/portico/demo' when that is 0700, for '/data/portico/demo/nodes/node-1'
+ */
+export function privateArea(dir: string): string {
+  let outermost = dir;
+  for (let at = path.dirname(dir); at !== '/'; at = path.dirname(at)) {
+    const e = entry(at);
+    if (e !== undefined && (e.mode & 0o001) === 0) outermost = at;
+  }
+  return outermost;
+}
+
 /** `extra`: further paths to hide, such as the state directory. They need not exist yet. */
 export function readMaskPlan(extra: readonly string[]): MaskPlan {
   const empty = new Map<string, EmptyDir>();

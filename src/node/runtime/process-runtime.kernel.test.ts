@@ -199,6 +199,38 @@ test('SIGKILL ends the whole tree with 137', async () => {
   assert.equal(end.exitCode, 137);
 });
 
+test("attach gives input once: its end is the end of the container's input", async () => {
+  const c = await runtime.start(spec({ name: 'attach', argv: ['/bin/cat'], stdin: true, stdinOnce: true }));
+  const session = await runtime.attach(c.id, { argv: [], stdin: true, tty: false });
+  session.stdin?.end('typed\n');
+  const out = await text(session.stdout);
+  assert.equal(out, 'typed\n');
+  const end = await exited(c);
+  assert.equal(end.exitCode, 0);
+  assert.equal(logOf(end), 'typed\n');
+});
+
+test('containers that share processes see each other; what one leaves behind ends with it', async () => {
+  const pod = { uid: 'uid-shared', namespace: 'default', name: 'shared' };
+  const a = await runtime.start(spec({ name: 'a', pod, shareProcesses: true, argv: ['/bin/sleep', '1001'] }));
+  const b = await runtime.start(
+    spec({ name: 'b', pod, shareProcesses: true, argv: ['/bin/sh', '-c', 'sleep 1002 & ps axo args; exit 2'] }),
+  );
+  const endB = await exited(b);
+  assert.equal(endB.exitCode, 2);
+  assert.match(logOf(endB), /sleep 1001/);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const left = execFileSync('sh', ['-c', 'ps axo args | grep -c "^slee[p] 1002" || true']).toString().trim();
+  assert.equal(left, '0');
+  assert.deepEqual(
+    runtime.containers(pod.uid).map((c) => c.name),
+    ['a', 'b'],
+  );
+  runtime.signal(a.id, 'SIGTERM');
+  assert.equal((await exited(a)).exitCode, 143, 'not process 1, so SIGTERM ends it');
+  await runtime.removePod(pod.uid);
+});
+
 test('a new runtime takes over running and ended containers, and loses no output', async () => {
   const stay = await runtime.start(
     spec({

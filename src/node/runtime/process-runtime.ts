@@ -39,6 +39,8 @@ export interface ProcessRuntimeOptions {
   readonly log: Logger;
 }
 
+/** Name of the process that holds a shared process tree; no container can be called so. */
+const TREE = '_tree';
 /** How long a start may take before the runtime gives it up. */
 const START_TIMEOUT_MS = 30_000;
 const DRAIN_TIMEOUT_MS = 2000;
@@ -53,6 +55,8 @@ interface Entry {
   progress: ContainerProgress;
   readers: PipeReader[];
   log: LogFile | undefined;
+  /** Keeps a container's input open until its one client has ended it. */
+  stdinKeeper?: number | undefined;
   readonly logHandlers: Set<() => void>;
   readonly outputHandlers: Set<(stream: LogStream, chunk: Buffer) => void>;
 }
@@ -105,7 +109,11 @@ export class ProcessRuntime implements ContainerRuntime {
   }
 
   containers(podUid: string): readonly Container[] {
-    return [...this.#entries.values()].filter((e) => e.record.pod.uid === podUid).map((e) => e.container);
+    return this.#entriesOf(podUid).flatMap((e) => (e.record.name === TREE ? [] : [e.container]));
+  }
+
+  #entriesOf(podUid: string): Entry[] {
+    return [...this.#entries.values()].filter((e) => e.record.pod.uid === podUid);
   }
 
   container(id: string): Container | undefined {
@@ -175,12 +183,7 @@ export class ProcessRuntime implements ContainerRuntime {
     const entry = this.#entries.get(id);
     const pid = entry?.container.pid;
     if (entry === undefined || pid === undefined || entry.container.state === 'exited') return false;
-    try {
-      process.kill(pid, signal);
-      return true;
-    } catch {
-      return false;
-    }
+    return trySignal(pid, signal);
   }
 
   /** Ends a container at once and waits for its end. */
@@ -206,10 +209,11 @@ export class ProcessRuntime implements ContainerRuntime {
   }
 
   async removePod(uid: string): Promise<void> {
-    for (const c of this.containers(uid)) this.remove(c.id);
+    const tree = this.#tree(uid);
+    if (tree?.state === 'running') await this.kill(tree.id);
+    for (const e of this.#entriesOf(uid)) this.remove(e.record.id);
     this.#options.cgroups.removePod(uid);
     rmSync(path.join(this.#podsDir, uid), { recursive: true, force: true });
-    return Promise.resolve();
   }
 
   onExit(handler: (container: Container) => void): Disposable {
@@ -237,7 +241,7 @@ export class ProcessRuntime implements ContainerRuntime {
     if (entry === undefined || entry.container.state !== 'running') {
       return Promise.reject(new Error('the container is not running'));
     }
-    return Promise.resolve(attachToContainer(this, entry, request));
+    return Promise.resolve(attachToContainer(this, entry, { request, onStdinEnd: () => closeStdin(entry) }));
   }
 
   onLog(id: string, handler: () => void): Disposable {
@@ -256,6 +260,7 @@ export class ProcessRuntime implements ContainerRuntime {
     for (const entry of this.#entries.values()) {
       for (const reader of entry.readers) reader.close();
       entry.log?.close();
+      closeStdin(entry);
     }
     this.#entries.clear();
     return Promise.resolve();
@@ -285,10 +290,12 @@ export class ProcessRuntime implements ContainerRuntime {
     });
     writeFileSync(dir.script, script, { mode: 0o600 });
     const sibling = this.containers(spec.pod.uid).find((c) => c.state === 'running' && c.pid !== undefined);
+    const processesOf = await this.#processesToJoin(spec);
     const words = [
       ...namespaceWords(tools, {
         ...(spec.netns === undefined ? {} : { netnsPath: netnsPath(spec.netns) }),
         ...(sibling?.pid === undefined ? {} : { joinIpcOf: sibling.pid }),
+        ...(processesOf === undefined ? {} : { joinPidOf: processesOf }),
         hostIpc: spec.hostIpc,
         hostPid: spec.hostPid,
       }),
@@ -296,6 +303,7 @@ export class ProcessRuntime implements ContainerRuntime {
       dir.script,
     ];
     this.#listen(entry);
+    if (spec.stdin && spec.stdinOnce) entry.stdinKeeper = openSync(dir.stdin, constants.O_RDWR);
     const text = await this.#supervise(words, dir);
     const pid = dir.readPid();
     if (text !== 'ok' || pid === undefined) {
@@ -304,6 +312,37 @@ export class ProcessRuntime implements ContainerRuntime {
     if (entry.container.state === 'exited') return;
     this.#setProgress(entry, { startedAtMs: this.#options.clock.now() });
     entry.container = containerOf(entry.record, 'running', entry.progress, pid);
+  }
+
+  /** The process whose tree the container becomes part of; undefined: it gets a tree of its own. */
+  async #processesToJoin(spec: ContainerSpec): Promise<number | undefined> {
+    if (spec.hostPid || spec.name === TREE) return undefined;
+    if (spec.joinProcessesOf !== undefined) {
+      const target = this.#entries.get(spec.joinProcessesOf)?.container.pid;
+      if (target === undefined) throw new Error('the target container is not running');
+      return target;
+    }
+    if (!spec.shareProcesses) return undefined;
+    const known = this.#tree(spec.pod.uid);
+    if (known?.pid !== undefined) return known.pid;
+    // The root of the shared tree: sleeps, and takes in orphans as process 1 must.
+    const root = await this.start({
+      ...spec,
+      mounts: [],
+      name: TREE,
+      attempt: (known?.attempt ?? -1) + 1,
+      argv: ['/bin/sh', '-c', 'while :; do sleep 86400 & wait $!; done'],
+      stdin: false,
+      tty: false,
+      limits: {},
+    });
+    if (root.pid === undefined) throw new Error(`the shared process tree could not be started: ${root.message}`);
+    return root.pid;
+  }
+
+  #tree(podUid: string): Container | undefined {
+    const roots = [...this.#entries.values()].filter((e) => e.record.pod.uid === podUid && e.record.name === TREE);
+    return roots.map((e) => e.container).find((c) => c.state === 'running') ?? roots.at(-1)?.container;
   }
 
   /** Spawns the supervisor; resolves with what it says: `ok`, or why the container could not be set up. */
@@ -367,6 +406,8 @@ export class ProcessRuntime implements ContainerRuntime {
     entry.readers = [out, err, life];
     void life.ended.then(async () => {
       if (this.#closed) return;
+      // In a process tree of its own nothing outlives the first process; elsewhere descendants may.
+      for (const pid of this.#options.cgroups.processes(record.pod.uid, record.id)) trySignal(pid, 'SIGKILL');
       // The supervisor has seen the end, so all writers are gone and both pipes end; all but those of a container in
       // the node's own process tree, which may leave processes behind.
       const patience = clock.after(DRAIN_TIMEOUT_MS, () => [out, err].forEach((reader) => reader.close()));
@@ -381,6 +422,7 @@ export class ProcessRuntime implements ContainerRuntime {
     const { dir, record } = entry;
     entry.log?.close();
     entry.log = undefined;
+    closeStdin(entry);
     const status = dir.readExit();
     const oom = this.#options.cgroups.oomKilled(record.pod.uid, record.id);
     const message = readTail(record.terminationMessage);
@@ -402,6 +444,7 @@ export class ProcessRuntime implements ContainerRuntime {
     entry.readers = [];
     entry.log?.close();
     entry.log = undefined;
+    closeStdin(entry);
     const pid = entry.dir.readPid();
     if (pid !== undefined && isRunning(pid)) process.kill(pid, 'SIGKILL');
     entry.dir.release();
@@ -476,6 +519,20 @@ function containerOf(
   const { id, pod, name, attempt, imageRef, specHash, createdAtMs, logFile, stdin, tty } = record;
   const fixed = { id, pod, name, attempt, imageRef, specHash, createdAtMs, logFile, stdin, tty };
   return { ...fixed, state, ...progress, ...(pid === undefined ? {} : { pid }) };
+}
+
+function closeStdin(entry: Entry): void {
+  if (entry.stdinKeeper !== undefined) closeSync(entry.stdinKeeper);
+  entry.stdinKeeper = undefined;
+}
+
+function trySignal(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    process.kill(pid, signal);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function exitReason(status: number, oomKilled: boolean): string {

@@ -95,7 +95,7 @@ export function startScript(tools: Tools, spec: ContainerSpec, paths: ScriptPath
     '} 2>&3',
     'echo ok >&3; exec 3>&-',
     `exec ${shellWords(enterRootWords(tools, spec, { dieWithParent: true }))}`,
-    `) ${spec.stdin ? '0<>' : '<'}${q(paths.stdin)} 1<>${q(paths.stdout)} 2<>${q(paths.stderr)}`,
+    `) ${spec.stdin && !spec.stdinOnce ? '0<>' : '<'}${q(paths.stdin)} 1<>${q(paths.stdout)} 2<>${q(paths.stderr)}`,
     'code=$?',
     'exec 3>&- 9>&-',
     'echo "$code" >&4',
