@@ -221,10 +221,17 @@ function byUrgency(a: Pod, b: Pod): number {
 
 const text = (value: unknown): string => JSON.stringify(value) ?? '';
 
+/** Computed once for each version of a pod. */
+const known = new WeakMap<Pod, string>();
+
 /** A pod's status says nothing about where it fits; its spec, labels and deletion do. */
 function podMatters(before: Pod | undefined, after: Pod): boolean {
   if (before === undefined) return true;
-  const facts = (p: Pod) => text([p.spec, p.metadata.labels, p.metadata.deletionTimestamp]);
+  const facts = (p: Pod) => {
+    let found = known.get(p);
+    if (found === undefined) known.set(p, (found = text([p.spec, p.metadata.labels, p.metadata.deletionTimestamp])));
+    return found;
+  };
   return facts(before) !== facts(after);
 }
 

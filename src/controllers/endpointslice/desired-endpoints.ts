@@ -11,20 +11,21 @@ export interface EndpointGroup {
   endpoints: discovery.Endpoint[];
 }
 
+/** Computed once for each version of a pod: both it and the next one ask. */
+const facts = new WeakMap<Pod, string>();
+
 /** What of a pod goes into its endpoint; other changes of a pod change nothing here. */
 export function podFacts(pod: Pod): string {
-  const { hostname, subdomain, nodeName } = pod.spec ?? {};
-  const addresses = pod.status?.podIPs?.map((a) => a.ip).join() ?? pod.status?.podIP;
-  const state = [isPodReady(pod), isDeleting(pod), isPodFinished(pod)];
-  return [
-    pod.metadata.uid,
-    addresses,
-    hostname,
-    subdomain,
-    nodeName,
-    ...state,
-    canonicalText(pod.metadata.labels),
-  ].join('|');
+  let text = facts.get(pod);
+  if (text === undefined) {
+    const { hostname, subdomain, nodeName } = pod.spec ?? {};
+    const addresses = pod.status?.podIPs?.map((a) => a.ip).join() ?? pod.status?.podIP;
+    const state = [isPodReady(pod), isDeleting(pod), isPodFinished(pod)];
+    const labels = canonicalText(pod.metadata.labels);
+    text = [pod.metadata.uid, addresses, hostname, subdomain, nodeName, ...state, labels].join('|');
+    facts.set(pod, text);
+  }
+  return text;
 }
 
 export const needsSlices = (service: Service): boolean =>
