@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { configMaps, deployments, endpointSlices, events, namespaces, nodes, pods, replicaSets } from '../api/index.ts';
-import { serviceAccounts, services } from '../api/index.ts';
+import { StatusError, serviceAccounts, services } from '../api/index.ts';
 import type { Deployment } from '../api/index.ts';
 import type { FakeClient } from '../client/index.ts';
 import { startTestCluster, testDeployment, testNode, testService } from './testing/cluster.ts';
@@ -235,4 +235,44 @@ test('controllers that start on what others left behind change nothing that is r
   await new Promise((resolve) => setTimeout(resolve, 100));
   await again.stop();
   assert.deepEqual(client.actions.slice(before), []);
+});
+
+test('through failing requests, cut watches and restarts everything ends as it should be', async () => {
+  await using cluster = await startTestCluster();
+  const { client } = cluster;
+  await client.resource(services).create(testService('web'));
+  let state = 7;
+  const random = () => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32;
+  client.intercept = (verb, plural) => {
+    // Agents watch pods, too; theirs is not what is tested.
+    if (plural !== 'deployments' && verb !== 'watch' && random() < 0.08) {
+      throw new StatusError(500, 'InternalError', 'a failure on purpose');
+    }
+  };
+  const attempt = async (request: () => Promise<unknown>) => {
+    for (;;) {
+      try {
+        return await request();
+      } catch {
+        // On purpose.
+      }
+    }
+  };
+  await attempt(() => client.resource(deployments).create(testDeployment('web', 6)));
+  for (const [i, replicas] of [12, 3, 9, 5].entries()) {
+    for (let turn = 0; turn < 15; turn++) await new Promise((resolve) => setImmediate(resolve));
+    await change(cluster, (d) => {
+      if (d.spec === undefined) return;
+      d.spec.replicas = replicas;
+      if (i % 2 === 1) (d.spec.template.spec?.containers ?? []).forEach((c) => (c.image = `portico/web:${i}`));
+    });
+    if (i % 2 === 0) cluster.restartControllers();
+    else client.cutWatches();
+  }
+  await cluster.until('roll-out', () => isRolledOut(client) && client.objects(pods).length === 5);
+  const ready = () => client.objects(endpointSlices).flatMap((s) => s.endpoints ?? []);
+  await cluster.until('endpoints', () => ready().length === 5 && ready().every((e) => e.conditions?.ready));
+  const sets = client.objects(replicaSets).filter((s) => (s.spec?.replicas ?? 0) > 0);
+  assert.equal(sets.length, 1);
+  assert.deepEqual(new Set(client.objects(pods).map((p) => p.spec?.containers[0]?.image)), new Set(['portico/web:3']));
 });

@@ -12,6 +12,8 @@ import type { ControllersOptions } from '../start-controllers.ts';
 import { timestamp } from '../runtime/pod-state.ts';
 
 export interface TestCluster extends AsyncDisposable {
+  /** Ends the controllers in the middle of whatever they do and starts new ones that know nothing. */
+  restartControllers(): void;
   client: FakeClient;
   /** Decides what an agent does with a pod; default: it runs and is ready. */
   agent: (pod: Pod) => 'ready' | 'unready' | 'ignore';
@@ -39,18 +41,25 @@ export async function startTestCluster(
         await new Promise((resolve) => setImmediate(resolve));
       }
     },
+    restartControllers() {
+      ended.push(controllers.stop());
+      controllers = start();
+    },
     async [Symbol.asyncDispose]() {
       stopped.abort();
       client.intercept = () => undefined;
-      await controllers.stop();
+      await Promise.all([controllers.stop(), ...ended]);
     },
   };
   void runAgents(cluster, clock, stopped.signal);
-  const controllers = startControllers({
-    client,
-    clock,
-    ...(options.controllers === undefined ? {} : { options: options.controllers }),
-  });
+  const ended: Promise<void>[] = [];
+  const start = () =>
+    startControllers({
+      client,
+      clock,
+      ...(options.controllers === undefined ? {} : { options: options.controllers }),
+    });
+  let controllers = start();
   return cluster;
 }
 
@@ -60,12 +69,15 @@ async function runAgents(cluster: TestCluster, clock: Clock, signal: AbortSignal
   while (!signal.aborted) {
     for await (const event of api.watch({ resourceVersion: '1' }, signal)) {
       if (event.type === 'BOOKMARK' || event.type === 'DELETED') continue;
-      const pod = cluster.client.find(pods, `${event.object.metadata.namespace ?? ''}/${event.object.metadata.name}`);
-      if (pod === undefined || pod.metadata.uid !== event.object.metadata.uid) continue;
-      try {
-        await step(cluster, pod, clock, () => next++);
-      } catch {
-        // Changed meanwhile: its next event comes.
+      for (let attempt = 0; attempt < 50; attempt++) {
+        const pod = cluster.client.find(pods, `${event.object.metadata.namespace ?? ''}/${event.object.metadata.name}`);
+        if (pod === undefined || pod.metadata.uid !== event.object.metadata.uid) break;
+        try {
+          await step(cluster, pod, clock, () => next++);
+          break;
+        } catch {
+          // Changed meanwhile, or a failure that the test wants: again.
+        }
       }
     }
   }
