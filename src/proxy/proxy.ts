@@ -5,10 +5,11 @@ import { endpointSlices, nodes, serviceCIDRs, services, type Node } from '../api
 import { createEventRecorder, createInformer, type Client, type Informer } from '../client/index.ts';
 import { systemClock, type Clock } from '../clock/index.ts';
 import { canonicalIp, formatCidr, parseCidr } from '../ip/index.ts';
-import { detectIptables, openRtnl, type IptablesVariant } from '../linux/index.ts';
+import { detectIptables, openConntrack, openRtnl, type IptablesVariant } from '../linux/index.ts';
 import { silentLogger, type Logger } from '../log/index.ts';
 import { Registry } from '../metrics/index.ts';
 import { ChangeTracker } from './changes.ts';
+import { ConntrackReconciler } from './conntrack.ts';
 import { DEFAULT_PROXY_CONFIG, type ProxyConfig, type ProxyMode } from './config.ts';
 import type { Family, LocalDetector, NodeFacts, ServiceKey, ServiceState, StateChanges } from './contract.ts';
 import { FamilyLoop } from './family-loop.ts';
@@ -106,6 +107,7 @@ class RunningProxy implements Proxy {
   readonly #abort = new AbortController();
   readonly #parts: ModeParts;
   readonly #serviceHealth: ServiceHealth;
+  readonly #conntrack: ConntrackReconciler;
   #node: NodeView = { zone: undefined, ips: [], podCidrs: [], eligible: false };
   #serviceCidrs: readonly string[] = [];
   #ready = false;
@@ -137,6 +139,13 @@ class RunningProxy implements Proxy {
       serviceCidrs: () => this.#serviceCidrs,
       repair: (family, why) => this.#loops.get(family)?.repair(why),
     };
+    this.#conntrack = new ConntrackReconciler({
+      open: () => openConntrack(options.netns),
+      clock: this.#clock,
+      log: this.#log,
+      metrics,
+      localAddresses: modeOptions.localAddresses,
+    });
     this.#parts =
       variant === undefined
         ? createNftablesMode(modeOptions, options.nftApply ?? 'netlink')
@@ -339,6 +348,7 @@ class RunningProxy implements Proxy {
       this.#serviceHealth.update(key, states);
     }
     this.#parts.synced(family, changes);
+    this.#conntrack.synced(family, changes);
   }
 
   snapshot(): ReadonlyMap<Family, ReadonlyMap<ServiceKey, ServiceState>> {
@@ -350,6 +360,7 @@ class RunningProxy implements Proxy {
     for (const i of this.#informers) i.stop();
     await Promise.all([...this.#loops.values()].map((l) => l.stop()));
     this.#serviceHealth.stop();
+    this.#conntrack.stop();
     this.#parts.stop();
     for (const d of this.#disposables.toReversed()) d[Symbol.dispose]();
     for (const s of [this.#servers.healthz, this.#servers.metrics]) {

@@ -21,10 +21,12 @@ const CONTEXT: TableContext = {
   nodeIp: '172.31.0.11',
 };
 
+const byFirst = <T>(entries: [string, T][]) => entries.toSorted(([a], [b]) => (a < b ? -1 : 1));
+
 /** A table as text that does not depend on which number an endpoint has. */
 function comparable(table: TableModel): unknown {
   const sets = [...table.sets].map(([name, { elements }]) => {
-    if (!name.endsWith('endpoints')) return [name, [...elements].toSorted()];
+    if (!name.endsWith('endpoints')) return [name, byFirst([...elements])];
     const byKey = new Map<string, { values: string[]; numbers: number[] }>();
     for (const [key, value] of elements) {
       const at = key.lastIndexOf(' . ');
@@ -36,7 +38,7 @@ function comparable(table: TableModel): unknown {
     const sorted = [...byKey].toSorted(([a], [b]) => (a < b ? -1 : 1));
     return [name, sorted.map(([k, v]) => [k, v.values.toSorted(), v.numbers.toSorted((a, b) => a - b)])];
   });
-  return { sets: sets.toSorted(([a], [b]) => (String(a) < String(b) ? -1 : 1)), chains: [...table.chains].toSorted() };
+  return { sets: sets.toSorted(([a], [b]) => (String(a) < String(b) ? -1 : 1)), chains: byFirst([...table.chains]) };
 }
 
 function fresh(changes: StateChanges): TableModel {

@@ -3,6 +3,7 @@ import { openNft, type Nft, type NftElement, type NftOperation, type NftSet } fr
 import type { Family } from '../contract.ts';
 import { SHARED_SETS, TABLE, nftFamily, nftSet, type NftOp, type SetSpec } from './objects.ts';
 import type { NftKernel } from './sync.ts';
+import type { TableWatch } from './table-watch.ts';
 
 export type NftApply = 'netlink' | 'cli';
 
@@ -77,14 +78,32 @@ export function transactionOf(ops: readonly NftOp[], family: Family): NftOperati
   return out;
 }
 
-export function openNftKernel(family: Family, options: { netns: string | undefined; apply: NftApply }): NftKernel {
-  const { netns, apply } = options;
+export interface KernelOptions {
+  readonly netns: string | undefined;
+  readonly apply: NftApply;
+  readonly watch?: TableWatch | undefined;
+}
+
+const MANY = 2000;
+
+export function openNftKernel(family: Family, options: KernelOptions): NftKernel {
+  const { netns, apply, watch } = options;
   const nft: Nft = openNft({ apply, ...(netns === undefined ? {} : { netns }) });
   const table = { family: nftFamily(family), name: TABLE };
   const exists = async () => (await nft.tables()).some((t) => t.family === table.family && t.name === table.name);
   return {
     exists,
-    apply: (ops) => nft.run({ operations: transactionOf(ops, family) }),
+    async apply(ops) {
+      const operations = transactionOf(ops, family);
+      // The kernel reports every element; of so many the socket would lose some, and nobody learns anything from ours.
+      const quiet = watch !== undefined && ops.length > MANY;
+      if (quiet) watch.pause();
+      try {
+        await nft.run({ operations });
+      } finally {
+        if (quiet) watch.resume();
+      }
+    },
     async read() {
       if (!(await exists())) return undefined;
       const chains = new Set((await nft.chains(table)).map((c) => c.name));

@@ -6,6 +6,7 @@ import { familyOf } from '../views.ts';
 import type { TableContext } from './fixed-table.ts';
 import { openNftKernel, type NftApply } from './kernel.ts';
 import { NftSync } from './sync.ts';
+import { TableWatch } from './table-watch.ts';
 
 export function createNftablesMode(options: ModeOptions, apply: NftApply): ModeParts {
   const { config, netns, clock, log, metrics } = options;
@@ -23,11 +24,10 @@ export function createNftablesMode(options: ModeOptions, apply: NftApply): ModeP
       nodeIp: nodeIps.find((ip) => familyOf(ip) === family),
     };
   };
-  const watchers: Disposable[] = [];
+  // The nft program is another process for the kernel: its changes could not be told from foreign ones.
+  const watch = apply === 'netlink' ? new TableWatch(netns, options.repair) : undefined;
   const create = (family: Family): NftSync => {
-    const kernel = openNftKernel(family, { netns, apply });
-    const watcher = kernel.watch?.((why) => options.repair(family, why));
-    if (watcher !== undefined) watchers.push(watcher);
+    const kernel = openNftKernel(family, { netns, apply, watch });
     return new NftSync({
       kernel,
       context: () => contextOf(family),
@@ -45,7 +45,7 @@ export function createNftablesMode(options: ModeOptions, apply: NftApply): ModeP
     collect: () => undefined,
     stop() {
       for (const s of Object.values(syncs)) s.stop();
-      for (const w of watchers) w[Symbol.dispose]();
+      watch?.stop();
     },
   };
 }

@@ -17,8 +17,6 @@ export interface NftKernel {
   /** Undefined: there is no such table. */
   read(): Promise<KernelTable | undefined>;
   exists(): Promise<boolean>;
-  /** Calls when somebody else changed our table. */
-  watch?(changed: (why: string) => void): Disposable;
   close(): void;
 }
 
@@ -39,8 +37,6 @@ export class NftSync implements RuleSync {
   #book = new NftBook();
   #context: TableContext | undefined;
   #needFull = true;
-  /** The kernel refused to go from what it has to what is wanted: begin with an empty table. */
-  #needFresh = false;
   #garbageTimer: Timer;
   #stopped = false;
   /** One transaction at a time: plans build on each other. */
@@ -94,38 +90,45 @@ export class NftSync implements RuleSync {
 
   async #syncFully(all: () => Iterable<[ServiceKey, ServiceState]>): Promise<void> {
     const context = this.#o.context();
-    const have = this.#needFresh ? undefined : await this.#o.kernel.read();
+    const have = await this.#o.kernel.read();
+    try {
+      this.#book = await this.#build(context, all, have);
+    } catch (error) {
+      if (have === undefined) throw error;
+      // Perhaps the table is somebody else's, or of another version: replace it, still in one transaction.
+      this.#o.log.warn('the table that stands in the kernel cannot be taken over and is replaced', { error });
+      this.#book = await this.#build(context, all, undefined);
+    }
+    this.#context = context;
+    this.#needFull = false;
+  }
+
+  async #build(
+    context: TableContext,
+    all: () => Iterable<[ServiceKey, ServiceState]>,
+    have: KernelTable | undefined,
+  ): Promise<NftBook> {
     const everything = new Map<ServiceKey, StateChange>();
     for (const [key, after] of all()) everything.set(key, { after });
     const book = new NftBook(have === undefined ? undefined : (port) => numberingIn(have, port));
-    const fixed = fixedOps(context);
     const nodeIps = (context.nodePortAddresses ?? []).map((key): NftOp => ({
       op: 'add-element',
       set: 'node-ips',
       key,
     }));
     const plan = book.plan(everything, context);
-    const build = [...fixed, ...plan.ops, ...nodeIps];
-    try {
-      if (have === undefined) {
-        await this.#o.kernel.apply([{ op: 'delete-table' }, ...build]);
-      } else {
-        const want = new TableModel();
-        want.apply(build);
-        const diff = diffTable(have, want, build);
-        await this.#o.kernel.apply(diff.ops);
-        for (const { name, kind } of diff.obsolete) book.addObsolete(name, kind);
-      }
-    } catch (e) {
-      // Perhaps the table is not ours, or of another version: the next try replaces it, still in one transaction.
-      this.#needFresh = have !== undefined;
-      throw e;
+    const build = [...fixedOps(context), ...plan.ops, ...nodeIps];
+    if (have === undefined) {
+      await this.#o.kernel.apply([{ op: 'delete-table' }, ...build]);
+    } else {
+      const want = new TableModel();
+      want.apply(build);
+      const diff = diffTable(have, want, build);
+      await this.#o.kernel.apply(diff.ops);
+      for (const { name, kind } of diff.obsolete) book.addObsolete(name, kind);
     }
     plan.commit();
-    this.#book = book;
-    this.#context = context;
-    this.#needFull = false;
-    this.#needFresh = false;
+    return book;
   }
 
   #scheduleGarbage(): void {

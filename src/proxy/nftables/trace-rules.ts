@@ -75,7 +75,8 @@ function keysOf(operand: Operand, packet: Packet, walk: Walk): readonly string[]
 
 function sameField(field: Field | readonly (string | number)[], value: string): boolean {
   if (Array.isArray(field)) return field.map(String).includes(value);
-  if (typeof field !== 'string') return String(field) === value;
+  if (typeof field === 'number') return String(field) === value;
+  if (typeof field !== 'string') return unknown(field);
   if (field.endsWith('*')) return value.startsWith(field.slice(0, -1));
   return /^[0-9a-f.:]+\/\d+$/.test(field) ? matchesAddress(field, value) : field === value;
 }
@@ -111,7 +112,7 @@ function dnat(target: NatTarget, packet: Packet, walk: Walk): Outcome[] {
   });
 }
 
-function follow(verdict: Verdict | string, packet: Packet, walk: Walk): Outcome[] {
+function follow(verdict: string | Exclude<Verdict, string>, packet: Packet, walk: Walk): Outcome[] {
   if (typeof verdict === 'string') {
     const [word = '', chain] = verdict.split(' ');
     if (chain !== undefined) return follow(word === 'goto' ? { goto: chain } : { jump: chain }, packet, walk);
@@ -133,7 +134,9 @@ function runStatement(s: NftStatement, packet: Packet, walk: Walk): false | Pack
       const verdict = walk.table.sets.get(s.in)?.elements.get(keys[0] ?? '');
       return verdict === undefined ? false : follow(verdict, packet, walk);
     }
-    return s.entries.filter(([k]) => keys.includes(String(k))).flatMap(([, v]) => follow(v, packet, walk));
+    return s.entries
+      .filter(([k]) => typeof k === 'number' && keys.includes(String(k)))
+      .flatMap(([, v]) => follow(v, packet, walk));
   }
   if ('set' in s && 'to' in s) {
     if (typeof s.to === 'object' && 'or' in s.to) return { ...packet, mark: packet.mark | s.to.or };

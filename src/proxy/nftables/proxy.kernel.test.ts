@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import process from 'node:process';
+import { after, before, test } from 'node:test';
+import { endpointSlices, services } from '../../api/index.ts';
+import { createFakeClient } from '../../client/index.ts';
+import { createNetns, deleteNetns, runCommand } from '../../linux/index.ts';
+import { Registry } from '../../metrics/index.ts';
+import { service, slice } from '../fixtures/objects.ts';
+import { cleanupProxyRules, proxyConfigOf, startProxy, type Proxy } from '../index.ts';
+
+const NETNS = `proxy-${process.pid}-nft`;
+const CONFIG = proxyConfigOf({
+  mode: 'nftables',
+  clusterCIDR: '10.0.0.0/8',
+  healthzBindAddress: '',
+  metricsBindAddress: '',
+});
+
+const client = createFakeClient();
+let proxy: Proxy;
+let metrics = new Registry();
+
+const nft = async (...args: string[]) => (await runCommand('nft', args, { netns: NETNS })).stdout;
+const table = () => nft('list', 'table', 'ip', 'portico');
+const elements = async (map: string) =>
+  [...(await nft('list', 'map', 'ip', 'portico', map)).matchAll(/^\s*(?:elements = \{ )?(\S.* : [^,}]+?)(?:,| \})?$/gm)]
+    .map((m) => m[1] ?? '')
+    .filter((e) => !e.startsWith('type'));
+
+async function eventually(what: string, check: () => Promise<boolean>, withinMs = 3000): Promise<void> {
+  const end = Date.now() + withinMs;
+  while (!(await check())) {
+    if (Date.now() > end) assert.fail(`not within ${withinMs} ms: ${what}\n${await table()}`);
+    await new Promise((r) => setTimeout(r, 5));
+  }
+}
+
+async function start(): Promise<void> {
+  metrics = new Registry();
+  proxy = await startProxy({ client, nodeName: 'node-1', config: CONFIG, netns: NETNS, metrics });
+  await proxy.synced;
+}
+
+const setEndpoints = async (...ips: string[]) => {
+  const { endpoints } = slice(
+    'default/nginx',
+    ips.map((ip) => ({ ip })),
+  );
+  await client.resource(endpointSlices).patch('nginx-ipv4', { endpoints }, { type: 'merge', namespace: 'default' });
+};
+
+before(async () => {
+  createNetns(NETNS);
+  await client.resource(services).create(service('default/nginx', { clusterIP: '10.96.4.7', ports: [{ port: 80 }] }));
+  await client.resource(endpointSlices).create(slice('default/nginx', [{ ip: '10.0.1.79' }, { ip: '10.0.0.224' }]));
+  await start();
+});
+
+after(async () => {
+  await proxy?.stop();
+  deleteNetns(NETNS);
+});
+
+test('nft prints what netlink wrote', async () => {
+  const text = await table();
+  assert.match(text, /10\.96\.4\.7 \. tcp \. 80 : goto pick-2/);
+  assert.match(
+    text,
+    /meta l4proto \{ tcp, udp, sctp \} dnat ip to ip daddr \. meta l4proto \. th dport \. numgen random mod 2 map @endpoints/,
+  );
+  assert.match(text, /ip daddr @cluster-ips ip saddr != 10\.0\.0\.0\/8 meta mark set meta mark \| 0x00004000/);
+});
+
+test('an endpoint that comes, and one that goes', async () => {
+  await setEndpoints('10.0.1.79', '10.0.0.224', '10.0.0.5');
+  await eventually('three endpoints', async () => (await table()).includes('10.96.4.7 . tcp . 80 : goto pick-3'));
+  await setEndpoints('10.0.0.224', '10.0.0.5');
+  await eventually('two endpoints', async () => (await table()).includes('10.96.4.7 . tcp . 80 : goto pick-2'));
+  assert.equal((await elements('endpoints')).length, 2);
+  await eventually('the unused chain is removed', async () => !(await table()).includes('chain pick-3'));
+});
+
+test('foreign changes are repaired within a second', async () => {
+  await nft('flush', 'map', 'ip', 'portico', 'endpoints');
+  await eventually('elements are back', async () => (await elements('endpoints')).length === 2, 1000);
+  await nft('delete', 'table', 'ip', 'portico');
+  await eventually('the table is back', async () => (await table()).includes('goto pick-2'), 1000);
+  await nft('flush', 'ruleset');
+  await eventually(
+    'the table is back after a flush of everything',
+    async () => (await table()).includes('goto pick-2'),
+    1000,
+  );
+  assert.match(metrics.render(), /kubeproxy_rules_repaired_total\{ip_family="IPv4"\} [3-9]/);
+});
+
+test('a restart adopts the table: the numbers of endpoints stay', async () => {
+  await setEndpoints('10.0.0.9', '10.0.0.224', '10.0.0.5', '10.0.0.1');
+  await eventually('four endpoints', async () => (await elements('endpoints')).length === 4);
+  const before = (await elements('endpoints')).toSorted();
+  await proxy.stop();
+  await start();
+  assert.deepEqual((await elements('endpoints')).toSorted(), before);
+  assert.doesNotMatch(metrics.render(), /nftables_sync_failures_total\{/);
+});
+
+test('a restart writes what changed meanwhile', async () => {
+  await proxy.stop();
+  await setEndpoints('10.0.0.224');
+  await client.resource(services).create(service('default/more', { clusterIP: '10.96.4.8', ports: [{ port: 81 }] }));
+  await start();
+  assert.equal((await elements('endpoints')).length, 1);
+  assert.match(await table(), /10\.96\.4\.8 \. tcp \. 81 : goto reject-chain/);
+});
+
+test('a table of somebody else under our name is replaced', async () => {
+  await proxy.stop();
+  await nft('delete', 'table', 'ip', 'portico');
+  await nft('add table ip portico; add map ip portico endpoints { type ipv4_addr : verdict ; }');
+  await start();
+  assert.equal((await elements('endpoints')).length, 1);
+});
+
+test('cleanupProxyRules() removes the table', async () => {
+  await proxy.stop();
+  assert.equal(await cleanupProxyRules({ mode: 'nftables', netns: NETNS }), true);
+  assert.equal(await nft('list', 'tables'), '');
+});
