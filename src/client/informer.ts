@@ -42,7 +42,7 @@ export function createInformer<T extends KubeObject>(
   const random = options.random ?? Math.random;
   const log = options.log?.with({ informer: resource.plural });
   const transform = options.transform ?? ((object: T): unknown => object);
-  const backoff = createBackoff(options.backoffMs?.first ?? 50, options.backoffMs?.longest ?? 5000, random);
+  const backoff = createBackoff(options.backoffMs?.first ?? 50, options.backoffMs?.longest ?? 2000, random);
   const silentAfterMs = options.silentAfterMs ?? SILENT_MS;
   const api = client.resource(resource);
   const selection = {

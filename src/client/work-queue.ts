@@ -29,6 +29,9 @@ export interface WorkQueue {
   stop(): Promise<void>;
 }
 
+/** Longest wait of a key while the server cannot be reached. */
+const AWAY_MS = 2000;
+
 export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
   const clock = options.clock ?? systemClock;
   const workers = options.workers ?? 1;
@@ -79,9 +82,11 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
   const retry = (key: string, error: unknown) => {
     const count = failures.get(key) ?? 0;
     failures.set(key, count + 1);
-    const waitMs = Math.min(first * 2 ** Math.min(count, 30), longest);
     // Somebody else wrote or deleted first, or the server is away: part of normal life.
     const expected = isConflict(error) || isNotFound(error) || isConnectionError(error);
+    // A server that is away comes back for all keys at once: none of them should then sleep on for long.
+    const most = isConnectionError(error) ? Math.min(longest, AWAY_MS) : longest;
+    const waitMs = Math.min(first * 2 ** Math.min(count, 30), most);
     if (stopped) return;
     if (expected) options.log?.debug(`${options.name}: trying again`, { key, waitMs, error: String(error) });
     else options.log?.warn(`${options.name}: failed, trying again`, { key, waitMs, error });
