@@ -19,6 +19,11 @@ const EXCEPTIONS: readonly (readonly [from: string, to: string, why: string])[] 
   ['trace', 'proxy', 'trace shows the desired state, which is the proxy room’s value'],
 ];
 
+/** Rooms without a door: each file is loaded alone. */
+const DOORLESS: Readonly<Record<string, string>> = {
+  roles: 'a role is a process of its own and must not load the others at start',
+};
+
 const floorOf = new Map(FLOORS.flatMap((rooms, floor) => rooms.map((room) => [room, floor] as const)));
 
 function* files(dir: string): Iterable<string> {
@@ -57,7 +62,12 @@ export function findBreaches(src: string): Breach[] {
       const excepted = EXCEPTIONS.some(([from, to]) => from === room && to === other);
       if (otherFloor === undefined || (otherFloor >= floor && !excepted)) {
         breaches.push({ file, imports: resolved, why: `${room} may not import ${other}: not a floor below` });
-      } else if (rest.join('/') !== 'index.ts' && !rest.at(-1)?.endsWith('contract.ts') && !rest.includes('fake')) {
+      } else if (
+        DOORLESS[other] === undefined &&
+        rest.join('/') !== 'index.ts' &&
+        !rest.at(-1)?.endsWith('contract.ts') &&
+        !rest.includes('fake')
+      ) {
         breaches.push({ file, imports: resolved, why: `import ${other} through its door, ${other}/index.ts` });
       }
     }

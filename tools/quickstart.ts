@@ -78,7 +78,9 @@ const conntrack = nonEmpty(run('ip', 'netns', 'exec', node3, 'conntrack', '-L', 
 show(`DNS answer (Service nginx has the virtual address ${vip})`, question);
 show(
   `Replies by pod, ${replies.length} in all`,
-  [...share].toSorted(([a], [b]) => a.localeCompare(b)).map(([pod, count]) => `${pod.padEnd(32)} ${String(count).padStart(3)}  ${'#'.repeat(count)}`),
+  [...share]
+    .toSorted(([a], [b]) => a.localeCompare(b))
+    .map(([pod, count]) => `${pod.padEnd(32)} ${String(count).padStart(3)}  ${'#'.repeat(count)}`),
 );
 show('The pods', nonEmpty(kubectl('get', 'pods', '-o', 'wide')));
 show('nat rules of node-3 for this Service', service);

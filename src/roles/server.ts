@@ -73,13 +73,13 @@ export async function runServer(options: ServerOptions): Promise<void> {
     clients.push(client);
     return client;
   };
-  const controllers = await startControllers({
+  const controllers = startControllers({
     client: clientFor('system:kube-controller-manager'),
     log: log.with({ room: 'controllers' }),
     clock: systemClock,
     options: { podCidrs: options.podCidrs, caPem },
   });
-  const scheduler = await startScheduler({
+  const scheduler = startScheduler({
     client: clientFor('system:kube-scheduler'),
     log: log.with({ room: 'scheduler' }),
     clock: systemClock,
