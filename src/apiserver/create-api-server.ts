@@ -16,7 +16,7 @@ import { ServiceAccountTokens } from './auth/service-account-tokens.ts';
 import { createTokenRequests } from './auth/token-requests.ts';
 import { bootstrap } from './bootstrap/bootstrap.ts';
 import { serverWrites } from './bootstrap/server-writes.ts';
-import type { ApiServer, ApiServerOptions } from './contract.ts';
+import type { ApiServer, ApiServerOptions, Listening } from './contract.ts';
 import { listenHttp } from './http/http-server.ts';
 import { httpHandlers } from './http/serve.ts';
 import { createConnect } from './nodes/connect.ts';
@@ -61,6 +61,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const writes = serverWrites(verbs, stopped.signal);
   const inFlight = new InFlight(options.maxInFlight ?? { reads: 400, writes: 200 });
   const record = serverMetrics(registry, inFlight, store);
+  const open = new Set<Listening>();
   let isReady = false;
 
   const deps: DispatchDeps = {
@@ -124,15 +125,19 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
         body: bodyValue(body),
       };
     },
-    listen: (addresses, tls) =>
-      listenHttp(
+    async listen(addresses, tls) {
+      const listening = await listenHttp(
         addresses,
         tls,
         httpHandlers({ dispatch: deps, authenticator, nodeAgentTls: options.nodeAgentTls, log }),
-      ),
-    close: () => {
+      );
+      open.add(listening);
+      return listening;
+    },
+    async close() {
       stopped.abort();
-      return Promise.resolve();
+      await Promise.all([...open].map((listening) => listening.close()));
+      open.clear();
     },
   };
 }

@@ -1,7 +1,8 @@
 // The subresources that end somewhere else: log, exec, attach, portforward, proxy.
-import { badRequest, methodNotAllowed } from '../../api/index.ts';
+import { badRequest, methodNotAllowed, StatusError } from '../../api/index.ts';
 import type { Store } from '../../store/index.ts';
 import type { NodeAgentTls } from '../contract.ts';
+import type { Answer } from '../request/answer.ts';
 import type { Connect } from '../request/dispatch.ts';
 import type { ResourceRequest } from '../request/resource-request.ts';
 import { agentDestination, proxyDestination, type Destination } from './destination.ts';
@@ -17,8 +18,25 @@ export function createConnect(store: Store, tls: NodeAgentTls | undefined): Conn
     if (subresource === 'log' && raw.method !== 'GET') throw methodNotAllowed();
     const to = await destinationOf(store, request, route.path.rest);
     const body = raw.body instanceof Uint8Array ? raw.body : undefined;
-    return forward(to, tls, { method: raw.method, headers: raw.headers, body, signal: raw.signal });
+    const answer = await forward(to, tls, { method: raw.method, headers: raw.headers, body, signal: raw.signal });
+    if (subresource === 'log' && answer.status >= 300) throw await failureOf(answer);
+    return answer;
   };
+}
+
+const REASONS: Readonly<Record<number, string>> = { 400: 'BadRequest', 403: 'Forbidden', 404: 'NotFound' };
+const MAX_MESSAGE = 10_000;
+
+/** An agent refuses in plain text; clients of the API read Status objects. */
+async function failureOf({ status, body }: Answer): Promise<StatusError> {
+  let text = '';
+  if (body.form === 'stream') {
+    for await (const chunk of body.chunks) {
+      text += Buffer.from(chunk).toString();
+      if (text.length > MAX_MESSAGE) break;
+    }
+  }
+  return new StatusError(status, REASONS[status] ?? 'InternalError', text.trim());
 }
 
 export function destinationOf(store: Store, request: ResourceRequest, rest: string): Promise<Destination> {

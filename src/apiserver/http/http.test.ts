@@ -1,0 +1,263 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect as http2Connect, type ClientHttp2Session } from 'node:http2';
+import { createServer as createHttpsServer, request as httpsRequest } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { describe, it } from 'node:test';
+import { createCa, issueCert } from '../../pki/index.ts';
+import { listenTls, startTestServer, type Loose, type TestServer, type TlsTestServer } from '../testing/test-server.ts';
+
+interface Got {
+  status: number;
+  headers: Record<string, unknown>;
+  text: string;
+}
+
+interface Identity {
+  readonly certPem?: string;
+  readonly keyPem?: string;
+}
+
+/** One request over HTTP/1.1. */
+function get(
+  tls: TlsTestServer,
+  path: string,
+  who: Identity = {},
+  more: { method?: string; headers?: Record<string, string>; body?: string | Buffer } = {},
+): Promise<Got> {
+  return new Promise((resolve, reject) => {
+    const request = httpsRequest(
+      {
+        host: '127.0.0.1',
+        port: tls.port,
+        path,
+        method: more.method ?? 'GET',
+        headers: more.headers ?? {},
+        ca: tls.ca.certPem,
+        ...(who.certPem === undefined ? {} : { cert: who.certPem, key: who.keyPem }),
+        agent: false,
+      },
+      (response) => {
+        let text = '';
+        response.setEncoding('utf8');
+        response.on('data', (chunk: string) => (text += chunk));
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, text }));
+      },
+    );
+    request.once('error', reject);
+    request.end(more.body);
+  });
+}
+
+const admin = (tls: TlsTestServer): Identity => tls.issue('admin', ['system:masters']);
+
+async function withNode(server: TestServer, port: number): Promise<void> {
+  await server.ok('POST', '/api/v1/nodes', { metadata: { name: 'n1' } });
+  const status = {
+    addresses: [{ type: 'InternalIP', address: '127.0.0.1' }],
+    daemonEndpoints: { kubeletEndpoint: { Port: port } },
+  };
+  const headers = { 'content-type': 'application/merge-patch+json' };
+  await server.ok('PATCH', '/api/v1/nodes/n1/status', { status }, { headers });
+  await server.ok('POST', '/api/v1/namespaces/default/serviceaccounts', { metadata: { name: 'default' } });
+  await server.ok('POST', '/api/v1/namespaces/default/pods', {
+    metadata: { name: 'p' },
+    spec: { nodeName: 'n1', containers: [{ name: 'c', image: 'i' }] },
+  });
+}
+
+void describe('HTTP', () => {
+  void it('knows users by their certificate, and refuses credentials that are not good', async () => {
+    await using server = await startTestServer();
+    const tls = await listenTls(server);
+    const ns = '/api/v1/namespaces';
+    assert.equal((await get(tls, ns, admin(tls))).status, 200);
+    assert.equal((await get(tls, ns, tls.issue('jane', []))).status, 403);
+    assert.equal((await get(tls, ns)).status, 403);
+    assert.equal((await get(tls, '/version')).status, 200);
+    const stranger = issueCert(createCa('other'), { cn: 'admin', orgs: ['system:masters'], usages: ['client'] });
+    assert.equal((await get(tls, ns, stranger)).status, 401);
+    const wrong = await get(tls, '/version', {}, { headers: { authorization: 'Bearer nonsense' } });
+    assert.equal(wrong.status, 401);
+    assert.equal(JSON.parse(wrong.text).message, 'Unauthorized');
+  });
+
+  void it('takes tokens', async () => {
+    await using server = await startTestServer();
+    const tls = await listenTls(server);
+    const account = '/api/v1/namespaces/default/serviceaccounts';
+    await server.ok('POST', account, { metadata: { name: 'sa' } });
+    const { status } = await server.ok('POST', `${account}/sa/token`, { spec: {} });
+    const headers = { authorization: `Bearer ${status.token}`, 'content-type': 'application/json' };
+    const who = await get(
+      tls,
+      '/apis/authentication.k8s.io/v1/selfsubjectreviews',
+      {},
+      { method: 'POST', headers, body: '{}' },
+    );
+    assert.equal(JSON.parse(who.text).status.userInfo.username, 'system:serviceaccount:default:sa');
+    await server.ok('DELETE', `${account}/sa`);
+    assert.equal((await get(tls, '/version', {}, { headers })).status, 401);
+  });
+
+  void it('refuses what is too big, what is no JSON, and what nobody can read', async () => {
+    await using server = await startTestServer();
+    const tls = await listenTls(server);
+    const who = admin(tls);
+    const at = '/api/v1/namespaces/default/configmaps';
+    const post = (body: string | Buffer, type = 'application/json') =>
+      get(tls, at, who, { method: 'POST', headers: { 'content-type': type }, body });
+    assert.equal((await post(Buffer.alloc(4 * 1024 * 1024, 32))).status, 413);
+    assert.equal((await post('{"a":')).status, 400);
+    assert.equal((await post('x', 'text/plain')).status, 415);
+    assert.equal((await post('')).status, 400);
+    assert.equal((await get(tls, at, who, { headers: { accept: 'text/html' } })).status, 406);
+    const yaml = await post('metadata:\n  name: y\ndata:\n  a: b\n', 'application/yaml');
+    assert.equal(yaml.status, 201);
+    assert.ok(yaml.headers['audit-id']);
+  });
+
+  void it('streams a watch over HTTP/2 and ends it when the server closes', async () => {
+    await using server = await startTestServer();
+    const tls = await listenTls(server);
+    const { certPem, keyPem } = admin(tls);
+    const session: ClientHttp2Session = http2Connect(`https://127.0.0.1:${tls.port}`, {
+      ca: tls.ca.certPem,
+      cert: certPem,
+      key: keyPem,
+    });
+    const stream = session.request({
+      ':path': `/api/v1/configmaps?watch=true&resourceVersion=${server.store.currentRevision}`,
+    });
+    const [headers] = (await once(stream, 'response')) as [Record<string, unknown>];
+    assert.equal(headers[':status'], 200);
+    await server.ok('POST', '/api/v1/namespaces/default/configmaps', { metadata: { name: 'a' } });
+    const [line] = (await once(stream, 'data')) as [Buffer];
+    const event = JSON.parse(line.toString()) as Loose;
+    assert.equal(event.type, 'ADDED');
+    assert.equal(event.object.metadata.name, 'a');
+    const ended = once(session, 'close');
+    await tls.listening.close();
+    await ended;
+  });
+
+  void it('answers 429 when too much is going on', async () => {
+    await using server = await startTestServer({ maxInFlight: { reads: 0, writes: 1 } });
+    const { status, headers, body } = await server.call('GET', '/api/v1/namespaces');
+    assert.equal(status, 429);
+    assert.equal(headers['retry-after'], '1');
+    assert.equal(body.reason, 'TooManyRequests');
+  });
+
+  void it('says where it could not listen', async () => {
+    await using server = await startTestServer();
+    const tls = await listenTls(server);
+    const own = issueCert(tls.ca, { cn: 'x', usages: ['server'] });
+    await assert.rejects(
+      server.api.listen([{ host: '127.0.0.1', port: tls.port }], { ...own, clientCaPem: tls.ca.certPem }),
+      /cannot listen on 127\.0\.0\.1:\d+: .*EADDRINUSE/,
+    );
+  });
+});
+
+void describe('connections to node agents', () => {
+  async function agent(ca: ReturnType<typeof createCa>) {
+    const own = issueCert(ca, { cn: 'system:node:n1', ips: ['127.0.0.1'], usages: ['server'] });
+    const seen: string[] = [];
+    const server = createHttpsServer({
+      cert: own.certPem,
+      key: own.keyPem,
+      ca: ca.certPem,
+      requestCert: true,
+      rejectUnauthorized: true,
+    });
+    server.on('request', (request, response) => {
+      seen.push(`${request.method} ${request.url}`);
+      if (request.url?.includes('previous') === true) response.writeHead(400).end('no such container\n');
+      else response.writeHead(200, { 'content-type': 'text/plain' }).end('hello\n');
+    });
+    server.on('upgrade', (request, socket: Duplex) => {
+      seen.push(`${request.method} ${request.url} ${request.headers['sec-websocket-protocol']}`);
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n');
+      socket.pipe(socket);
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return { seen, port: (server.address() as AddressInfo).port, close: () => server.close() };
+  }
+
+  void it('bring logs, and refusals as Status', async () => {
+    const ca = createCa('cluster');
+    const client = issueCert(ca, { cn: 'kube-apiserver-kubelet-client', usages: ['client'] });
+    const node = await agent(ca);
+    await using server = await startTestServer({ nodeAgentTls: { ...client, caPem: ca.certPem } });
+    await withNode(server, node.port);
+    const tls = await listenTls(server);
+    const who = admin(tls);
+    const log = '/api/v1/namespaces/default/pods/p/log';
+    const good = await get(tls, `${log}?tailLines=3`, who);
+    assert.equal(good.text, 'hello\n');
+    assert.deepEqual(node.seen, ['GET /containerLogs/default/p/c?tailLines=3']);
+    const bad = await get(tls, `${log}?previous=true`, who);
+    assert.equal(bad.status, 400);
+    assert.equal(JSON.parse(bad.text).message, 'no such container');
+    assert.equal((await get(tls, `${log}?container=x`, who)).status, 400);
+    assert.equal((await get(tls, log, tls.issue('jane', []))).status, 403);
+    node.close();
+  });
+
+  void it('tunnel upgraded connections both ways, byte for byte', async () => {
+    const ca = createCa('cluster');
+    const client = issueCert(ca, { cn: 'kube-apiserver-kubelet-client', usages: ['client'] });
+    const node = await agent(ca);
+    await using server = await startTestServer({ nodeAgentTls: { ...client, caPem: ca.certPem } });
+    await withNode(server, node.port);
+    const tls = await listenTls(server);
+    const path = '/api/v1/namespaces/default/pods/p/exec?command=sh&command=-c&stdin=true&stdout=true&tty=false';
+    const headers = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-protocol': 'v5.channel.k8s.io' };
+    const open = (who: Identity) =>
+      new Promise<{ status: number; socket?: Duplex }>((resolve, reject) => {
+        const request = httpsRequest({
+          host: '127.0.0.1',
+          port: tls.port,
+          path,
+          headers,
+          ca: tls.ca.certPem,
+          cert: who.certPem,
+          key: who.keyPem,
+          agent: false,
+        });
+        request.once('upgrade', (response, socket: Duplex) => resolve({ status: response.statusCode ?? 0, socket }));
+        request.once('response', (response) => {
+          response.resume();
+          resolve({ status: response.statusCode ?? 0 });
+        });
+        request.once('error', reject);
+        request.end();
+      });
+    const { status, socket } = await open(admin(tls));
+    assert.equal(status, 101);
+    assert.deepEqual(node.seen, ['GET /exec/default/p/c?command=sh&command=-c&input=1&output=1 v5.channel.k8s.io']);
+    const bytes = Buffer.from([0, 255, 1, 2, 254]);
+    socket?.write(bytes);
+    const [back] = (await once(socket ?? process.stdin, 'data')) as [Buffer];
+    assert.deepEqual(back, bytes);
+    socket?.destroy();
+    assert.equal((await open(tls.issue('jane', []))).status, 403);
+    node.close();
+  });
+
+  void it('say what is wrong when the agent cannot be reached', async () => {
+    const ca = createCa('cluster');
+    const client = issueCert(ca, { cn: 'x', usages: ['client'] });
+    await using server = await startTestServer({ nodeAgentTls: { ...client, caPem: ca.certPem } });
+    await withNode(server, 1);
+    const { status, body } = await server.call('GET', '/api/v1/namespaces/default/pods/p/log');
+    assert.equal(status, 502);
+    assert.match(
+      body.message,
+      /error trying to reach the node agent at https:\/\/127\.0\.0\.1:1: connect ECONNREFUSED/,
+    );
+  });
+});
