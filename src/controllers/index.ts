@@ -10,8 +10,6 @@ export { startEndpointsController } from './endpoints/endpoints-controller.ts';
 export { startEndpointSliceMirroringController } from './endpointslice-mirroring/mirroring-controller.ts';
 export { startEndpointSliceController } from './endpointslice/endpointslice-controller.ts';
 export type { EndpointSliceOptions } from './endpointslice/endpointslice-controller.ts';
-export { startEventTtlController } from './event-ttl/event-ttl-controller.ts';
-export type { EventTtlOptions } from './event-ttl/event-ttl-controller.ts';
 export { startGarbageCollector } from './garbage-collector/garbage-collector.ts';
 export { startNamespaceController } from './namespace/namespace-controller.ts';
 export { startNodeIpamController } from './node-ipam/node-ipam-controller.ts';

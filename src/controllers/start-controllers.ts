@@ -11,7 +11,6 @@ import { startDeploymentController } from './deployment/deployment-controller.ts
 import { startEndpointsController } from './endpoints/endpoints-controller.ts';
 import { startEndpointSliceMirroringController } from './endpointslice-mirroring/mirroring-controller.ts';
 import { startEndpointSliceController } from './endpointslice/endpointslice-controller.ts';
-import { startEventTtlController } from './event-ttl/event-ttl-controller.ts';
 import { startGarbageCollector } from './garbage-collector/garbage-collector.ts';
 import { startNamespaceController } from './namespace/namespace-controller.ts';
 import { startNodeIpamController } from './node-ipam/node-ipam-controller.ts';
@@ -32,8 +31,6 @@ export interface ControllersOptions {
   nodeGraceMs?: number;
   /** PEM for `kube-root-ca.crt` in every namespace. */
   caPem?: string;
-  /** How long events are kept. @default one hour */
-  eventTtlMs?: number;
   /** @default 100 */
   maxEndpointsPerSlice?: number;
   /** All served resources; default: the table of the api room. */
@@ -67,7 +64,6 @@ export function startControllers(start: StartControllers): Running {
     startEndpointsController(context),
     startEndpointSliceMirroringController(context),
     startPodGcController(context, { quarantineMs: nodeGraceMs }),
-    startEventTtlController(context, { ttlMs: options.eventTtlMs }),
     startNodeLifecycleController(context, { graceMs: nodeGraceMs }),
     startGarbageCollector(context, resources.filter(isCollectable)),
   ];

@@ -203,9 +203,9 @@ test('a silent node becomes Unknown, its pods stop being endpoints at once and l
   await cluster.until('no taints', () => client.find(nodes, 'node-1')?.spec?.taints?.length === 0);
 });
 
-test('pods of a node that is gone are removed after a while, and old events go', async () => {
+test('pods of a node that is gone are removed after a while', async () => {
   const clock = new ManualClock(Date.parse('2026-01-01T00:00:00Z'));
-  await using cluster = await startTestCluster({ clock, nodes: 1, controllers: { eventTtlMs: 120_000 } });
+  await using cluster = await startTestCluster({ clock, nodes: 1 });
   const { client } = cluster;
   const spec = { containers: [] };
   await client
@@ -224,9 +224,4 @@ test('pods of a node that is gone are removed after a while, and old events go',
   clock.advance(15_000);
   await cluster.until('removal', () => client.find(pods, 'default/p') === undefined);
   await cluster.until('event', () => client.objects(events).some((e) => e.reason === 'OrphanedPodGC'));
-  for (let i = 0; i < 4; i++) {
-    clock.advance(60_000);
-    await settle();
-  }
-  await cluster.until('no events', () => client.objects(events).length === 0);
 });
