@@ -3,7 +3,7 @@
 import type { PortState, ServiceState, StateChanges } from '../contract.ts';
 import type { TableContext } from './fixed-table.ts';
 import { portEntries, slotOf, type Listener, type Numbering, type PortEntries } from './listeners.ts';
-import type { NftOp, Rule, SetSpec } from './objects.ts';
+import { ElementBatches, type NftOp, type Rule, type SetSpec } from './objects.ts';
 import { renumber, type Slots } from './slots.ts';
 
 /** Several ports may claim one address; the one whose name comes first in the alphabet has it, whatever the history. */
@@ -18,7 +18,6 @@ interface PortRecord {
   readonly entries: PortEntries;
 }
 
-const NO_CLAIMS: readonly Claim[] = [];
 const NO_NUMBERING: Numbering = { cluster: [], local: [] };
 
 export const ownerOf = (port: { id: string; protocol: string }): string => `${port.id}/${port.protocol}`;
@@ -58,8 +57,8 @@ interface Parts {
   readonly sets: NftOp[];
   readonly chains: NftOp[];
   readonly rules: NftOp[];
-  readonly deletions: NftOp[];
-  readonly additions: NftOp[];
+  readonly deletions: ElementBatches;
+  readonly additions: ElementBatches;
 }
 
 export class NftBook {
@@ -91,7 +90,13 @@ export class NftBook {
   }
 
   plan(changes: StateChanges, context: TableContext): NftPlan {
-    const parts: Parts = { sets: [], chains: [], rules: [], deletions: [], additions: [] };
+    const parts: Parts = {
+      sets: [],
+      chains: [],
+      rules: [],
+      deletions: new ElementBatches('delete-elements'),
+      additions: new ElementBatches('add-elements'),
+    };
     const claims = new Overlay(this.#claims);
     const records = new Overlay(this.#records);
     const members = new Overlay(this.#members);
@@ -104,7 +109,12 @@ export class NftBook {
 
     const claim = (owner: string, key: string, listener: Listener | undefined) => {
       touchedClaims.add(key);
-      const others = (claims.get(key) ?? NO_CLAIMS).filter((c) => c.owner !== owner);
+      const known = claims.get(key);
+      if (known === undefined || (known.length === 1 && known[0]?.owner === owner)) {
+        claims.set(key, listener === undefined ? undefined : [{ owner, listener }]);
+        return;
+      }
+      const others = known.filter((c) => c.owner !== owner);
       const next = listener === undefined ? others : [...others, { owner, listener }];
       claims.set(key, next.length === 0 ? undefined : next.toSorted((a, b) => (a.owner < b.owner ? -1 : 1)));
     };
@@ -171,15 +181,14 @@ export class NftBook {
       const had = this.#members.has(id);
       if ((n !== undefined) === had) continue;
       const space = id.indexOf(' ');
-      const element = { set: id.slice(0, space), key: id.slice(space + 1) };
-      if (n === undefined) parts.deletions.push({ op: 'delete-element', ...element });
-      else parts.additions.push({ op: 'add-element', ...element });
+      const batches = n === undefined ? parts.deletions : parts.additions;
+      batches.push(id.slice(0, space), { key: id.slice(space + 1) });
     }
     for (const key of touchedClaims) {
       diffListener(key, this.#claims.get(key)?.[0]?.listener, claims.get(key)?.[0]?.listener, parts);
     }
     return {
-      ops: [...parts.sets, ...parts.chains, ...parts.rules, ...parts.deletions, ...parts.additions],
+      ops: [...parts.sets, ...parts.chains, ...parts.rules, ...parts.deletions.ops, ...parts.additions.ops],
       commit: () => {
         for (const o of [claims, records, members, shared, own, sets, obsolete]) o.apply();
       },
@@ -230,8 +239,8 @@ export class NftBook {
 
 function diffVerdict(set: string, key: string, old: string | undefined, next: string | undefined, parts: Parts): void {
   if (old === next) return;
-  if (old !== undefined) parts.deletions.push({ op: 'delete-element', set, key });
-  if (next !== undefined) parts.additions.push({ op: 'add-element', set, key, value: next });
+  if (old !== undefined) parts.deletions.push(set, { key });
+  if (next !== undefined) parts.additions.push(set, { key, data: next });
 }
 
 function diffSlots(set: string, key: string, old: Slots, next: Slots, parts: Parts): void {

@@ -97,5 +97,6 @@ export function fixedOps(c: TableContext): NftOp[] {
     ...BASE_CHAINS.map((chain): NftOp => ({ op: 'add-base-chain', chain })),
     ...rules.flatMap(([name]): NftOp[] => (base.has(name) ? [] : [{ op: 'add-chain', name }])),
     ...rules.map(([name, lines]): NftOp => ({ op: 'write-chain', name, rules: lines })),
+    { op: 'add-elements', set: 'node-ips', elements: (c.nodePortAddresses ?? []).map((key) => ({ key })) },
   ];
 }

@@ -1,7 +1,7 @@
 // Our table in the kernel: operations become one transaction of the linux room, over netlink or through the nft program.
-import { openNft, type Nft, type NftElement, type NftOperation, type NftSet } from '../../linux/index.ts';
+import { openNft, type Nft, type NftOperation, type NftSet } from '../../linux/index.ts';
 import type { Family } from '../contract.ts';
-import { SHARED_SETS, TABLE, nftFamily, nftSet, type NftOp, type SetSpec } from './objects.ts';
+import { SHARED_SETS, TABLE, countElements, nftFamily, nftSet, type NftOp, type SetSpec } from './objects.ts';
 import type { NftKernel } from './sync.ts';
 import type { TableWatch } from './table-watch.ts';
 
@@ -9,7 +9,7 @@ export type NftApply = 'netlink' | 'cli';
 
 const SPECS: ReadonlyMap<string, SetSpec> = new Map(SHARED_SETS.map((s) => [s.name, s]));
 
-/** Operations in the linux room's words; neighbouring elements of one set become one operation. Pure. */
+/** Operations in the linux room's words. Pure. */
 export function transactionOf(ops: readonly NftOp[], family: Family): NftOperation[] {
   const at = { family: nftFamily(family), table: TABLE };
   const table = {
@@ -29,19 +29,7 @@ export function transactionOf(ops: readonly NftOp[], family: Family): NftOperati
     return set;
   };
   const out: NftOperation[] = [];
-  let batch: { verb: 'add' | 'delete'; set: NftSet; elements: NftElement[] } | undefined;
   for (const op of ops) {
-    if (op.op === 'add-element' || op.op === 'delete-element') {
-      const verb = op.op === 'add-element' ? 'add' : 'delete';
-      if (batch === undefined || batch.verb !== verb || batch.set.name !== op.set) {
-        batch = { verb, set: setNamed(op.set), elements: [] };
-        out.push(batch);
-      }
-      const value = op.op === 'add-element' ? op.value : undefined;
-      batch.elements.push(value === undefined ? { key: op.key } : { key: op.key, data: value });
-      continue;
-    }
-    batch = undefined;
     switch (op.op) {
       case 'add-table':
         out.push({ verb: 'add', object: table });
@@ -70,6 +58,13 @@ export function transactionOf(ops: readonly NftOp[], family: Family): NftOperati
           out.push({ verb: 'add', object: { kind: 'rule', ...at, chain: op.name, statements } });
         }
         break;
+      case 'add-elements':
+      case 'delete-elements':
+        if (op.elements.length > 0) {
+          const verb = op.op === 'add-elements' ? 'add' : 'delete';
+          out.push({ verb, set: setNamed(op.set), elements: op.elements });
+        }
+        break;
       case 'delete-chain':
         out.push({ verb: 'delete', object: chain(op.name) });
         break;
@@ -96,7 +91,7 @@ export function openNftKernel(family: Family, options: KernelOptions): NftKernel
     async apply(ops) {
       const operations = transactionOf(ops, family);
       // The kernel reports every element; of so many the socket would lose some, and nobody learns anything from ours.
-      const quiet = watch !== undefined && ops.length > MANY;
+      const quiet = watch !== undefined && countElements(ops) > MANY;
       if (quiet) watch.pause();
       try {
         await nft.run({ operations });

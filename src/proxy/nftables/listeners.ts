@@ -43,6 +43,17 @@ export const slotOf = (e: EndpointState): string => `${e.ip} . ${e.port}`;
 
 const PROTOCOLS: NftStatement = { match: 'meta l4proto', anyOf: ['tcp', 'udp', 'sctp'] };
 
+/** Shared chains are the same for every port: made once for a context. */
+const RULES = new WeakMap<TableContext, Map<string, readonly Rule[]>>();
+
+function cached(context: TableContext, name: string, make: () => readonly Rule[]): readonly Rule[] {
+  let rules = RULES.get(context);
+  if (rules === undefined) RULES.set(context, (rules = new Map()));
+  let found = rules.get(name);
+  if (found === undefined) rules.set(name, (found = make()));
+  return found;
+}
+
 function sharedSet(name: string, context: TableContext): NftSet {
   const spec = SHARED_SETS.find((s) => s.name === name);
   if (spec === undefined) throw new Error(`there is no shared set ${name}`);
@@ -59,20 +70,26 @@ class SharedChains {
     this.#context = context;
   }
 
+  #put(name: string, make: () => readonly Rule[]): void {
+    this.chains.set(name, cached(this.#context, name, make));
+  }
+
   pick(kind: Listener['kind'], list: 'cluster' | 'local', count: number): string {
     const node = kind === 'nodePort';
     const name = `${node ? 'node-port-' : ''}${list === 'local' ? 'local-' : ''}pick-${count}`;
-    const map = `${node ? 'node-port-' : ''}${list === 'local' ? 'local-' : ''}endpoints`;
-    const key = node ? NODE_PORT_KEY : virtualKey(this.#context.family);
-    const numbered = [...key, { numgen: 'random', mod: count } as const];
-    this.chains.set(name, [[PROTOCOLS, { dnat: { map: numbered, in: sharedSet(map, this.#context) } }]]);
+    this.#put(name, () => {
+      const map = `${node ? 'node-port-' : ''}${list === 'local' ? 'local-' : ''}endpoints`;
+      const key = node ? NODE_PORT_KEY : virtualKey(this.#context.family);
+      const numbered = [...key, { numgen: 'random', mod: count } as const];
+      return [[PROTOCOLS, { dnat: { map: numbered, in: sharedSet(map, this.#context) } }]];
+    });
     return name;
   }
 
   external(kind: Listener['kind'], count: number): string {
     const name = `${kind === 'nodePort' ? 'node-port-' : ''}external-${count}`;
     const pick = this.pick(kind, 'cluster', count);
-    this.chains.set(name, [[addMark(this.#context)], [{ goto: pick }]]);
+    this.#put(name, () => [[addMark(this.#context)], [{ goto: pick }]]);
     return name;
   }
 
@@ -81,7 +98,7 @@ class SharedChains {
     const name = `${kind === 'nodePort' ? 'node-port-' : ''}external-${cluster}-local-${local}`;
     const all = this.pick(kind, 'cluster', cluster);
     const here = local === 0 ? undefined : this.pick(kind, 'local', local);
-    this.chains.set(name, externalLocalRules(this.#context, all, here));
+    this.#put(name, () => externalLocalRules(this.#context, all, here));
     return name;
   }
 }

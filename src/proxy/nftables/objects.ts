@@ -39,8 +39,37 @@ export type NftOp =
   /** Replaces the rules of a chain that exists. */
   | { readonly op: 'write-chain'; readonly name: string; readonly rules: readonly Rule[] }
   | { readonly op: 'delete-chain'; readonly name: string }
-  | { readonly op: 'add-element'; readonly set: string; readonly key: string; readonly value?: string }
-  | { readonly op: 'delete-element'; readonly set: string; readonly key: string };
+  | { readonly op: 'add-elements' | 'delete-elements'; readonly set: string; readonly elements: readonly Element[] };
+
+/** `data` is for maps only, and not looked at in deletions. */
+export interface Element {
+  readonly key: string;
+  readonly data?: string;
+}
+
+/** Elements collected by set, in the order of the sets' first use. */
+export class ElementBatches {
+  readonly #op: 'add-elements' | 'delete-elements';
+  readonly #bySet = new Map<string, Element[]>();
+
+  constructor(op: 'add-elements' | 'delete-elements') {
+    this.#op = op;
+  }
+
+  push(set: string, element: Element): void {
+    const batch = this.#bySet.get(set);
+    if (batch === undefined) this.#bySet.set(set, [element]);
+    else batch.push(element);
+  }
+
+  get ops(): NftOp[] {
+    return [...this.#bySet].map(([set, elements]) => ({ op: this.#op, set, elements }));
+  }
+}
+
+/** How much a transaction writes. */
+export const countElements = (ops: readonly NftOp[]): number =>
+  ops.reduce((n, o) => n + ('elements' in o ? o.elements.length : 1), 0);
 
 /** Maps and sets that every service shares. */
 export const SHARED_SETS: readonly SetSpec[] = [

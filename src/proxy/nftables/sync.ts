@@ -111,13 +111,8 @@ export class NftSync implements RuleSync {
     const everything = new Map<ServiceKey, StateChange>();
     for (const [key, after] of all()) everything.set(key, { after });
     const book = new NftBook(have === undefined ? undefined : (port) => numberingIn(have, port));
-    const nodeIps = (context.nodePortAddresses ?? []).map((key): NftOp => ({
-      op: 'add-element',
-      set: 'node-ips',
-      key,
-    }));
     const plan = book.plan(everything, context);
-    const build = [...fixedOps(context), ...plan.ops, ...nodeIps];
+    const build = [...fixedOps(context), ...plan.ops];
     if (have === undefined) {
       await this.#o.kernel.apply([{ op: 'delete-table' }, ...build]);
     } else {

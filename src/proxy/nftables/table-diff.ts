@@ -2,7 +2,7 @@
 // already, and for repairs. Touches only what differs. Pure.
 import type { PortState } from '../contract.ts';
 import type { Numbering } from './listeners.ts';
-import { SHARED_SETS, type NftOp } from './objects.ts';
+import { ElementBatches, SHARED_SETS, type NftOp } from './objects.ts';
 import type { Slots } from './slots.ts';
 import type { TableModel } from './table-model.ts';
 
@@ -39,7 +39,7 @@ export interface TableDiff {
 
 /** `build` are the operations that would make `want` from nothing. */
 export function diffTable(have: KernelTable, want: TableModel, build: readonly NftOp[]): TableDiff {
-  const ops: NftOp[] = build.filter((o) => o.op !== 'add-element' && o.op !== 'delete-element');
+  const ops: NftOp[] = build.filter((o) => o.op !== 'add-elements' && o.op !== 'delete-elements');
   const obsolete: { name: string; kind: 'chain' | 'set' }[] = [];
   for (const name of have.chains) {
     if (want.chains.has(name)) continue;
@@ -47,17 +47,18 @@ export function diffTable(have: KernelTable, want: TableModel, build: readonly N
     obsolete.push({ name, kind: 'chain' });
   }
   for (const name of have.sets.keys()) if (!want.sets.has(name)) obsolete.push({ name, kind: 'set' });
-  const additions: NftOp[] = [];
+  const additions = new ElementBatches('add-elements');
+  const deletions = new ElementBatches('delete-elements');
   for (const { name: set } of SHARED_SETS) {
     const elements = want.sets.get(set)?.elements ?? new Map<string, string>();
     const known = have.sets.get(set) ?? new Map<string, string>();
     for (const [key, value] of known) {
-      if (elements.get(key) !== value) ops.push({ op: 'delete-element', set, key });
+      if (elements.get(key) !== value) deletions.push(set, { key });
     }
     for (const [key, value] of elements) {
       if (known.get(key) === value) continue;
-      additions.push(value === '' ? { op: 'add-element', set, key } : { op: 'add-element', set, key, value });
+      additions.push(set, value === '' ? { key } : { key, data: value });
     }
   }
-  return { ops: [...ops, ...additions], obsolete };
+  return { ops: [...ops, ...deletions.ops, ...additions.ops], obsolete };
 }

@@ -42,18 +42,21 @@ export class TableModel {
         case 'delete-chain':
           if (!this.chains.delete(op.name)) throw new Error(`ENOENT: chain ${op.name}`);
           break;
-        case 'add-element': {
+        case 'add-elements': {
           const { elements } = this.#set(op.set);
-          const value = op.value ?? '';
-          if (elements.has(op.key) && elements.get(op.key) !== value) {
-            throw new Error(`EEXIST: element ${op.key} of ${op.set}`);
+          for (const { key, data = '' } of op.elements) {
+            if ((elements.get(key) ?? data) !== data) throw new Error(`EEXIST: element ${key} of ${op.set}`);
+            elements.set(key, data);
           }
-          elements.set(op.key, value);
           break;
         }
-        case 'delete-element':
-          if (!this.#set(op.set).elements.delete(op.key)) throw new Error(`ENOENT: element ${op.key} of ${op.set}`);
+        case 'delete-elements': {
+          const { elements } = this.#set(op.set);
+          for (const { key } of op.elements) {
+            if (!elements.delete(key)) throw new Error(`ENOENT: element ${key} of ${op.set}`);
+          }
           break;
+        }
       }
     }
     this.#checkReferences();
