@@ -85,3 +85,14 @@ export type {
   ConntrackTuple,
 } from './conntrack/contract.ts';
 export { openConntrack } from './conntrack/conntrack.ts';
+export type { BpfInstruction, PacketFilter } from './capture/bpf.ts';
+export type { Capture, CapturedPacket, CaptureOptions } from './capture/capture.ts';
+export { openCapture } from './capture/capture.ts';
+export type { UdpBatch, UdpBatchOptions, UdpPeer } from './udp/udp-batch.ts';
+export { openUdpBatch, udpPeerAddress } from './udp/udp-batch.ts';
+export type { NftTrace, NftTraceEvent } from './nft/trace.ts';
+export { traceNft } from './nft/trace.ts';
+export type { MountEntry } from './mounts/mounts.ts';
+export { listMounts, unmountTree } from './mounts/mounts.ts';
+export type { Pty } from './pty/pty.ts';
+export { openPty } from './pty/pty.ts';

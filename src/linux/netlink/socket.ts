@@ -88,6 +88,8 @@ export class NetlinkSocket {
   #sendBuffer = 0;
   #closed = false;
   #poll: { close(): void } | undefined;
+  #onMessage: (message: NetlinkMessage) => void = () => {};
+  #onOverflow: () => void = () => {};
 
   constructor(protocol: number, options: NetlinkOptions = {}) {
     const fd = inNetns(options.netns, () => socket(AF_NETLINK, SOCK_RAW, protocol));
@@ -204,24 +206,33 @@ export class NetlinkSocket {
    * faster than they were read; the listener must list anew.
    */
   listen(onMessage: (message: NetlinkMessage) => void, onOverflow: () => void): void {
-    const poll = pollReadable(this.#fd, () => {
-      // Level-triggered: what is left after this many datagrams comes with the next turn of the loop.
-      for (let i = 0; i < 64 && !this.#closed; i++) {
-        let datagram: Buffer | undefined;
-        try {
-          datagram = this.receive('read netlink events', false);
-        } catch (error) {
-          if (!(error instanceof KernelError) || error.errno !== ENOBUFS) throw error;
-          onOverflow();
-          continue;
-        }
-        if (datagram === undefined) return;
-        // A copy: the listener may make requests of its own, which use the shared buffer.
-        for (const message of parseMessages(Buffer.from(datagram))) onMessage(message);
-      }
-    });
+    // Level-triggered: what is left after this many datagrams comes with the next turn of the loop.
+    const poll = pollReadable(this.#fd, () => this.#deliver(64));
     poll.unref();
     this.#poll = poll;
+    this.#onMessage = onMessage;
+    this.#onOverflow = onOverflow;
+  }
+
+  /** Delivers every event that waits, without the event loop. */
+  drain(): void {
+    this.#deliver(Number.POSITIVE_INFINITY);
+  }
+
+  #deliver(datagrams: number): void {
+    for (let i = 0; i < datagrams && !this.#closed; i++) {
+      let datagram: Buffer | undefined;
+      try {
+        datagram = this.receive('read netlink events', false);
+      } catch (error) {
+        if (!(error instanceof KernelError) || error.errno !== ENOBUFS) throw error;
+        this.#onOverflow();
+        continue;
+      }
+      if (datagram === undefined) return;
+      // A copy: the listener may make requests of its own, which use the shared buffer.
+      for (const message of parseMessages(Buffer.from(datagram))) this.#onMessage(message);
+    }
   }
 
   close(): void {

@@ -120,7 +120,8 @@ function valueOf(bytes: Buffer | undefined): Buffer {
   return parseAttributes(bytes ?? EMPTY).get(DATA.VALUE) ?? EMPTY;
 }
 
-function verdictTextOf(bytes: Buffer): string | undefined {
+/** `goto pick-3`: a verdict's attributes in nft's words. */
+export function verdictWords(bytes: Buffer): string {
   const a = parseAttributes(bytes);
   const chain = attributeText(a.get(VERDICT.CHAIN)) ?? '';
   const words: Readonly<Record<number, string>> = {
@@ -129,16 +130,18 @@ function verdictTextOf(bytes: Buffer): string | undefined {
     [-1]: 'continue',
     [-3]: `jump ${chain}`,
     [-4]: `goto ${chain}`,
+    [-2]: 'break',
     [-5]: 'return',
   };
-  return words[a.get(VERDICT.CODE)?.readInt32BE() ?? 2];
+  const code = a.get(VERDICT.CODE)?.readInt32BE() ?? 0;
+  return words[code] ?? `verdict ${code}`;
 }
 
 function dataText(bytes: Buffer | undefined, layout: SetLayout): string | undefined {
   if (bytes === undefined || layout.data === undefined) return undefined;
   const a = parseAttributes(bytes);
   const verdict = a.get(DATA.VERDICT);
-  if (verdict !== undefined) return verdictTextOf(verdict);
+  if (verdict !== undefined) return verdictWords(verdict);
   return layout.data === 'verdict' ? undefined : fieldTexts(valueOf(bytes), layout.data).join(' . ');
 }
 

@@ -72,6 +72,10 @@ const cIoctl = declare<(fd: number, request: number, value: Bytes) => number>(
   'int ioctl(int fd, unsigned long request, void *value)',
 );
 
+const cIoctlNumber = declare<(fd: number, request: number, value: number) => number>(
+  'int ioctl(int fd, unsigned long request, long value)',
+);
+
 export const EAGAIN = 11;
 export const EINTR = 4;
 
@@ -221,6 +225,11 @@ export function sendmmsg(fd: number, messages: Bytes, count: number, flags: numb
 
 export function ioctl(fd: number, request: number, value: Bytes, what: string): void {
   checked(cIoctl(fd, request, value), what);
+}
+
+/** An ioctl that takes a number and returns one. */
+export function ioctlNumber(fd: number, request: number, value: number, what: string): number {
+  return checked(cIoctlNumber(fd, request, value), what);
 }
 
 /** Address of a buffer's bytes, for C structures that point to others. The buffer must be kept referenced. */
