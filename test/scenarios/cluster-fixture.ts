@@ -195,8 +195,7 @@ spec:
       containers:
         - name: web
           image: portico/web
-          args: [${(o.args ?? []).map((a) => JSON.stringify(a)).join(', ')}]
-          readinessProbe: {httpGet: {path: /readyz, port: 80}, periodSeconds: 1}
+${o.args === undefined ? '' : `          args: ${JSON.stringify(o.args)}\n`}          readinessProbe: {httpGet: {path: /readyz, port: 80}, periodSeconds: 1}
 ---
 apiVersion: v1
 kind: Service
