@@ -17,3 +17,5 @@ export type {
   Walk,
 } from './contract.ts';
 export { formatWalk } from './format.ts';
+export { formatServiceInspection, inspectService } from './inspect-service.ts';
+export type { InspectedEndpoint, InspectedRule, InspectOptions, ServiceInspection } from './inspect-service.ts';

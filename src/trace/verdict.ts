@@ -175,9 +175,10 @@ function seenAt(hop: Hop | undefined): string {
 
 /** Whether a packet goes no further after this step. */
 export function stopsPacket(step: RuleStep): boolean {
-  return (
-    /\b(drop|reject)\b/i.test(step.verdict) || /\b(drop|reject)\b/i.test((step.text ?? '').replaceAll(/"[^"]*"/g, ''))
-  );
+  if (/^(jump|goto) /.test(step.verdict)) return false;
+  if (/^(policy )?drop$/.test(step.verdict)) return true;
+  const statements = (step.text ?? '').replaceAll(/"[^"]*"/g, '').split(' ');
+  return statements.some((word) => /^(drop|reject)$/i.test(word));
 }
 
 /** `ip filter KUBE-SERVICES: -A KUBE-SERVICES … -j REJECT`. */

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { programmedInIptables, programmedInNft } from './programmed.ts';
+
+const ADDRESS = { ip: '10.96.0.10', protocol: 'tcp', port: 80 } as const;
+
+const SAVE = `*nat
+-A KUBE-SERVICES -d 10.96.0.10/32 -p tcp -m comment --comment "default/nginx cluster IP" -m tcp --dport 80 -j KUBE-SVC-A
+-A KUBE-SERVICES -d 10.96.0.100/32 -p tcp -m tcp --dport 80 -j KUBE-SVC-OTHER
+-A KUBE-SEP-X -s 10.244.0.1/32 -m comment --comment "default/nginx" -j KUBE-MARK-MASQ
+-A KUBE-SEP-X -p tcp -m comment --comment "default/nginx" -m tcp -j DNAT --to-destination 10.244.0.1:80
+-A KUBE-SEP-Y -p tcp -m tcp -j DNAT --to-destination 10.244.1.1:80
+-A KUBE-SVC-A ! -s 10.244.0.0/16 -d 10.96.0.10/32 -p tcp -m tcp --dport 80 -j KUBE-MARK-MASQ
+-A KUBE-SVC-A -m comment --comment "default/nginx -> 10.244.0.1:80" -m statistic --mode random --probability 0.50000000000 -j KUBE-SEP-X
+-A KUBE-SVC-A -m comment --comment "default/nginx -> 10.244.1.1:80" -j KUBE-SEP-Y
+COMMIT
+*filter
+-A KUBE-SERVICES -d 10.96.0.11/32 -p tcp -m comment --comment "default/empty has no endpoints" -m tcp --dport 80 -j REJECT --reject-with icmp-port-unreachable
+COMMIT
+`;
+
+test('programmedInIptables() follows a service to its targets', () => {
+  assert.deepEqual(programmedInIptables(SAVE, ADDRESS), {
+    kind: 'translate',
+    targets: ['10.244.0.1:80', '10.244.1.1:80'],
+    problems: [],
+  });
+  assert.equal(programmedInIptables(SAVE, { ...ADDRESS, ip: '10.96.0.11' }).kind, 'reject');
+  assert.equal(programmedInIptables(SAVE, { ...ADDRESS, port: 81 }).kind, 'absent');
+  assert.equal(programmedInIptables(SAVE, { ...ADDRESS, protocol: 'udp' }).kind, 'absent');
+});
+
+test('programmedInIptables() finds what was deleted', () => {
+  const without = (pattern: RegExp) =>
+    SAVE.split('\n')
+      .filter((line) => !pattern.test(line))
+      .join('\n');
+  assert.deepEqual(programmedInIptables(without(/-A KUBE-SEP-Y/), ADDRESS), {
+    kind: 'translate',
+    targets: ['10.244.0.1:80'],
+    problems: ['chain KUBE-SEP-Y translates nothing'],
+  });
+  const oneLess = programmedInIptables(without(/-j KUBE-SEP-Y/), ADDRESS);
+  assert.deepEqual(oneLess.targets, ['10.244.0.1:80']);
+  assert.match(oneLess.problems[0] ?? '', /takes 0.5 of the connections to KUBE-SEP-X instead of 1 in 1/);
+  assert.deepEqual(programmedInIptables(without(/-A KUBE-SVC-A/), ADDRESS).problems, ['chain KUBE-SVC-A is empty']);
+});
+
+const LISTING = `table ip portico {
+	map services {
+		typeof ip daddr . meta l4proto . th dport : verdict
+		elements = { 10.96.0.10 . tcp . 80 : goto pick-2,
+			     10.96.0.10 . udp . 53 : goto gone }
+	}
+	map endpoints {
+		typeof ip daddr . meta l4proto . th dport . numgen random mod 65536 : ip daddr . th dport
+		elements = { 10.96.0.10 . tcp . 80 . 0 : 10.244.1.1 . 80,
+			     10.96.0.10 . tcp . 80 . 1 : 10.244.0.1 . 80 }
+	}
+	map no-endpoint-services {
+		typeof ip daddr . meta l4proto . th dport : verdict
+		elements = { 10.96.0.11 . tcp . 80 : goto reject-chain }
+	}
+	chain pick-2 {
+		meta l4proto { tcp, udp, sctp } dnat ip to ip daddr . meta l4proto . th dport . numgen random mod 2 map @endpoints
+	}
+}
+`;
+
+test('programmedInNft() follows maps and chains, and finds what was deleted', () => {
+  assert.deepEqual(programmedInNft(LISTING, ADDRESS), {
+    kind: 'translate',
+    targets: ['10.244.0.1:80', '10.244.1.1:80'],
+    problems: [],
+  });
+  assert.equal(programmedInNft(LISTING, { ...ADDRESS, ip: '10.96.0.11' }).kind, 'reject');
+  assert.equal(programmedInNft(LISTING, { ...ADDRESS, port: 81 }).kind, 'absent');
+  assert.deepEqual(programmedInNft(LISTING, { ...ADDRESS, protocol: 'udp', port: 53 }).problems, [
+    'chain gone is not there',
+  ]);
+  const hole = programmedInNft(LISTING.replace('tcp . 80 . 1 :', 'tcp . 80 . 7 :'), ADDRESS);
+  assert.deepEqual(hole.targets, ['10.244.1.1:80']);
+  assert.match(hole.problems[0] ?? '', /has no element 10\.96\.0\.10 \. tcp \. 80 \. 1: 1 in 2 connections is lost/);
+});
