@@ -2,6 +2,7 @@
 // loop, rewrite, autopath, transfer, hosts, static records, kubernetes, cache, forward.
 import { readFileSync } from 'node:fs';
 import type { Clock } from '../clock/index.ts';
+import { formatName, ROOT } from '../dnswire/index.ts';
 import type { Logger } from '../log/index.ts';
 import type { Counter } from '../metrics/index.ts';
 import { chainOf } from './chain.ts';
@@ -33,11 +34,12 @@ export interface BlockDeps {
   readonly autopathSuccesses: Counter;
   /** Set when the block has a `kubernetes` section. */
   readonly clusterZone: ClusterZone | undefined;
-  readonly notReady: () => string | undefined;
 }
 
 export interface BuiltBlock extends ServerBlock {
   readonly plugins: readonly DnsPlugin[];
+  /** The first zone, as CoreDNS labels its metrics. */
+  readonly label: string;
   /** To run once the sockets are open. */
   start(): void;
 }
@@ -78,7 +80,6 @@ export function buildBlock(config: BlockConfig, deps: BlockDeps): BuiltBlock {
       zone: clusterZone,
       recursion: config.forward.length > 0,
       resolve: wholeChain,
-      notReady: deps.notReady,
     });
   const plugins = [...before, ...(kubernetes === undefined ? [] : [kubernetes]), ...behind];
   const resolve = chainOf(plugins);
@@ -89,6 +90,7 @@ export function buildBlock(config: BlockConfig, deps: BlockDeps): BuiltBlock {
     kubernetes,
     before,
     plugins,
+    label: formatName(config.zones[0] ?? ROOT),
     start: () => {
       for (const start of starts) start();
     },

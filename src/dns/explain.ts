@@ -17,8 +17,8 @@ import { Rcode, rcodeName, ROOT, Type } from '../dnswire/index.ts';
 import type { ResourceRecord, WireName } from '../dnswire/index.ts';
 import { defaultKubernetes, DnsConfigError } from './config/config.ts';
 import type { KubernetesConfig } from './config/config.ts';
-import { ClusterRecords } from './plugins/kubernetes/cluster-records.ts';
-import { ClusterZone } from './plugins/kubernetes/cluster-zone.ts';
+import { createRecords } from './plugins/kubernetes/cluster.ts';
+import type { ClusterZone } from './plugins/kubernetes/cluster-zone.ts';
 import { namespaceOf, podOf, serviceOf, sliceOf } from './plugins/kubernetes/dns-objects.ts';
 import { explainMiss } from './plugins/kubernetes/explain-miss.ts';
 import { queryDns } from './query-dns.ts';
@@ -85,16 +85,10 @@ const hasRecords = (step: ExplainStep): boolean =>
   step.records.length > 0 || (step.asked !== undefined && step.asked.records.length > 0);
 
 async function readZone(client: Client, config: KubernetesConfig): Promise<ClusterZone> {
-  const records = new ClusterRecords({
-    zones: config.zones,
-    reverseZones: config.reverseZones,
-    openReverseZones: config.fallthrough,
-    podNames: config.pods !== 'disabled',
-    endpointPodNames: config.endpointPodNames,
-    ignoreEmptyService: config.ignoreEmptyService,
-    ...(config.namespaces === undefined ? {} : { namespaces: new Set(config.namespaces) }),
+  const { records, zone } = createRecords(config, {
     clock: systemClock,
     onProgrammed: () => undefined,
+    synced: () => true,
   });
   const selector = config.labelSelector === undefined ? {} : { labelSelector: config.labelSelector };
   const all = async <T>(list: (page: { continue?: string }) => Promise<ListResult<T>>, each: (item: T) => void) => {
@@ -130,14 +124,7 @@ async function readZone(client: Client, config: KubernetesConfig): Promise<Clust
       : undefined,
   ]);
   records.commit();
-  return new ClusterZone({
-    ...config,
-    index: records.index,
-    synced: () => true,
-    hasPod: (namespace, address) => records.hasPod(namespace, address),
-    localAddresses: () => [],
-    serial: () => records.serial,
-  });
+  return zone;
 }
 
 interface SearchPath {

@@ -58,8 +58,6 @@ export interface DnsPlugin {
    * records past plugins in front of them. Absent: the plugin may touch any question.
    */
   concerns?(key: WireName, type: number): boolean;
-  /** Undefined when ready, else what it waits for. */
-  notReady?(): string | undefined;
   stop?(): void;
 }
 

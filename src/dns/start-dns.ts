@@ -1,28 +1,18 @@
 // Starts a DNS server: watches the cluster, opens the sockets, and is stopped so that no question is lost.
-import { hostname, networkInterfaces } from 'node:os';
 import type { Client } from '../client/index.ts';
 import { systemClock } from '../clock/index.ts';
 import type { Clock } from '../clock/index.ts';
-import { Rcode } from '../dnswire/index.ts';
 import type { Logger } from '../log/index.ts';
 import { silentLogger } from '../log/index.ts';
-import { Counter, Gauge, Histogram, Registry } from '../metrics/index.ts';
-import { buildBlock } from './build-block.ts';
-import type { BuiltBlock } from './build-block.ts';
+import { exponentialBounds, Gauge, Histogram, Registry } from '../metrics/index.ts';
 import { DnsConfigError } from './config/config.ts';
 import type { DnsConfig, KubernetesConfig } from './config/config.ts';
-import { autopathCounter } from './plugins/autopath.ts';
-import { CacheMetrics } from './plugins/cache.ts';
-import { ForwardMetrics } from './plugins/forward/forward.ts';
-import { ClusterRecords } from './plugins/kubernetes/cluster-records.ts';
-import { ClusterZone } from './plugins/kubernetes/cluster-zone.ts';
-import { watchObjects } from './plugins/kubernetes/watch-objects.ts';
-import type { ObjectWatch } from './plugins/kubernetes/watch-objects.ts';
-import type { HttpListener } from './server/http.ts';
-import { QueryMetrics } from './server/query-metrics.ts';
-import { Responder } from './server/responder.ts';
-import type { QueryLogEntry, ResponderOptions } from './server/responder.ts';
-import { formatQueryLog } from './server/query-log.ts';
+import { watchConfig } from './config/watch-config.ts';
+import type { ConfigWatch } from './config/watch-config.ts';
+import { Engine } from './engine.ts';
+import { openCluster } from './plugins/kubernetes/cluster.ts';
+import type { Cluster } from './plugins/kubernetes/cluster.ts';
+import type { HttpListener, HttpPage } from './server/http.ts';
 import { listenTcp } from './server/tcp.ts';
 import type { TcpListener } from './server/tcp.ts';
 import { listenUdp } from './server/udp.ts';
@@ -45,6 +35,10 @@ export interface DnsOptions {
   readonly metrics?: Registry;
   readonly listen?: DnsListen;
   readonly version?: string;
+  /** Where `config` came from: read again when it changes. */
+  readonly configFile?: string;
+  /** Keeps what was last seen of the cluster, for a start without the API server. */
+  readonly snapshotFile?: string;
   /** A watch that is silent for longer makes the server not ready. */
   readonly staleAfterMs?: number;
 }
@@ -64,17 +58,22 @@ export interface DnsServer {
   notReady(): string | undefined;
   /** Resolves when the first complete list of the cluster is in the answers. */
   readonly synced: Promise<void>;
+  /** Looks at the configuration file now; otherwise it is looked at from time to time. */
+  reload(): Promise<void>;
   /** Goes on answering for the lame-duck time while it reports not ready, then ends when all answers are out. */
   stop(options?: StopOptions): Promise<void>;
 }
 
 const VERSION = '0.1.0';
 const STALE_AFTER_MS = 180_000;
+/** How long a reload waits for the first list of a changed kubernetes section. */
+const NEW_VIEW_MS = 5000;
 const TCP_IDLE_MS = 10_000;
 /** No upstream is waited for longer than this. */
 const DRAIN_MS = 5000;
 const MAX_TCP_CONNECTIONS = 10_000;
 
+/** @throws DnsConfigError that says what is in the way. */
 export async function startDns(options: DnsOptions): Promise<DnsServer> {
   const server = new Server(options);
   try {
@@ -94,10 +93,11 @@ class Server implements DnsServer {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #registry: Registry;
-  readonly #config: DnsConfig;
-  readonly #blocks: BuiltBlock[];
-  readonly #watches: ObjectWatch[] = [];
-  readonly #responder: Responder;
+  readonly #engine: Engine;
+  /** Views of the cluster by what they watch: a reload that leaves this alone keeps them. */
+  #clusters = new Map<string, Cluster>();
+  readonly #programmed: Histogram;
+  readonly #configWatch: ConfigWatch | undefined;
   #udp: UdpListener[] = [];
   #tcp: TcpListener[] = [];
   #http: HttpListener[] = [];
@@ -108,113 +108,112 @@ class Server implements DnsServer {
     this.#clock = options.clock ?? systemClock;
     this.#log = options.log ?? silentLogger;
     this.#registry = options.metrics ?? new Registry();
-    this.#config = options.config;
-    for (const warning of this.#config.warnings) this.#log.warn(warning);
-    const panics = this.#registry.register(
-      new Counter('coredns_panics_total', 'Queries that failed by a mistake of the server.'),
-    );
-    const build = this.#registry.register(new Gauge('coredns_build_info', 'Version of the server.'));
-    build.set(1, { version: options.version ?? VERSION, revision: '', goversion: '' });
-    const forwardMetrics = new ForwardMetrics(this.#registry);
-    const cacheMetrics = new CacheMetrics(this.#registry);
-    const autopathSuccesses = autopathCounter(this.#registry);
-    const programmed = this.#registry.register(
+    const version = options.version ?? VERSION;
+    const register = this.#registry.register.bind(this.#registry);
+    register(new Gauge('coredns_build_info', 'Version of the server.')).set(1, {
+      version,
+      revision: '',
+      goversion: '',
+    });
+    this.#programmed = register(
       new Histogram(
         'coredns_kubernetes_dns_programming_duration_seconds',
         'Time from a change of endpoints to its answers.',
-        Array.from({ length: 20 }, (_, i) => 0.001 * 2 ** i),
+        exponentialBounds(0.001, 2, 20),
       ),
     );
-    this.#blocks = this.#config.blocks.map((block) =>
-      buildBlock(block, {
-        clock: this.#clock,
-        log: this.#log,
-        forwardMetrics,
-        cacheMetrics,
-        autopathSuccesses,
-        clusterZone: block.kubernetes === undefined ? undefined : this.#watch(block.kubernetes, programmed),
-        notReady: () => this.#notSynced(),
-      }),
-    );
-    this.#registry.register(
+    register(
       new Gauge('portico_dns_watch_idle_seconds', 'Time since the API server last gave a sign of life.', (gauge) => {
-        for (const watch of this.#watches)
-          for (const [resource, idle] of watch.idleMs()) gauge.set(idle / 1000, { resource });
+        for (const cluster of this.#clusters.values())
+          for (const [resource, idle] of cluster.idleMs()) gauge.set(idle / 1000, { resource });
       }),
     );
-    this.#responder = new Responder(this.#responderOptions(() => panics.inc()));
-    this.synced = Promise.all(this.#watches.map((watch) => watch.synced)).then(() => undefined);
-  }
-
-  #watch(config: KubernetesConfig, programmed: Histogram): ClusterZone {
-    const { client } = this.#options;
-    if (client === undefined)
-      throw new DnsConfigError('the configuration has a kubernetes section: give --kubeconfig, or run in a cluster');
-    const records = new ClusterRecords({
-      zones: config.zones,
-      reverseZones: config.reverseZones,
-      openReverseZones: config.reverseZones.filter((zone) => config.fallthrough.includes(zone)),
-      podNames: config.pods !== 'disabled',
-      endpointPodNames: config.endpointPodNames,
-      ignoreEmptyService: config.ignoreEmptyService,
-      ...(config.namespaces === undefined ? {} : { namespaces: new Set(config.namespaces) }),
-      clock: this.#clock,
-      onProgrammed: (seconds, kind) => programmed.observe(seconds, { service_kind: kind }),
-    });
-    const own = localAddresses();
-    records.index.setLocalAddresses(own);
-    const watch = watchObjects(
-      {
-        client,
-        log: this.#log,
-        withPods: config.pods === 'verified',
-        withEndpoints: config.withEndpoints,
-        endpointPodNames: config.endpointPodNames,
-        zonal: config.zonal,
-        ...(config.labelSelector === undefined ? {} : { labelSelector: config.labelSelector }),
-        ...(config.namespaceLabelSelector === undefined
-          ? {}
-          : { namespaceLabelSelector: config.namespaceLabelSelector }),
-      },
-      records,
+    register(
+      new Gauge('portico_dns_snapshot_in_use', '1 while answers come from the snapshot file.', (gauge) => {
+        const inUse = [...this.#clusters.values()].some((cluster) => cluster.snapshotOf !== undefined);
+        gauge.set(inUse ? 1 : 0);
+      }),
     );
-    this.#watches.push(watch);
-    return new ClusterZone({
-      ...config,
-      index: records.index,
-      synced: () => watch.hasSynced,
-      hasPod: (namespace, address) => records.hasPod(namespace, address),
-      localAddresses: () => own,
-      serial: () => records.serial,
-    });
-  }
-
-  #responderOptions(onPanic: () => void): ResponderOptions {
-    const { queryLog } = this.#config;
-    const wanted = (entry: QueryLogEntry) =>
-      queryLog === 'all' ||
-      (queryLog === 'denial' && entry.rcode === Rcode.NXDOMAIN) ||
-      (entry.rcode !== Rcode.NOERROR && entry.rcode !== Rcode.NXDOMAIN);
-    return {
-      blocks: this.#blocks,
-      maxUdpSize: this.#config.maxUdpSize,
-      recursion: this.#config.blocks.some((block) => block.forward.length > 0),
-      serverId: hostname(),
-      version: `Portico-${this.#options.version ?? VERSION}`,
-      metrics: new QueryMetrics(this.#registry, `dns://:${this.#config.port}`),
+    for (const warning of options.config.warnings) this.#log.warn(warning);
+    this.#engine = new Engine({
+      config: options.config,
+      registry: this.#registry,
       clock: this.#clock,
       log: this.#log,
-      onPanic,
-      ...(queryLog === 'off'
-        ? {}
-        : { queryLog: (entry: QueryLogEntry) => wanted(entry) && this.#log.info(formatQueryLog(entry)) }),
+      version,
+      zoneOf: (config) => this.#clusterOf(config).zone,
+    });
+    this.synced = Promise.all([...this.#clusters.values()].map((cluster) => cluster.synced)).then(() => undefined);
+    if (options.configFile !== undefined)
+      this.#configWatch = watchConfig({
+        file: options.configFile,
+        clock: this.#clock,
+        log: this.#log,
+        metrics: this.#registry,
+        intervalMs: () => this.#engine.config.reloadMs,
+        apply: (config) => this.#reconfigure(config),
+      });
+  }
+
+  #clusterOf(config: KubernetesConfig): Cluster {
+    const { client, snapshotFile } = this.#options;
+    if (client === undefined)
+      throw new DnsConfigError('the configuration has a kubernetes section: give --kubeconfig, or run in a cluster');
+    const id = JSON.stringify(config);
+    let cluster = this.#clusters.get(id);
+    if (cluster === undefined) {
+      cluster = openCluster(config, {
+        client,
+        clock: this.#clock,
+        log: this.#log,
+        onProgrammed: (seconds, kind) => this.#programmed.observe(seconds, { service_kind: kind }),
+        staleAfterMs: this.#options.staleAfterMs ?? STALE_AFTER_MS,
+        ...(snapshotFile === undefined ? {} : { snapshotFile }),
+      });
+      this.#clusters.set(id, cluster);
+    }
+    return cluster;
+  }
+
+  async #reconfigure(config: DnsConfig): Promise<void> {
+    if (config.port !== this.#engine.config.port)
+      this.#log.warn('another port takes effect with the next start', { port: config.port });
+    for (const warning of config.warnings) this.#log.warn(warning);
+    const before = new Set(this.#clusters.keys());
+    const wanted = new Map(
+      config.blocks.flatMap((b) => (b.kubernetes === undefined ? [] : [[JSON.stringify(b.kubernetes), b.kubernetes]])),
+    );
+    const keepOnly = (ids: ReadonlySet<string>) => {
+      for (const [id, cluster] of this.#clusters) {
+        if (ids.has(id)) continue;
+        cluster.stop();
+        this.#clusters.delete(id);
+      }
     };
+    try {
+      // The old answers stay until the new view is complete, or is not going to be soon.
+      const views = Array.from(wanted.values(), (kubernetes) => this.#clusterOf(kubernetes).synced);
+      const late = Promise.withResolvers<void>();
+      const timer = this.#clock.after(NEW_VIEW_MS, () => late.resolve());
+      await Promise.race([Promise.all(views), late.promise]);
+      this.#clock.clear(timer);
+      this.#engine.reconfigure(config);
+    } catch (error) {
+      keepOnly(before);
+      throw error;
+    }
+    keepOnly(new Set(wanted.keys()));
+  }
+
+  /** Looks at the configuration file now instead of at the next interval. */
+  async reload(): Promise<void> {
+    await this.#configWatch?.check();
   }
 
   async listen(): Promise<void> {
     const { listen = {} } = this.#options;
     const reusePort = listen.reusePort ?? false;
-    const wanted = listen.port ?? this.#config.port;
+    const wanted = listen.port ?? this.#engine.config.port;
     const given = listen.addresses;
     let port = wanted;
     for (const address of given ?? ['0.0.0.0', '::']) {
@@ -226,7 +225,7 @@ class Server implements DnsServer {
       }
     }
     this.port = port;
-    for (const block of this.#blocks) block.start();
+    this.#engine.start();
     await this.#listenHttp();
   }
 
@@ -234,9 +233,9 @@ class Server implements DnsServer {
   async #listenBoth(address: string, port: number, reusePort: boolean): Promise<number> {
     const limits = { idleMs: TCP_IDLE_MS, maxConnections: MAX_TCP_CONNECTIONS };
     for (let attempt = 1; ; attempt++) {
-      const udp = await listenUdp(this.#responder, { address, port, reusePort });
+      const udp = await listenUdp(this.#engine.responder, { address, port, reusePort });
       try {
-        this.#tcp.push(await listenTcp(this.#responder, { address, port: udp.port, reusePort, ...limits }));
+        this.#tcp.push(await listenTcp(this.#engine.responder, { address, port: udp.port, reusePort, ...limits }));
         this.#udp.push(udp);
         return udp.port;
       } catch (error) {
@@ -248,14 +247,10 @@ class Server implements DnsServer {
   }
 
   async #listenHttp(): Promise<void> {
-    const { health, ready, metrics } = this.#config;
+    const { health, ready, metrics } = this.#engine.config;
     if (health === undefined && ready === undefined && metrics === undefined) return;
     const { listenHttp } = await import('./server/http.ts');
-    const open = async (
-      at: { address: string; port: number },
-      path: string,
-      read: () => { status: number; body: string },
-    ) => {
+    const open = async (at: { address: string; port: number }, path: string, read: HttpPage['read']) => {
       const pages = [{ path, read }];
       try {
         return await listenHttp(at.address, at.port, pages).catch((error: unknown) => {
@@ -281,7 +276,10 @@ class Server implements DnsServer {
       this.httpPorts.ready = http.port;
     }
     if (metrics !== undefined) {
-      const http = await open(metrics, '/metrics', () => page(200, this.#registry.render()));
+      const http = await open(metrics, '/metrics', () => ({
+        ...page(200, this.#registry.render()),
+        contentType: 'text/plain; version=0.0.4; charset=utf-8',
+      }));
       this.#http.push(http);
       this.httpPorts.metrics = http.port;
     }
@@ -289,15 +287,9 @@ class Server implements DnsServer {
 
   notReady(): string | undefined {
     if (this.#stopping) return 'stopping';
-    return this.#notSynced();
-  }
-
-  #notSynced(): string | undefined {
-    const limit = this.#options.staleAfterMs ?? STALE_AFTER_MS;
-    for (const watch of this.#watches) {
-      if (!watch.hasSynced) return 'kubernetes: the list of services is not complete yet';
-      for (const [resource, idle] of watch.idleMs())
-        if (idle > limit) return `kubernetes: nothing heard about ${resource} for ${Math.round(idle / 1000)} s`;
+    for (const cluster of this.#clusters.values()) {
+      const why = cluster.notReady();
+      if (why !== undefined) return why;
     }
     return undefined;
   }
@@ -305,26 +297,19 @@ class Server implements DnsServer {
   async stop(options: StopOptions = {}): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
-    const lameduckMs = options.lameduckMs ?? this.#config.health?.lameduckMs ?? 0;
+    const lameduckMs = options.lameduckMs ?? this.#engine.config.health?.lameduckMs ?? 0;
     if (lameduckMs > 0) await new Promise<void>((resolve) => this.#clock.after(lameduckMs, resolve));
     await Promise.all(this.#tcp.map((tcp) => tcp.close()));
     // Questions that were forwarded get their answers while the sockets are still open.
     const end = this.#clock.monotonic() + (options.drainMs ?? DRAIN_MS);
-    while (this.#responder.pending > 0 && this.#clock.monotonic() < end)
+    while (this.#engine.responder.pending > 0 && this.#clock.monotonic() < end)
       await new Promise<void>((resolve) => this.#clock.after(10, resolve));
     await Promise.all(this.#udp.map((udp) => udp.close()));
     for (const http of this.#http) http.close();
-    for (const watch of this.#watches) watch.stop();
-    for (const block of this.#blocks) for (const plugin of block.plugins) plugin.stop?.();
+    this.#configWatch?.stop();
+    for (const cluster of this.#clusters.values()) cluster.stop();
+    this.#engine.stop();
   }
-}
-
-/** Addresses of this machine that others can reach. */
-function localAddresses(): string[] {
-  return Object.values(networkInterfaces())
-    .flatMap((all) => all ?? [])
-    .filter((a) => !a.internal && !a.address.startsWith('fe80:'))
-    .map((a) => a.address);
 }
 
 const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? '';

@@ -1,13 +1,5 @@
 // What the cluster's zones answer, from the index: the rules of the record table, as values. No waiting, no sockets.
-import {
-  Class,
-  closestZone,
-  countLabels,
-  isBelow,
-  joinLabels,
-  nameLabels,
-  packAddress,
-} from '../../../dnswire/index.ts';
+import { Class, countLabels, isBelow, joinLabels, nameLabels, packAddress } from '../../../dnswire/index.ts';
 import { formatAddress, parentName, reverseName, soaRdata, srvRdata, txtRdata, Type } from '../../../dnswire/index.ts';
 import type { ResourceRecord, WireName } from '../../../dnswire/index.ts';
 import type { NameEntry, RecordIndex } from './index-records.ts';

@@ -250,9 +250,15 @@ test('commit() counts only what DNS can see', () => {
   const none = { hostnames: undefined, pods: undefined, zones: undefined };
   const first: DnsSlice = { ...base, ports, endpoints: { addresses: ['10.0.0.1'], ...none } };
   const headless: DnsService = {
-    ...{ namespace: 'n1', name: 'a', revision: '1', type: 'Headless', clusterIps: [], externalName: '' },
-    ...{ ports: [], changedAtMs: 0 },
-  } as DnsService;
+    namespace: 'n1',
+    name: 'a',
+    revision: '1',
+    type: 'Headless',
+    clusterIps: [],
+    externalName: '',
+    ports: [],
+    changedAtMs: 0,
+  };
   index.commit();
   index.setSlice('n1/x', undefined, first);
   assert.equal(index.commit(), 0, 'slices of no service');

@@ -29,7 +29,6 @@ export interface KubernetesPluginOptions {
   readonly recursion: boolean;
   /** Asks the whole chain; for the targets of ExternalName services. */
   readonly resolve: Resolve;
-  readonly notReady: () => string | undefined;
 }
 
 export function createKubernetesPlugin(options: KubernetesPluginOptions): KubernetesPlugin {
@@ -50,10 +49,6 @@ class Kubernetes implements KubernetesPlugin {
     this.#options = options;
     this.zone = options.zone;
     this.#flags = Flag.QR | Flag.AA | (options.recursion ? Flag.RA : 0);
-  }
-
-  notReady(): string | undefined {
-    return this.#options.notReady();
   }
 
   fast(view: QueryView, packet: Uint8Array, out: Buffer, limit: number): number {
