@@ -19,3 +19,7 @@ export type {
 export { formatWalk } from './format.ts';
 export { formatServiceInspection, inspectService } from './inspect-service.ts';
 export type { InspectedEndpoint, InspectedRule, InspectOptions, ServiceInspection } from './inspect-service.ts';
+export { runDoctor } from './doctor.ts';
+export type { DoctorOptions, DoctorReport } from './doctor.ts';
+export { formatFindings } from './doctor-checks.ts';
+export type { Finding } from './doctor-checks.ts';
