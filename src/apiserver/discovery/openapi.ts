@@ -32,3 +32,16 @@ export function openApiV3Index(): object {
 export function openApiV2Text(): string {
   return (v2 ??= JSON.stringify(openapiV2()));
 }
+
+export const OPENAPI_V2_BINARY = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+
+/**
+ * kubectl up to 1.28 insists on this form before it sends anything with validation, then finds in v3 that the server
+ * validates by itself. So it carries what those clients check: that it is there. In protobuf: swagger = 1, info = 2.
+ */
+export function openApiV2Binary(): Uint8Array {
+  const field = (number: number, bytes: Uint8Array) =>
+    Buffer.concat([Buffer.from([(number << 3) | 2, bytes.length]), bytes]);
+  const text = (number: number, value: string) => field(number, Buffer.from(value));
+  return Buffer.concat([text(1, '2.0'), field(2, Buffer.concat([text(1, 'Kubernetes'), text(2, 'v1')]))]);
+}

@@ -117,11 +117,17 @@ async function openapi(
   accept: string,
 ): Promise<Answer> {
   // Loaded when first asked for: most clients never do.
-  const { openApiV2Text, openApiV3Index, openApiV3Text } = await import('./openapi.ts');
+  const { OPENAPI_V2_BINARY, openApiV2Binary, openApiV2Text, openApiV3Index, openApiV3Text } =
+    await import('./openapi.ts');
   if (version_ === 'v2') {
     if (rest.length > 0) return noSuchPath();
-    // Clients that only read the binary form go on without; those that read JSON get it.
-    if (!/json|\*\/\*/.test(accept) && accept !== '') throw notAcceptable(['application/json']);
+    const types = ['application/json', OPENAPI_V2_BINARY];
+    if (accept.includes(OPENAPI_V2_BINARY) && !accept.includes('json')) {
+      // Asked for with an @, answered with a dot: what Go takes for a media type.
+      const contentType = OPENAPI_V2_BINARY.replace('@', '.');
+      return { status: 200, body: { form: 'bytes', bytes: openApiV2Binary(), contentType } };
+    }
+    if (!/json|\*\/\*/.test(accept) && accept !== '') throw notAcceptable(types);
     return textAnswer(openApiV2Text(), 200, 'application/json');
   }
   if (rest.length === 0) return valueAnswer(openApiV3Index());
