@@ -89,6 +89,11 @@ describe('managedFields of plain writes', () => {
     next.status = { loadBalancer: { ingress: [{ ip: '1.2.3.5' }] } };
     trackUpdate({ schema, next, previous: object, manager: 'lb', time: later, subresource: 'status' });
     assert.deepEqual(next.metadata.managedFields?.[1]?.subresource, 'status');
+    const replaced = structuredClone(next);
+    delete replaced.status;
+    replaced.spec = { type: 'NodePort' };
+    trackUpdate({ schema, next: replaced, previous: next, manager: 'kubectl-replace', time: later, subresource: '' });
+    assert.deepEqual(Object.keys(ownersOf(replaced)), ['kubectl-replace/Update', 'lb/Update']);
   });
 
   test('one empty entry starts anew', () => {

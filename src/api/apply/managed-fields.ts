@@ -63,7 +63,8 @@ export function trackUpdate(update: UpdateToTrack): void {
   const change = compareValues(place, previous === undefined ? {} : stripped(previous), stripped(next));
   const ignored = ignoredFields(place, subresource);
   const gained = change.added.union(change.modified).without(ignored).difference(neverOwned);
-  const lost = gained.union(change.removed);
+  // What a writer of this subresource cannot take away stays with its owners.
+  const lost = gained.union(change.removed.without(ignored));
   for (const owner of owners) owner.set = owner.set.difference(lost);
   if (!gained.isEmpty) {
     const key = { manager, operation: 'Update' as const, apiVersion: next.apiVersion ?? '', subresource };

@@ -343,6 +343,14 @@ describe('what may not change', () => {
   });
 });
 
+test('an ephemeral container may come, and never change', () => {
+  const debug = { name: 'debug', image: 'x' };
+  const added = update(r.pods, pod(), (spec) => (spec['ephemeralContainers'] = [debug]));
+  assert.deepEqual(added.errors, []);
+  const changed = update(r.pods, pod({ ephemeralContainers: [debug] }), (spec) => (spec['ephemeralContainers'] = []));
+  assert.match(changed.errors.join(), /^spec: Forbidden: pod updates may not change fields other than/);
+});
+
 describe('life of an object', () => {
   test('generation counts changes of the spec only', () => {
     const same = update(r.deployments, workload(), (_s, o) => (o.metadata.labels = { a: 'b' }));
@@ -402,6 +410,35 @@ describe('life of an object', () => {
       ),
       [],
     );
+  });
+
+  test('warnings about what processes cannot have', () => {
+    const { strategy, object } = read(
+      r.pods,
+      pod(
+        {
+          volumes: [
+            { name: 'v', nfs: { server: 's', path: '/' } },
+            { name: 'w', emptyDir: {} },
+          ],
+          hostUsers: false,
+        },
+        {
+          securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
+          env: [
+            { name: 'A', value: '1' },
+            { name: 'A', value: '2' },
+          ],
+        },
+      ),
+    );
+    assert.deepEqual(strategy.warnings(object), [
+      'spec.containers[0].env[1]: hides previous definition of "A", which may be dropped when using apply',
+      'spec.volumes[0].nfs: nodes that run pods as processes cannot make this volume; the pod will not start on them',
+      'spec.hostUsers: ignored where pods run as processes: they have no user namespace of their own',
+      'spec.containers[0].securityContext.seccompProfile: ignored where pods run as processes: they have no seccomp profile',
+    ]);
+    assert.deepEqual(strategy.warnings(read(r.pods, pod()).object), []);
   });
 
   test('grace of a pod', () => {
