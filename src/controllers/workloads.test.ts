@@ -95,7 +95,7 @@ test('a DaemonSet has one pod on each node, follows nodes, and rolls out one at 
       .map(
         (p) => p.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms?.[0],
       )
-      .map((term) => term?.matchFields?.[0]?.values?.[0])
+      .map((term) => term?.matchFields?.[0]?.values?.[0] ?? '')
       .toSorted();
   await api.create(daemonSet());
   await cluster.until('3 wanted', () => wanted().length === 3);

@@ -26,6 +26,9 @@ export interface Scheduler {
 
 const isFinished = (pod: Pod) => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
 
+/** First and longest wait after a binding that the server refused. */
+const REFUSED_MS = { first: 50, longest: 10_000 };
+
 export function startScheduler(options: SchedulerOptions): Scheduler {
   const { client } = options;
   const clock = options.clock ?? systemClock;
@@ -43,6 +46,8 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   const unschedulable = new Map<string, Pod>();
   /** Decided, not yet confirmed by an event, by key. */
   const binding = new Map<string, { pod: Pod; node: string }>();
+  /** How often a binding was refused in a row, by key. */
+  const refused = new Map<string, number>();
   /** What was last said about a pod that waits. */
   const said = new Map<string, string>();
   let stopped = false;
@@ -75,6 +80,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
       pending.delete(key);
       unschedulable.delete(key);
       said.delete(key);
+      refused.delete(key);
       if (isFinished(after)) {
         if (cluster.remove(uid)) retryAll();
       } else if (!cluster.isPlaced(uid) || before?.spec?.nodeName !== nodeName || podMatters(before, after)) {
@@ -106,6 +112,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     unschedulable.delete(key);
     binding.delete(key);
     said.delete(key);
+    refused.delete(key);
     if (cluster.remove(pod.metadata.uid)) retryAll();
   };
   nodeInformer.onChange(({ key, before, after }) => {
@@ -157,7 +164,9 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
       if (!isConflict(error)) {
         recorder.event(pod, 'Warning', 'FailedScheduling', `binding rejected: ${String(error)}`);
       }
-      clock.after(1000, retryAll);
+      const tries = refused.get(key) ?? 0;
+      refused.set(key, tries + 1);
+      clock.after(Math.min(REFUSED_MS.first * 2 ** tries, REFUSED_MS.longest), retryAll);
       return;
     }
     const assigned = `Successfully assigned ${namespace}/${podName} to ${node}`;
