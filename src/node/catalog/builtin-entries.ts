@@ -5,7 +5,12 @@ import type { CatalogEntry } from './contract.ts';
 /** Less memory, fewer threads: a node runs many of them. */
 const SMALL_NODE = [NODE_IN_POD, '--v8-pool-size=0', '--max-semi-space-size=1', '--max-old-space-size=64'];
 const WEB = [...SMALL_NODE, WEB_IN_POD];
-/** Ends at once on SIGTERM; as process 1 a plain `sleep` would ignore it. */
+/** With a terminal a shell, else it sleeps until somebody execs into it. Ends at once on SIGTERM; as process 1 a plain `sleep` would ignore it. */
+const SHELL = [
+  '/bin/sh',
+  '-c',
+  "[ -t 0 ] && exec /bin/bash; trap 'exit 0' TERM INT; while :; do sleep 86400 & wait $!; done",
+];
 const SLEEP = ['/bin/sh', '-c', "trap 'exit 0' TERM INT; while :; do sleep 86400 & wait $!; done"];
 /** Curly braces stand for facts of the pod. */
 const WEB_ENV = {
@@ -28,7 +33,7 @@ export function builtinEntries(main: string): CatalogEntry[] {
   const agnhost = (image: string): CatalogEntry => ({ image, entrypoint: WEB, args: ['pause'], ...node });
   return [
     { image: 'portico/web', entrypoint: WEB, args: [], ...node, env: WEB_ENV },
-    { image: 'portico/shell', entrypoint: [], args: SLEEP },
+    { image: 'portico/shell', entrypoint: [], args: SHELL },
     { image: 'portico/dns', entrypoint: dns, args: [], needs: { node: true, program: true } },
     { image: 'pause', entrypoint: SLEEP, args: [] },
     { image: 'registry.k8s.io/pause', entrypoint: SLEEP, args: [] },

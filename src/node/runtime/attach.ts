@@ -1,4 +1,5 @@
 // Joins a client with a container's own input and output while it runs.
+import { spawn } from 'node:child_process';
 import { constants, openSync } from 'node:fs';
 import net from 'node:net';
 import { PassThrough, type Writable } from 'node:stream';
@@ -44,8 +45,8 @@ export function attachToContainer(
   return {
     stdin,
     stdout: streams.stdout,
-    stderr: streams.stderr,
-    resize: () => undefined,
+    stderr: entry.container.tty ? undefined : streams.stderr,
+    resize: (columns, rows) => resizeTerminal(entry.container, columns, rows),
     close: finish,
     done: done.promise,
   };
@@ -54,4 +55,13 @@ export function attachToContainer(
 function openStdin(dir: ContainerDir): Writable {
   const fd = openSync(dir.stdin, constants.O_WRONLY | constants.O_NONBLOCK);
   return new net.Socket({ fd, readable: false, writable: true });
+}
+
+/** The terminal belongs to script(1) in the container; its other end has a name there. */
+function resizeTerminal(container: Container, columns: number, rows: number): void {
+  if (!container.tty || container.pid === undefined) return;
+  const terminal = `/proc/${container.pid}/root/dev/pts/0`;
+  const child = spawn('stty', ['-F', terminal, 'cols', String(columns), 'rows', String(rows)], { stdio: 'ignore' });
+  // Without stty, or after the end, the size stays as it was.
+  child.on('error', () => undefined);
 }

@@ -1,23 +1,14 @@
 // Runs a further program in a running container.
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
 import { closeSync, constants, openSync, rmSync } from 'node:fs';
 import net from 'node:net';
+import os from 'node:os';
 import type { Readable, Writable } from 'node:stream';
+import { openPty } from '../../linux/index.ts';
 import type { ContainerRecord } from './container-dir.ts';
 import type { ExecRequest, ExecResult, ExecSession } from './exec-contract.ts';
 import type { FifoPool } from './fifo-pool.ts';
 import { execWords, type Tools } from './start-script.ts';
-
-const SIGNALS: Readonly<Record<string, number>> = {
-  SIGHUP: 1,
-  SIGINT: 2,
-  SIGQUIT: 3,
-  SIGABRT: 6,
-  SIGKILL: 9,
-  SIGSEGV: 11,
-  SIGPIPE: 13,
-  SIGTERM: 15,
-};
 
 export interface StartExec {
   readonly tools: Tools;
@@ -63,41 +54,69 @@ function commandLine(o: StartExec): string[] {
 }
 
 export function startExec(o: StartExec): Promise<ExecSession> {
-  if (o.request.tty) return Promise.reject(new Error('a terminal is not available for this container'));
+  return Promise.resolve(o.request.tty ? startInTerminal(o) : startWithPipes(o));
+}
+
+function startWithPipes(o: StartExec): ExecSession {
   const out = outputPipe(o.fifos);
   const err = outputPipe(o.fifos);
   const input = o.request.stdin ? inputPipe(o.fifos) : undefined;
   const [command = '', ...args] = commandLine(o);
-  const child = spawn(command, args, {
-    detached: true,
-    cwd: '/',
-    env: {},
-    stdio: [input?.child ?? 'ignore', out.child, err.child],
-  });
+  const stdio: StdioOptions = [input?.child ?? 'ignore', out.child, err.child];
+  const child = spawn(command, args, { detached: true, cwd: '/', env: {}, stdio });
   for (const fd of [out.child, err.child, input?.child]) if (fd !== undefined) closeSync(fd);
+  input?.stream.on('error', () => undefined);
+  const { done, kill } = watch(child, o.request.signal, () => input?.stream.destroy());
+  return { stdin: input?.stream, stdout: out.stream, stderr: err.stream, resize: () => undefined, close: kill, done };
+}
+
+/** The terminal is one of the container's own: `tty` and `ps` inside know it by name. */
+function startInTerminal(o: StartExec): ExecSession {
+  const pty = openPty({ ptmx: `/proc/${o.pid}/root/dev/pts/ptmx` });
+  const [command = '', ...args] = commandLine(o);
+  const stdio: StdioOptions = [pty.slaveFd, pty.slaveFd, pty.slaveFd];
+  // Not detached: setsid(1) makes the session, and must not be a group leader for that.
+  const child = spawn(command, args, { cwd: '/', env: {}, stdio });
+  pty.closeSlave();
+  pty.stream.on('error', () => undefined);
+  const { done, kill } = watch(child, o.request.signal, () => undefined);
+  const close = () => {
+    kill();
+    pty.close();
+  };
+  const resize = (columns: number, rows: number) => pty.resize({ columns, rows });
+  return {
+    stdin: o.request.stdin ? pty.stream : undefined,
+    stdout: pty.stream,
+    stderr: undefined,
+    resize,
+    close,
+    done,
+  };
+}
+
+/** The end of the process, and a way to bring it about. The child leads a process group in both cases. */
+function watch(
+  child: ChildProcess,
+  signal: AbortSignal | undefined,
+  onEnd: () => void,
+): { done: Promise<ExecResult>; kill: () => void } {
   const kill = () => {
     try {
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+      if (child.pid !== undefined && child.exitCode === null && child.signalCode === null)
+        process.kill(-child.pid, 'SIGKILL');
     } catch {
       // It has ended.
     }
   };
-  o.request.signal?.addEventListener('abort', kill, { once: true });
-  input?.stream.on('error', () => undefined);
+  signal?.addEventListener('abort', kill, { once: true });
   const done = new Promise<ExecResult>((resolve, reject) => {
     child.on('error', reject);
-    child.on('exit', (code, signal) => {
-      o.request.signal?.removeEventListener('abort', kill);
-      input?.stream.destroy();
-      resolve({ exitCode: code ?? 128 + (SIGNALS[signal ?? ''] ?? 0) });
+    child.on('exit', (code, sig) => {
+      signal?.removeEventListener('abort', kill);
+      onEnd();
+      resolve({ exitCode: code ?? 128 + (sig === null ? 0 : (os.constants.signals[sig] ?? 0)) });
     });
   });
-  return Promise.resolve({
-    stdin: input?.stream,
-    stdout: out.stream,
-    stderr: err.stream,
-    resize: () => undefined,
-    close: kill,
-    done,
-  });
+  return { done, kill };
 }

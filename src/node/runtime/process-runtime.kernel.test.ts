@@ -210,6 +210,49 @@ test("attach gives input once: its end is the end of the container's input", asy
   assert.equal(logOf(end), 'typed\n');
 });
 
+test('exec with a terminal: its name, its size, echo and the exit code', async () => {
+  const c = await runtime.start(spec({ name: 'tty-exec', argv: ['/bin/sleep', '1003'] }));
+  const session = await runtime.exec(c.id, {
+    argv: ['/bin/sh', '-c', 'read word; tty; stty size; echo "got $word"; exit 4'],
+    stdin: true,
+    tty: true,
+  });
+  session.resize(101, 37);
+  session.stdin?.write('hello\n');
+  let out = '';
+  session.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
+  assert.equal((await session.done).exitCode, 4);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(out, 'hello\r\n/dev/pts/0\r\n37 101\r\ngot hello\r\n');
+  runtime.signal(c.id, 'SIGKILL');
+  await exited(c);
+});
+
+test('a container with a terminal keeps it while no agent runs', async () => {
+  const c = await runtime.start(
+    spec({
+      name: 'tty',
+      tty: true,
+      stdin: true,
+      argv: ['/bin/sh', '-c', 'tty; read a; read b; stty size; echo "$a-$b"; exit 6'],
+    }),
+  );
+  const first = await runtime.attach(c.id, { argv: [], stdin: true, tty: true });
+  first.stdin?.write('one\n');
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  await runtime.close();
+  runtime = make();
+  await runtime.open();
+  assert.equal(runtime.container(c.id)?.state, 'running');
+  const second = await runtime.attach(c.id, { argv: [], stdin: true, tty: true });
+  second.resize(99, 33);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  second.stdin?.write('two\n');
+  const end = await exited(c);
+  assert.equal(end.exitCode, 6);
+  assert.match(logOf(end), /\/dev\/pts\/0.*33 99\r\none-two\r\n/s);
+});
+
 test('containers that share processes see each other; what one leaves behind ends with it', async () => {
   const pod = { uid: 'uid-shared', namespace: 'default', name: 'shared' };
   const a = await runtime.start(spec({ name: 'a', pod, shareProcesses: true, argv: ['/bin/sleep', '1001'] }));

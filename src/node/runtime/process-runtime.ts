@@ -22,8 +22,8 @@ import { ensureMaskLayer, type LayerDirs } from './mask-layer.ts';
 import { prepareRoot, type RootContext } from './prepare-root.ts';
 import { isRunning } from './process-identity.ts';
 import { drainPipe, openPipe, readPipe, type PipeReader } from './pipe-reader.ts';
-import { namespaceWords, startScript, type Tools } from './start-script.ts';
-import { findTools } from './tools.ts';
+import { namespaceWords, startScript, terminalWords, type Tools } from './start-script.ts';
+import { findProgram, findTools } from './tools.ts';
 import { ensureTmpfs } from './tmpfs.ts';
 
 export interface ProcessRuntimeOptions {
@@ -278,10 +278,11 @@ export class ProcessRuntime implements ContainerRuntime {
     const fifos = this.#need(this.#fifos);
     const root = this.#need(this.#root);
     const pipes = [dir.stdout, dir.stderr, dir.acknowledge, dir.lifeLine];
-    for (const file of spec.stdin ? [...pipes, dir.stdin] : pipes) fifos.take(file);
+    const hasInput = spec.stdin || spec.tty;
+    for (const file of hasInput ? [...pipes, dir.stdin] : pipes) fifos.take(file);
     writeFileSync(dir.mountTable, prepareRoot(root, spec, { dir, podDir: this.podDir(spec.pod.uid) }), { mode: 0o600 });
-    const script = startScript(tools, spec, {
-      stdin: spec.stdin ? dir.stdin : '/dev/null',
+    const script = startScript(tools, spec.tty ? { ...spec, argv: inTerminal(spec.argv) } : spec, {
+      stdin: hasInput ? dir.stdin : '/dev/null',
       stdout: dir.stdout,
       stderr: dir.stderr,
       mountTable: dir.mountTable,
@@ -303,7 +304,7 @@ export class ProcessRuntime implements ContainerRuntime {
       dir.script,
     ];
     this.#listen(entry);
-    if (spec.stdin && spec.stdinOnce) entry.stdinKeeper = openSync(dir.stdin, constants.O_RDWR);
+    if (spec.stdin && spec.stdinOnce && !spec.tty) entry.stdinKeeper = openSync(dir.stdin, constants.O_RDWR);
     const text = await this.#supervise(words, dir);
     const pid = dir.readPid();
     if (text !== 'ok' || pid === undefined) {
@@ -519,6 +520,15 @@ function containerOf(
   const { id, pod, name, attempt, imageRef, specHash, createdAtMs, logFile, stdin, tty } = record;
   const fixed = { id, pod, name, attempt, imageRef, specHash, createdAtMs, logFile, stdin, tty };
   return { ...fixed, state, ...progress, ...(pid === undefined ? {} : { pid }) };
+}
+
+/** @throws Error when the machine has no script(1) */
+function inTerminal(argv: readonly string[]): string[] {
+  const script = findProgram('script');
+  if (script === undefined) {
+    throw new Error("a container with tty: true needs the program 'script': install the package bsdutils");
+  }
+  return terminalWords(script, argv);
 }
 
 function closeStdin(entry: Entry): void {

@@ -40,6 +40,14 @@ export type ProcessSpec = Pick<
   'argv' | 'env' | 'workingDir' | 'user' | 'privileged' | 'allowPrivilegeEscalation' | 'capabilities'
 >;
 
+/**
+ * A container with a terminal runs under script(1), which holds the terminal, so that it outlives the agent; the
+ * outer ends are pipes as for any other container.
+ */
+export function terminalWords(script: string, argv: readonly string[]): string[] {
+  return [script, '--quiet', '--return', '--flush', '--command', `exec ${shellWords(argv)}`, '/dev/null'];
+}
+
 /** From the stage into the pod's root: drop privileges, set the environment, change root, become the user, run. */
 export function enterRootWords(tools: Tools, p: ProcessSpec, o: { dieWithParent: boolean }): string[] {
   const caps = boundingSet(containerCapabilities({ privileged: p.privileged, ...p.capabilities }));
@@ -95,7 +103,8 @@ export function startScript(tools: Tools, spec: ContainerSpec, paths: ScriptPath
     '} 2>&3',
     'echo ok >&3; exec 3>&-',
     `exec ${shellWords(enterRootWords(tools, spec, { dieWithParent: true }))}`,
-    `) ${spec.stdin && !spec.stdinOnce ? '0<>' : '<'}${q(paths.stdin)} 1<>${q(paths.stdout)} 2<>${q(paths.stderr)}`,
+    // script(1) takes the end of its input for the end of the user's: with a terminal the input has no end.
+    `) ${spec.tty || (spec.stdin && !spec.stdinOnce) ? '0<>' : '<'}${q(paths.stdin)} 1<>${q(paths.stdout)} 2<>${q(paths.stderr)}`,
     'code=$?',
     'exec 3>&- 9>&-',
     'echo "$code" >&4',

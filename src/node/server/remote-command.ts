@@ -80,6 +80,7 @@ function copy(from: Readable | undefined, to: Writable | undefined): { drained: 
   let isBlocked = false;
   const ended = new Promise<void>((resolve) => {
     from.on('close', resolve);
+    from.on('end', resolve);
     from.on('error', () => resolve());
   });
   from.on('data', (chunk: Buffer) => {
