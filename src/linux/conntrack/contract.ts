@@ -56,6 +56,10 @@ export type ConntrackEvent =
 
 /** One namespace's connection tracking. Synchronous, like all netlink here. */
 export interface Conntrack {
+  /**
+   * The kernel walks its whole table for this, some 7 ms a family on a large machine however few connections match: ask
+   * once for many services, not once for each.
+   */
   entries(filter?: ConntrackFilter): ConntrackEntry[];
   /** False when it was gone already. */
   delete(entry: ConntrackEntry): boolean;

@@ -211,8 +211,6 @@ export function* parseMessages(bytes: Buffer): Generator<NetlinkMessage, void, u
   }
 }
 
-export type Attributes = ReadonlyMap<number, Buffer>;
-
 /** Attributes by type (the last of equals); stops at a broken length. */
 export function parseAttributes(bytes: Buffer): Map<number, Buffer> {
   const found = new Map<number, Buffer>();

@@ -56,12 +56,6 @@ const cSend = declare<(fd: number, data: Bytes, length: number, flags: number) =
 const cRecv = declare<(fd: number, data: Bytes, length: number, flags: number) => number>(
   'long recv(int fd, void *data, size_t length, int flags)',
 );
-const cRecvfrom = declare<
-  (fd: number, data: Bytes, length: number, flags: number, address: Bytes, addressLength: Bytes) => number
->('long recvfrom(int fd, void *data, size_t length, int flags, void *address, void *address_length)');
-const cRecvmsg = declare<(fd: number, message: Bytes, flags: number) => number>(
-  'long recvmsg(int fd, void *message, int flags)',
-);
 const cRecvmmsg = declare<(fd: number, messages: Bytes, count: number, flags: number, timeout: null) => number>(
   'int recvmmsg(int fd, void *messages, unsigned int count, int flags, void *timeout)',
 );
@@ -121,7 +115,6 @@ export function umount(target: string, flags = 0): void {
 }
 
 export const LOCK_EX = 2;
-export const LOCK_UN = 8;
 
 export function flock(fd: number, operation: number): void {
   checked(cFlock(fd, operation), 'lock a file');
@@ -179,8 +172,6 @@ export function getsockopt(fd: number, level: number, name: number, size: number
 
 export const MSG_DONTWAIT = 0x40;
 export const MSG_TRUNC = 0x20;
-export const MSG_PEEK = 2;
-export const MSG_WAITFORONE = 0x10000;
 
 export function send(fd: number, data: Bytes, what: string): void {
   let result: number;
@@ -197,18 +188,6 @@ export function recv(fd: number, data: Bytes, flags: number): number {
     const code = errno();
     if (code !== EINTR) return -code;
   }
-}
-
-/** Like `recv`, and fills `address` with the sender's `sockaddr`; `addressLength` holds a C int in and out. */
-export function recvfrom(fd: number, data: Bytes, flags: number, address: Bytes, addressLength: Bytes): number {
-  const result = cRecvfrom(fd, data, data.length, flags, address, addressLength);
-  return result >= 0 ? result : -errno();
-}
-
-/** `message` is a C msghdr made by the caller. Bytes received, or `-errno`. */
-export function recvmsg(fd: number, message: Bytes, flags: number): number {
-  const result = cRecvmsg(fd, message, flags);
-  return result >= 0 ? result : -errno();
 }
 
 /** `messages` is an array of C mmsghdr. Number of datagrams, or `-errno`. */
