@@ -115,7 +115,7 @@ report({
   ms: running.syncedMs,
   rssMb: rssMb(running.pid),
 });
-await load(running.port, queries, running.pid, ['-l', '1']);
+await load(running.port, queries, running.pid, ['-n', '3', '-l', '20']);
 const names = await load(running.port, queries, running.pid);
 report({ bench: 'dns/cluster-names', services: SERVICES, ...names, toEcho: names.qpsPerCore / echoFigures.qpsPerCore });
 const nx = await load(running.port, denials, running.pid);
@@ -131,6 +131,13 @@ for (let i = 0; i < 3; i++) {
 }
 report({ bench: 'dns/memory', rssMb: before, afterThreeRelistsMb: rssMb(running.pid) });
 await stop(running);
+
+const batch = await start('dns-batch');
+await load(batch.port, queries, batch.pid, ['-n', '3', '-l', '20']);
+const batched = await load(batch.port, queries, batch.pid);
+report({ bench: 'dns/cluster-names-batch', ...batched, toEcho: batched.qpsPerCore / echoFigures.qpsPerCore });
+report({ bench: 'dns/latency-at-20000-batch', ...(await load(batch.port, queries, batch.pid, ['-Q', '20000'])) });
+await stop(batch);
 
 if (peer !== undefined) {
   const [command = '', ...args] = peer.split(' ');

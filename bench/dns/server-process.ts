@@ -14,7 +14,7 @@ async function dns(): Promise<void> {
   const server = await startDns({
     client: cluster.client,
     config: { ...config, reloadMs: 0, blocks: [defaultBlock({ forward: [], loop: false })] },
-    listen: { addresses: ['127.0.0.1'], port: 0 },
+    listen: { addresses: ['127.0.0.1'], port: 0, batch: mode === 'dns-batch' },
   });
   await server.synced;
   process.on('message', (message: { change?: [number, string]; relist?: boolean }) => {

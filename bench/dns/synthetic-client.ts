@@ -1,5 +1,6 @@
 // A Kubernetes API with so many services and endpoints, made up while it is listed, so that the server's memory is its
 // own. Every tenth service is headless. Changes are pushed into its watches.
+import { StatusError } from '../../src/api/index.ts';
 import type { KubeObject, Resource } from '../../src/api/index.ts';
 import type { Client, ListOptions, WatchEvent, WatchOptions } from '../../src/client/index.ts';
 
@@ -92,7 +93,7 @@ export function syntheticCluster(services: number, endpointsEach: number): Synth
             if (queue.events.length > 0 || until.aborted) resolve();
           });
         }
-        if (gone.signal.aborted) throw Object.assign(new Error('gone'), { name: 'ConnectionError' });
+        if (until.aborted && !signal.aborted) throw new StatusError(410, 'Expired', 'too old resource version');
       } finally {
         queues.delete(queue);
       }

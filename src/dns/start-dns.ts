@@ -24,6 +24,8 @@ export interface DnsListen {
   /** Default: the configuration's. 0 picks a free one. */
   readonly port?: number;
   readonly reusePort?: boolean;
+  /** Receive and send many packets a system call: for servers with many queries (Linux). */
+  readonly batch?: boolean;
 }
 
 export interface DnsOptions {
@@ -232,8 +234,10 @@ class Server implements DnsServer {
   /** UDP and TCP on one port. */
   async #listenBoth(address: string, port: number, reusePort: boolean): Promise<number> {
     const limits = { idleMs: TCP_IDLE_MS, maxConnections: MAX_TCP_CONNECTIONS };
+    const batch = this.#options.listen?.batch === true;
+    const listen = batch ? (await import('./server/udp-batch.ts')).listenUdpBatch : listenUdp;
     for (let attempt = 1; ; attempt++) {
-      const udp = await listenUdp(this.#engine.responder, { address, port, reusePort });
+      const udp = await listen(this.#engine.responder, { address, port, reusePort });
       try {
         this.#tcp.push(await listenTcp(this.#engine.responder, { address, port: udp.port, reusePort, ...limits }));
         this.#udp.push(udp);

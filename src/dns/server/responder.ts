@@ -69,6 +69,13 @@ export interface ResponderOptions {
 export interface ClientAddress {
   readonly address: string;
   readonly port: number;
+  readonly family: string;
+}
+
+/** For a reply that is not ready in the same turn: who asked and how to reach them, valid beyond it. */
+export interface LateReply {
+  readonly client: ClientAddress;
+  send(bytes: Uint8Array): void;
 }
 
 /** Seconds a TCP connection may idle, told to clients that ask (RFC 7828), in units of 100 ms. */
@@ -98,18 +105,18 @@ export class Responder {
   }
 
   /**
-   * Returns the length of the reply in `out`, or 0: no reply, or one that comes later through `reply`.
-   * Never throws. `packet` is not used after the call.
+   * Returns the length of the reply in `out`, or 0: no reply, or one that comes through `later`.
+   * Never throws. `packet` and `client` are not used after the call.
    */
   handle(
     packet: Uint8Array,
     length: number,
     transport: Transport,
     client: ClientAddress,
-    reply: (bytes: Uint8Array) => void,
+    later: () => LateReply,
   ): number {
     try {
-      return this.#handle(packet, length, transport, client, reply);
+      return this.#handle(packet, length, transport, client, later);
     } catch (error) {
       this.#panic(error);
       return this.#bare(packet, Rcode.SERVFAIL);
@@ -126,7 +133,7 @@ export class Responder {
     length: number,
     transport: Transport,
     client: ClientAddress,
-    reply: (bytes: Uint8Array) => void,
+    later: () => LateReply,
   ): number {
     const started = this.#options.clock.monotonic();
     const view = this.#view;
@@ -167,7 +174,8 @@ export class Responder {
         return size;
       }
     }
-    const query = this.#queryOf(packet, length, transport, client, limit);
+    const reply = later();
+    const query = this.#queryOf(packet, length, transport, reply.client, limit);
     void this.#resolve(block, query, view.id, cookie, length, started, reply);
     return 0;
   }
@@ -179,7 +187,7 @@ export class Responder {
     cookie: string | undefined,
     requestSize: number,
     started: number,
-    reply: (bytes: Uint8Array) => void,
+    reply: LateReply,
   ): Promise<void> {
     const options = this.#options;
     this.#pending += 1;
@@ -195,7 +203,7 @@ export class Responder {
     for (const message of messagesOf(answer, query)) {
       const bytes = this.#encode(message, query, id, cookie);
       size += bytes.length;
-      reply(bytes);
+      reply.send(bytes);
     }
     const durationMs = options.clock.monotonic() - started;
     const lane = (query.transport === 'tcp' ? 1 : 0) | (query.client.address.includes(':') ? 2 : 0);
@@ -414,7 +422,7 @@ export class Responder {
     started: number,
   ): void {
     const { metrics, clock } = this.#options;
-    const lane = (transport === 'tcp' ? 1 : 0) | (client.address.includes(':') ? 2 : 0);
+    const lane = (transport === 'tcp' ? 1 : 0) | (client.family === 'IPv6' ? 2 : 0);
     const elapsed = clock.monotonic() - started;
     metrics.count(zone, plugin, lane, view.type, rcode, view.dnssecOk, requestSize, responseSize, elapsed);
   }

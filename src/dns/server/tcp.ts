@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import type { Socket } from 'node:net';
 import { isIPv6 } from 'node:net';
 import { once } from 'node:events';
-import type { Responder } from './responder.ts';
+import type { ClientAddress, Responder } from './responder.ts';
 
 export interface TcpListener {
   readonly port: number;
@@ -56,7 +56,7 @@ export async function listenTcp(responder: Responder, options: TcpOptions): Prom
 class Connection {
   readonly #socket: Socket;
   readonly #responder: Responder;
-  readonly #client: { address: string; port: number };
+  readonly #client: ClientAddress;
   #rest: Buffer = Buffer.alloc(0);
   #waiting = 0;
   #ending = false;
@@ -64,7 +64,11 @@ class Connection {
   constructor(socket: Socket, responder: Responder, idleMs: number) {
     this.#socket = socket;
     this.#responder = responder;
-    this.#client = { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 };
+    this.#client = {
+      address: socket.remoteAddress ?? '',
+      port: socket.remotePort ?? 0,
+      family: socket.remoteFamily ?? 'IPv4',
+    };
     socket.setNoDelay(true);
     socket.setTimeout(idleMs, () => socket.destroy());
     socket.on('error', () => socket.destroy());
@@ -110,11 +114,13 @@ class Connection {
     let answered = false;
     this.#waiting += 1;
     const before = this.#responder.pending;
-    const length = this.#responder.handle(packet, packet.length, 'tcp', this.#client, (bytes) => {
+    const send = (bytes: Uint8Array) => {
       if (!answered) this.#done();
       answered = true;
       this.#send(bytes);
-    });
+    };
+    const client = this.#client;
+    const length = this.#responder.handle(packet, packet.length, 'tcp', client, () => ({ client, send }));
     if (length > 0) {
       this.#send(this.#responder.out.subarray(0, length));
       this.#waiting -= 1;

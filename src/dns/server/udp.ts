@@ -61,11 +61,11 @@ function receive(
     // A late answer after the server was stopped has nowhere to go.
     if (open.now) socket.send(bytes, client.port, client.address, ignore);
   };
-  const length = responder.handle(packet, packet.length, 'udp', client, send);
+  const length = responder.handle(packet, packet.length, 'udp', client, () => ({ client, send }));
   if (length === 0) return;
   // With nothing queued the kernel copies the bytes during the call, so the shared buffer will do.
   const { out } = responder;
-  if (socket.getSendQueueCount() === 0) socket.send(out, 0, length, client.port, client.address, ignore);
+  if (socket.getSendQueueCount() === 0) socket.send(out, 0, length, client.port, client.address);
   else send(Buffer.from(out.subarray(0, length)));
 }
 
