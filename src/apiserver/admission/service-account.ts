@@ -8,6 +8,7 @@ import {
   type ServiceAccount,
 } from '../../api/index.ts';
 import type { Store } from '../../store/index.ts';
+import { copyJson } from '../objects/copy-json.ts';
 import { storedObject } from '../objects/stored-object.ts';
 import { storageKey } from '../objects/storage-key.ts';
 import type { ResourceRequest } from '../request/resource-request.ts';
@@ -34,7 +35,7 @@ export async function addServiceAccount(request: ResourceRequest, draft: ApiObje
   spec.serviceAccountName = name;
   spec.serviceAccount = name;
   if ((spec.imagePullSecrets ?? []).length === 0 && account.imagePullSecrets !== undefined) {
-    spec.imagePullSecrets = structuredClone(account.imagePullSecrets);
+    spec.imagePullSecrets = copyJson(account.imagePullSecrets);
   }
   if (spec.automountServiceAccountToken ?? account.automountServiceAccountToken ?? true) mountToken(spec);
 }

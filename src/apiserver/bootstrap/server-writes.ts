@@ -1,6 +1,7 @@
 // Writes of the server itself: through the same verbs, without asking for permission.
 import { apiVersionOf, notFound, strategyOf, type ApiObject, type KubeObject, type Resource } from '../../api/index.ts';
 import type { User } from '../contract.ts';
+import { copyJson } from '../objects/copy-json.ts';
 import { storedObject } from '../objects/stored-object.ts';
 import { storageKey } from '../objects/storage-key.ts';
 import type { ResourceRequest } from '../request/resource-request.ts';
@@ -32,7 +33,7 @@ export function serverWrites(verbs: VerbDeps, signal: AbortSignal): ServerWrites
     warnings: [],
   });
   const whole = (resource: Resource, object: object): ApiObject =>
-    structuredClone({ metadata: {}, kind: resource.kind, apiVersion: apiVersionOf(resource), ...object });
+    copyJson({ metadata: {}, kind: resource.kind, apiVersion: apiVersionOf(resource), ...object });
   const find = async (resource: Resource, namespace: string | undefined, name: string) => {
     const entry = await verbs.store.get(storageKey(resource, namespace, name));
     return entry === undefined ? undefined : storedObject(entry).object;

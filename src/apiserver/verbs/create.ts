@@ -11,6 +11,7 @@ import {
   type Resource,
 } from '../../api/index.ts';
 import type { Entry } from '../../store/index.ts';
+import { copyJson } from '../objects/copy-json.ts';
 import { serverMetadata } from '../objects/server-metadata.ts';
 import { servedObject, textToStore } from '../objects/served-object.ts';
 import type { StoredObject } from '../objects/stored-object.ts';
@@ -51,7 +52,7 @@ export async function createObject(
   }
   const generated = (metadata.name ?? '') === '' && (metadata.generateName ?? '') !== '';
   for (let attempt = 1; ; attempt++) {
-    const one = generated && attempt < NAME_ATTEMPTS ? structuredClone(draft) : draft;
+    const one = generated && attempt < NAME_ATTEMPTS ? copyJson(draft) : draft;
     if (generated) one.metadata.name = generateName(metadata.generateName ?? '');
     const written = await createOnce(deps, request, one);
     if (written !== undefined) return written;
@@ -91,7 +92,7 @@ async function commitNew(
   const { resource, strategy } = request;
   for (let attempt = 1; ; attempt++) {
     // What is allocated in one attempt must not look like a request in the next.
-    const object = deps.attachments.concern(resource) ? structuredClone(draft) : draft;
+    const object = deps.attachments.concern(resource) ? copyJson(draft) : draft;
     const attachment = await deps.attachments.allocate(resource, object, undefined);
     try {
       const errors = strategy.validateCreate(object);

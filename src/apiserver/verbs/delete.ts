@@ -1,6 +1,7 @@
 // DELETE: preconditions, finalizers, grace, propagation.
 import { badRequest, conflict, notFound, type ApiObject, type KubeObject } from '../../api/index.ts';
 import type { Entry } from '../../store/index.ts';
+import { copyJson } from '../objects/copy-json.ts';
 import { serverMetadata } from '../objects/server-metadata.ts';
 import { servedObject, textToStore } from '../objects/served-object.ts';
 import { storageKey } from '../objects/storage-key.ts';
@@ -62,7 +63,7 @@ async function deleteOnce(
 ): Promise<Deleted | undefined> {
   const { resource, strategy } = request;
   const current = servedObject(resource, entry).object as ApiObject;
-  const next = structuredClone(current);
+  const next = copyJson(current);
   markDeleted(deps, next, current, {
     finalizers: finalizersAfter(current, options, strategy.defaultPropagation),
     graceSeconds: strategy.gracePeriodSeconds(current, options.gracePeriodSeconds),

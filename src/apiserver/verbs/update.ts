@@ -10,6 +10,7 @@ import {
   type KubeObject,
 } from '../../api/index.ts';
 import type { Entry } from '../../store/index.ts';
+import { copyJson } from '../objects/copy-json.ts';
 import { serverMetadata } from '../objects/server-metadata.ts';
 import { servedObject, textToStore } from '../objects/served-object.ts';
 import { storageKey } from '../objects/storage-key.ts';
@@ -45,7 +46,7 @@ export async function updateObject(deps: VerbDeps, request: ResourceRequest, cha
     const entry = await deps.store.get(key);
     if (entry === undefined) throw notFound(resource, name);
     const previous = servedObject(resource, entry).object as ApiObject;
-    const next = await change.next(JSON.parse(JSON.stringify(previous)) as ApiObject);
+    const next = await change.next(copyJson(previous));
     const pinned = checkVersion(request, next, previous, change.mode);
     const written = await updateOnce(deps, request, change, entry, next);
     if (written !== undefined) return written;
