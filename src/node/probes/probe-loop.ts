@@ -19,7 +19,7 @@ export interface ProbeLoopOptions {
   readonly onFailure: (output: string) => void;
 }
 
-const FIRST_EAGER_MS = 25;
+const FIRST_EAGER_MS = 20;
 const FIRST_EAGER_EXEC_MS = 250;
 
 /**
@@ -70,7 +70,7 @@ export class ProbeLoop {
   #nextPauseMs(): number {
     if (!this.#isEager()) return this.#periodMs;
     const pause = Math.min(this.#eagerMs, this.#periodMs);
-    this.#eagerMs *= 1.6;
+    this.#eagerMs *= 1.25;
     return pause;
   }
 

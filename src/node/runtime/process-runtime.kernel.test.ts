@@ -1,6 +1,6 @@
 // Containers in the real kernel: masking, exit codes, exec, take-over after the agent is killed, nothing left behind.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -14,9 +14,9 @@ import { ProcessRuntime } from './process-runtime.ts';
 
 const dir = mkdtempSync(path.join(tmpdir(), 'portico-runtime-'));
 const base = `portico-test-${process.pid}`;
-const make = () =>
+const make = (name = 'run') =>
   new ProcessRuntime({
-    runDir: path.join(dir, 'run'),
+    runDir: path.join(dir, name),
     hide: [dir],
     programRoot: path.resolve(import.meta.dirname, '../../..'),
     web: 'console.log("web")',
@@ -306,6 +306,54 @@ test('a new runtime takes over running and ended containers, and loses no output
     numbers.map((_, i) => i + 1),
     'every line, once, in order',
   );
+});
+
+test('after kill -9 of the agent its containers run on, and the next agent takes them over', async () => {
+  const out = path.join(dir, 'served');
+  const script = `
+    import { ProcessRuntime } from '${path.join(import.meta.dirname, 'process-runtime.ts')}';
+    import { CgroupTree } from '${path.join(import.meta.dirname, 'cgroup-tree.ts')}';
+    import { systemClock } from '${path.resolve(import.meta.dirname, '../../clock/index.ts')}';
+    import { silentLogger } from '${path.resolve(import.meta.dirname, '../../log/index.ts')}';
+    const runtime = new ProcessRuntime({ runDir: '${path.join(dir, 'run2')}', hide: ['${dir}'], programRoot: '/', web: '',
+      cgroups: new CgroupTree('${base}'), clock: systemClock, log: silentLogger });
+    await runtime.open();
+    const c = await runtime.start(JSON.parse(process.argv[1]));
+    console.log(c.id);
+    setInterval(() => undefined, 1000);`;
+  const wanted = spec({
+    name: 'survivor',
+    argv: [
+      '/bin/sh',
+      '-c',
+      'trap "echo bye; exit 8" TERM; n=0; while :; do n=$((n+1)); echo $n >/out/n; echo $n; sleep 0.02; done',
+    ],
+    mounts: [{ source: out, target: '/out', readOnly: false }],
+  });
+  mkdirSync(out);
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script, JSON.stringify(wanted)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const id = await new Promise<string>((resolve) =>
+    child.stdout.once('data', (d: Buffer) => resolve(d.toString().trim())),
+  );
+  child.kill('SIGKILL');
+  await new Promise((resolve) => child.on('exit', resolve));
+  const n = () => Number(readFileSync(path.join(out, 'n'), 'utf8'));
+  const then = n();
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  assert.ok(n() > then, 'it goes on');
+  const next = make('run2');
+  await next.open();
+  assert.equal(next.container(id)?.state, 'running');
+  const ended = new Promise<Container>((resolve) => next.onExit(resolve));
+  next.signal(id, 'SIGTERM');
+  const end = await ended;
+  assert.equal(end.exitCode, 8);
+  assert.match(logOf(end), /bye\n$/);
+  await next.removePod('uid-1');
+  await next.close();
+  execFileSync('umount', ['-l', path.join(dir, 'run2')]);
 });
 
 test('a killed supervisor takes its container along; the end is told as unknown', async () => {

@@ -1,6 +1,5 @@
 // The agent's HTTPS API: what the API server asks of a node (logs, exec, attach, port-forward) and a little about
 // itself. Only clients with a certificate of the cluster's authority get in.
-import https from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -17,6 +16,9 @@ import { sendLog } from './log-reader.ts';
 import { upgradeExec } from './remote-command.ts';
 import { upgradePortForward } from './port-forward.ts';
 import { podStats } from './stats.ts';
+
+// Not imported: see probes/http-probe.ts.
+const https = process.getBuiltinModule('node:https');
 
 /** A pod of this node, as far as requests need it. */
 export interface ServedPod {
