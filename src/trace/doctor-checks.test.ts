@@ -23,7 +23,7 @@ const node = (more: Partial<NodeFacts> = {}): NodeFacts => ({
 });
 
 const host = (more: Partial<HostFacts> = {}): HostFacts => ({
-  programs: { nft: true, 'iptables-save': true, conntrack: true, tcpdump: true },
+  programs: { nft: true, 'iptables-save': true, setpriv: true },
   conntrackCount: 10,
   conntrackMax: 100,
   fabricBridgeNetfilter: false,
@@ -72,7 +72,7 @@ test('checkNode() finds each trap and says how to mend it', () => {
 });
 
 test('checkHost() finds each trap', () => {
-  assert.deepEqual(wrong(checkHost(host({ programs: { conntrack: false } }))), ['fail programs']);
+  assert.deepEqual(wrong(checkHost(host({ programs: { setpriv: false } }))), ['fail programs']);
   assert.deepEqual(wrong(checkHost(host({ conntrackCount: 90 }))), ['warn connection tracking']);
   assert.deepEqual(wrong(checkHost(host({ conntrackCount: 100 }))), ['fail connection tracking']);
   assert.deepEqual(wrong(checkHost(host({ fabricBridgeNetfilter: true }))), ['warn bridge netfilter']);

@@ -188,8 +188,7 @@ function checkFirewalls(node: NodeFacts): Finding {
 const NEEDED: Readonly<Record<string, string>> = {
   nft: 'nftables',
   'iptables-save': 'iptables',
-  conntrack: 'conntrack',
-  tcpdump: 'tcpdump',
+  setpriv: 'util-linux',
 };
 
 export function checkHost(host: HostFacts): Finding[] {

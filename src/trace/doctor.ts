@@ -21,7 +21,7 @@ export interface DoctorReport {
   readonly fixed: readonly string[];
 }
 
-const PROGRAMS = ['nft', 'iptables-save', 'conntrack', 'tcpdump'];
+const PROGRAMS = ['nft', 'iptables-save', 'setpriv'];
 const SYSCTLS = ['net.ipv4.ip_forward', 'net.ipv4.conf.all.rp_filter', 'net.ipv4.conf.all.send_redirects'];
 const BRIDGE_NETFILTER = 'net.bridge.bridge-nf-call-iptables';
 

@@ -5,7 +5,7 @@ import type { EndpointSlice, Service } from '../api/index.ts';
 import type { Client } from '../client/index.ts';
 import { UserError } from '../errors/index.ts';
 import { canonicalIp, isIpv6, joinHostPort } from '../ip/index.ts';
-import { openRtnl, runCommand } from '../linux/index.ts';
+import { openConntrack, openRtnl, runCommand } from '../linux/index.ts';
 import { clusterIps, ClusterView } from './cluster-view.ts';
 import type { ServicePort, TraceEnvironment } from './cluster-view.ts';
 import type { Place } from './contract.ts';
@@ -242,12 +242,10 @@ async function inspectRules(
   );
   const perNode = places.map(async (place) => {
     const holdings = await readHoldings(place, new Set(addresses.map(({ address }) => isIpv6(address.ip))));
-    return Promise.all(
-      addresses.map(async ({ port, address }) => {
-        const wanted = expectation(service, port, slices, isIpv6(address.ip), place.name);
-        return judgeRule(place, address, holdings, wanted, await connectionsByEndpoint(place, address));
-      }),
-    );
+    return addresses.map(({ port, address }) => {
+      const wanted = expectation(service, port, slices, isIpv6(address.ip), place.name);
+      return judgeRule(place, address, holdings, wanted, connectionsByEndpoint(place, address));
+    });
   });
   return (await Promise.all(perNode)).flat();
 }
@@ -320,28 +318,20 @@ export function judgeRule(
 const kindText = (kind: Programmed['kind']) =>
   ({ translate: 'a translation', reject: 'refused', absent: 'no rule' })[kind];
 
-async function connectionsByEndpoint(place: Place, address: ServiceAddress): Promise<Record<string, number>> {
-  const family = isIpv6(address.ip) ? 'ipv6' : 'ipv4';
-  const filter = [
-    '-L',
-    '-f',
-    family,
-    '-p',
-    address.protocol,
-    '--orig-dst',
-    address.ip,
-    '--orig-port-dst',
-    String(address.port),
-  ];
-  const { stdout } = await runCommand('conntrack', filter, { netns: place.netns });
-  const counts: Record<string, number> = {};
-  for (const line of stdout.split('\n')) {
-    const reply = [...line.matchAll(/src=(\S+) dst=\S+ sport=(\d+) dport=\d+/g)][1];
-    if (reply === undefined) continue;
-    const endpoint = joinHostPort(reply[1] ?? '', reply[2] ?? '');
-    counts[endpoint] = (counts[endpoint] ?? 0) + 1;
+function connectionsByEndpoint(place: Place, address: ServiceAddress): Record<string, number> {
+  const conntrack = openConntrack(place.netns);
+  try {
+    const { ip, protocol, port } = address;
+    const counts: Record<string, number> = {};
+    const family = isIpv6(ip) ? 6 : 4;
+    for (const { reply } of conntrack.entries({ family, protocol, destination: ip, destinationPort: port })) {
+      const endpoint = joinHostPort(reply.source, reply.sourcePort ?? 0);
+      counts[endpoint] = (counts[endpoint] ?? 0) + 1;
+    }
+    return counts;
+  } finally {
+    conntrack.close();
   }
-  return counts;
 }
 
 async function recentEvents({ client, namespace, name }: InspectOptions): Promise<string[]> {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseHandles, parseSave } from './rule-texts.ts';
+import { parseListing, parseSave } from './rule-texts.ts';
 
-test('parseHandles() and parseSave() agree on the order of a chain', () => {
-  const handles = parseHandles(`table ip nat { # handle 1
+test('parseListing() and parseSave() agree on the order of a chain', () => {
+  const rules = parseListing(`table ip nat { # handle 1
 	chain KUBE-SERVICES { # handle 1
 		meta l4proto tcp ip daddr 10.96.0.10  tcp dport 80 counter packets 1 bytes 60 jump A # handle 4
 		ip daddr 10.96.0.10 tcp dport 80 counter packets 1 bytes 60 dnat to 10.1.0.1:9999 # handle 12
@@ -15,8 +15,11 @@ table ip nat { # handle 1
 		 counter packets 2 bytes 120 jump KUBE-SERVICES # handle 3
 	}
 }`);
-  assert.deepEqual(handles.get('ip nat KUBE-SERVICES'), [4, 12]);
-  assert.deepEqual(handles.get('ip nat PREROUTING'), [3]);
+  assert.deepEqual(rules.get('ip nat KUBE-SERVICES'), [
+    { handle: 4, text: 'meta l4proto tcp ip daddr 10.96.0.10 tcp dport 80 jump A' },
+    { handle: 12, text: 'ip daddr 10.96.0.10 tcp dport 80 dnat to 10.1.0.1:9999' },
+  ]);
+  assert.equal(rules.get('ip nat PREROUTING')?.[0]?.handle, 3);
   const save = parseSave(`*nat
 :PREROUTING ACCEPT [0:0]
 -A PREROUTING -j KUBE-SERVICES

@@ -1,43 +1,52 @@
-// Gives rules of iptables-nft tables the words iptables has for them: nft shows such rules only in part. A rule is found
-// by its place in its chain, which both tools agree on.
+// Gives the rules that a packet passed their words: nft's own for its tables, and iptables' for the tables that
+// iptables-nft owns, which nft shows only in part. There a rule is found by its place in its chain, on which both tools
+// agree.
 import { runCommand } from '../linux/index.ts';
 import type { Place, RuleStep } from './contract.ts';
 
-/** Tables that iptables-nft owns; any other table is nft's own and keeps nft's words. */
 const IPTABLES_TABLES: ReadonlySet<string> = new Set(['filter', 'nat', 'mangle', 'raw', 'security']);
 
 const isIptables = (step: RuleStep) =>
   (step.family === 'ip' || step.family === 'ip6') && IPTABLES_TABLES.has(step.table);
+const chainOf = (step: RuleStep) => `${step.family} ${step.table} ${step.chain}`;
 
-/** Reads the texts once for all steps of a node; steps whose rule is not found any more keep what they have. */
-export async function withIptablesTexts(node: Place, steps: readonly RuleStep[]): Promise<RuleStep[]> {
-  const own = steps.filter((step) => isIptables(step) && step.handle !== undefined);
-  if (own.length === 0) return [...steps];
-  const chains = [...new Set(own.map((step) => `${step.family} ${step.table} ${step.chain}`))];
-  const families = [...new Set(own.map((step) => step.family))];
-  const listings = Promise.all(
-    chains.map((chain) => runCommand('nft', ['-a', 'list', 'chain', ...chain.split(' ')], { netns: node.netns })),
-  );
-  const saves = await Promise.all(
-    families.map((family) =>
-      runCommand(family === 'ip' ? 'iptables-nft-save' : 'ip6tables-nft-save', [], { netns: node.netns }),
+/** Reads the texts once for all steps of a node; steps whose rule is not found any more stay without. */
+export async function withRuleTexts(node: Place, steps: readonly RuleStep[]): Promise<RuleStep[]> {
+  const ruled = steps.filter((step) => step.handle !== undefined);
+  const chains = [...new Set(ruled.map(chainOf))];
+  const families = [...new Set(ruled.filter(isIptables).map((step) => step.family))];
+  const [listings, saves] = await Promise.all([
+    Promise.all(
+      chains.map((chain) => runCommand('nft', ['-a', 'list', 'chain', ...chain.split(' ')], { netns: node.netns })),
     ),
-  );
-  const handles = parseHandles((await listings).map((listing) => listing.stdout).join('\n'));
-  const rules = new Map(families.map((family, i) => [family, parseSave(saves[i]?.stdout ?? '')]));
+    Promise.all(
+      families.map((family) =>
+        runCommand(family === 'ip' ? 'iptables-nft-save' : 'ip6tables-nft-save', [], { netns: node.netns }),
+      ),
+    ),
+  ]);
+  const listed = parseListing(listings.map((listing) => listing.stdout).join('\n'));
+  const saved = new Map(families.map((family, i) => [family, parseSave(saves[i]?.stdout ?? '')]));
   return steps.map((step) => {
-    if (!isIptables(step) || step.handle === undefined) return step;
-    const position = handles.get(`${step.family} ${step.table} ${step.chain}`)?.indexOf(step.handle) ?? -1;
-    const text = rules.get(step.family)?.get(`${step.table} ${step.chain}`)?.[position];
+    const rules = listed.get(chainOf(step)) ?? [];
+    const position = rules.findIndex((rule) => rule.handle === step.handle);
+    const text = isIptables(step)
+      ? saved.get(step.family)?.get(`${step.table} ${step.chain}`)?.[position]
+      : rules[position]?.text;
     return text === undefined ? step : { ...step, text };
   });
 }
 
-/** `nft -a list chain`: the handles of each chain's rules in order, by `family table chain`. */
-export function parseHandles(listing: string): Map<string, number[]> {
-  const result = new Map<string, number[]>();
+export interface ListedRule {
+  readonly handle: number;
+  readonly text: string;
+}
+
+/** `nft -a list chain`: each chain's rules in order, by `family table chain`. */
+export function parseListing(listing: string): Map<string, ListedRule[]> {
+  const result = new Map<string, ListedRule[]>();
   let table = '';
-  let list: number[] = [];
+  let list: ListedRule[] = [];
   for (const line of listing.split('\n')) {
     const opened = /^\s*table (\S+) (\S+) \{/.exec(line);
     const chain = /^\s*chain (\S+) \{/.exec(line);
@@ -47,12 +56,18 @@ export function parseHandles(listing: string): Map<string, number[]> {
       list = [];
       result.set(`${table} ${chain[1]}`, list);
     } else {
-      const handle = /# handle (\d+)$/.exec(line.trimEnd());
-      if (handle !== null) list.push(Number(handle[1]));
+      const rule = /^\s*(.*?) # handle (\d+)$/.exec(line.trimEnd());
+      if (rule !== null) list.push({ handle: Number(rule[2]), text: withoutCounters(rule[1] ?? '') });
     }
   }
   return result;
 }
+
+const withoutCounters = (text: string) =>
+  text
+    .replaceAll(/\bcounter packets \d+ bytes \d+ ?/g, '')
+    .replaceAll(/ +/g, ' ')
+    .trim();
 
 /** `iptables-save`: the rules of each chain in order, by `table chain`. */
 export function parseSave(text: string): Map<string, string[]> {

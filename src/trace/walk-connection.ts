@@ -2,7 +2,7 @@
 // everything down again, and merges what was seen. Knows namespaces and addresses, nothing of Kubernetes.
 import { openRtnl } from '../linux/index.ts';
 import { startCapture } from './capture.ts';
-import type { Capture } from './capture.ts';
+import type { PlaceCapture } from './capture.ts';
 import { captureFilter } from './capture-filter.ts';
 import type { CapturedFrame, EndpointReached, Hop, Leg, Place, ProbeOutcome, RuleStep, Walk } from './contract.ts';
 import { mergeWalk } from './merge.ts';
@@ -11,7 +11,7 @@ import { formatAddressPort, reversed } from './packet.ts';
 import type { Tuple } from './packet.ts';
 import { prepareTcpProbe, prepareUdpProbe } from './probe.ts';
 import type { Probe } from './probe.ts';
-import { withIptablesTexts } from './rule-texts.ts';
+import { withRuleTexts } from './rule-texts.ts';
 import { startRuleTrace } from './rule-trace.ts';
 import type { RuleTrace } from './rule-trace.ts';
 import { readTracked } from './tracked.ts';
@@ -45,6 +45,10 @@ export interface WalkRequest {
   readonly signal?: AbortSignal;
 }
 
+/** Enough for every header, the inner ones too, and the beginning of what a probe says. */
+const SNAP_LENGTH = 256;
+const SETTLE_MS = 5;
+
 export interface WalkResult {
   readonly walk: Walk;
   readonly frames: readonly CapturedFrame[];
@@ -59,17 +63,18 @@ export async function walkConnection(request: WalkRequest): Promise<WalkResult> 
   const probe = prepareProbe(request, source);
   const tuple: Tuple = { protocol, source, sourcePort: probe.sourcePort, destination: host, destinationPort: port };
   const watch = await startWatching(request, tuple);
-  let seen: { frames: CapturedFrame[]; events: TraceEvent[]; lost: boolean };
+  let seen: { frames: CapturedFrame[]; events: TraceEvent[]; notes: string[] };
   let outcome: ProbeOutcome;
   try {
     outcome = await probe.run(request.timeoutMs);
     request.signal?.throwIfAborted();
-    seen = await watch.finish();
+    // What the last packet caused elsewhere is on its way still.
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+    seen = watch.finish();
   } finally {
     watch.abort();
   }
-  const entries = await Promise.all(request.nodes.map((node) => readTracked(node, tuple).catch(() => [])));
-  const tracked = entries.flat();
+  const tracked = request.nodes.flatMap((node) => readTracked(node, tuple));
   const merged = mergeWalk({
     client: tuple,
     onNode: client.kind === 'node',
@@ -79,7 +84,7 @@ export async function walkConnection(request: WalkRequest): Promise<WalkResult> 
     vxlanPort: request.vxlanPort,
     ...(probe.payload && { payload: probe.payload }),
   });
-  const legs = await withRuleTexts(merged, request.nodes);
+  const legs = await nameRules(merged, request.nodes);
   const endpoint = endpointOf(legs, request);
   const usable = request.endpoints.filter((candidate) => candidate.usable).length;
   const isService = request.targetName !== undefined;
@@ -106,7 +111,7 @@ export async function walkConnection(request: WalkRequest): Promise<WalkResult> 
     legs,
     tracked,
     verdict,
-    notes: seen.lost ? ['the kernel dropped some rule events: rules may be missing between hops'] : [],
+    notes: seen.notes,
     ...(endpoint === undefined ? {} : { endpoint }),
   };
   return { walk, frames: seen.frames };
@@ -131,48 +136,56 @@ function prepareProbe(request: WalkRequest, source: string): Probe {
 async function startWatching(request: WalkRequest, tuple: Tuple) {
   const pods = request.endpoints.flatMap((endpoint) => endpoint.place ?? []);
   const places = new Map([request.client, ...request.nodes, ...pods].map((place) => [place.netns, place]));
-  const filter = captureFilter({ ...tuple, endpoints: request.endpoints, vxlanPort: request.vxlanPort });
-  const captures: Capture[] = [];
+  const endpointPorts = [...new Set(request.endpoints.map((endpoint) => endpoint.port))];
+  const filter = captureFilter({ ...tuple, endpointPorts, vxlanPort: request.vxlanPort, snapLength: SNAP_LENGTH });
+  const captures: PlaceCapture[] = [];
   const traces: RuleTrace[] = [];
   const abort = () => {
     for (const running of [...captures, ...traces]) running.abort();
   };
   request.signal?.addEventListener('abort', abort, { once: true });
-  const starts = await Promise.allSettled([
-    ...[...places.values()].map(async (place) => captures.push(await startCapture(place, filter))),
-    ...request.nodes.map(async (node) => traces.push(await startRuleTrace(node, tuple))),
-  ]);
-  const failed = starts.find((start) => start.status === 'rejected');
-  if (failed !== undefined || request.signal?.aborted === true) {
+  try {
+    for (const place of places.values()) captures.push(startCapture(place, filter, SNAP_LENGTH));
+    const starts = await Promise.allSettled(
+      request.nodes.map(async (node) => traces.push(await startRuleTrace(node, tuple))),
+    );
+    for (const start of starts) if (start.status === 'rejected') throw start.reason;
+    request.signal?.throwIfAborted();
+  } catch (error) {
     abort();
-    throw failed?.reason ?? request.signal?.reason;
+    throw error;
   }
   return {
     abort: () => {
       request.signal?.removeEventListener('abort', abort);
       abort();
     },
-    finish: async () => {
-      const [frames, events] = await Promise.all([
-        Promise.all(captures.map((capture) => capture.finish())),
-        Promise.all(traces.map((trace) => trace.finish())),
-      ]);
+    finish: () => {
+      const captured = captures.map((capture) => capture.finish());
+      const traced = traces.map((trace) => trace.finish());
       return {
-        frames: frames.flat(),
-        events: events.flatMap((trace) => trace.events),
-        lost: events.some((trace) => trace.lost),
+        frames: captured.flatMap((capture) => capture.frames),
+        events: traced.flatMap((trace) => trace.events),
+        notes: [
+          ...(captured.some((capture) => capture.dropped > 0)
+            ? ['the kernel dropped some packets: hops may be missing']
+            : []),
+          ...(traced.some((trace) => trace.lost)
+            ? ['the kernel dropped some rule events: rules may be missing between hops']
+            : []),
+        ],
       };
     },
   };
 }
 
-async function withRuleTexts(legs: readonly Leg[], nodes: readonly Place[]): Promise<Leg[]> {
+async function nameRules(legs: readonly Leg[], nodes: readonly Place[]): Promise<Leg[]> {
   const texts = new Map<RuleStep, RuleStep>();
   const all = legs.flatMap((leg) => [...leg.hops.flatMap((hop) => hop.rules), ...leg.rulesAfter]);
   await Promise.all(
     nodes.map(async (node) => {
       const own = all.filter((step) => step.node === node.name);
-      const named = await withIptablesTexts(node, own);
+      const named = await withRuleTexts(node, own);
       own.forEach((step, i) => texts.set(step, named[i] ?? step));
     }),
   );
