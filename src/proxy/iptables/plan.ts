@@ -226,7 +226,10 @@ export function restoreInput(chains: ReadonlyMap<ChainId, ChainText>, extras: Re
     if (canaries && CANARY_TABLES.includes(table)) declared.push(`:${CANARY} - [0:0]`);
     for (const j of jumps) if (j.table === table) rules.push(`-I ${jumpRule(j)}`);
     if (declared.length + rules.length === 0) continue;
-    out.push(`*${table}`, ...declared, ...rules, ...removed, 'COMMIT');
+    const part = [`*${table}`, declared.join('\n')];
+    if (rules.length > 0) part.push(rules.join('\n'));
+    if (removed.length > 0) part.push(removed.join('\n'));
+    out.push(...part, 'COMMIT');
   }
   return out.length === 0 ? '' : `${out.join('\n')}\n`;
 }

@@ -256,9 +256,17 @@ const NOTHING: readonly string[] = [];
 function diffListener(key: string, old: Listener | undefined, next: Listener | undefined, parts: Parts): void {
   const node = (old ?? next)?.kind === 'nodePort';
   const prefix = node ? 'node-port-' : '';
-  diffVerdict(node ? 'node-ports' : 'services', key, old?.verdict, next?.verdict, parts);
-  const refusals = node ? 'no-endpoint-node-ports' : 'no-endpoint-services';
-  diffVerdict(refusals, key, old?.refusal, next?.refusal, parts);
+  const [from, to] = [old?.entry, next?.entry];
+  if (from?.set === to?.set) {
+    if (to !== undefined) diffVerdict(to.set, key, from?.verdict, to.verdict, parts);
+  } else {
+    if (from !== undefined) parts.deletions.push(from.set, { key });
+    if (to !== undefined) parts.additions.push(to.set, to.verdict === undefined ? { key } : { key, data: to.verdict });
+  }
+  if (old?.refusal !== next?.refusal) {
+    if (old?.refusal !== undefined) parts.deletions.push(old.refusal, { key });
+    if (next?.refusal !== undefined) parts.additions.push(next.refusal, { key });
+  }
   diffVerdict('firewalls', key, old?.firewall, next?.firewall, parts);
   diffSlots(`${prefix}endpoints`, key, old?.cluster ?? NOTHING, next?.cluster ?? NOTHING, parts);
   diffSlots(`${prefix}local-endpoints`, key, old?.local ?? NOTHING, next?.local ?? NOTHING, parts);

@@ -1,6 +1,7 @@
 // The part of the table that no service changes: sets, base chains, and the few rules that look things up. Pure.
 import type { NftStatement } from '../../linux/index.ts';
 import type { Family, LocalDetector } from '../contract.ts';
+import { pickChain, pickRules } from './pick.ts';
 import {
   MASQUERADE,
   NODE_PORT_KEY,
@@ -11,7 +12,7 @@ import {
   source,
   virtualKey,
 } from './matches.ts';
-import { BASE_CHAINS, SHARED_SETS, type NftOp, type Rule } from './objects.ts';
+import { BASE_CHAINS, COUNTS, SHARED_SETS, countedSet, type NftOp, type Rule } from './objects.ts';
 
 export interface TableContext {
   readonly family: Family;
@@ -41,6 +42,7 @@ function servicesRules(c: TableContext): Rule[] {
   const toClusterIp: NftStatement = { match: destination(family), in: 'cluster-ips' };
   if (c.masqueradeAll) rules.push([toClusterIp, addMark(c)]);
   else if (outside !== undefined) rules.push([toClusterIp, outside, addMark(c)]);
+  for (const n of COUNTS) rules.push([{ match: virtualKey(family), in: countedSet(n) }, { goto: pickChain(n) }]);
   rules.push([{ vmap: virtualKey(family), in: 'services' }]);
   const loopback = family === 'IPv4' ? '127.0.0.0/8' : '::1';
   const notLoopback: NftStatement = { match: destination(family), op: '!=', value: loopback };
@@ -57,10 +59,22 @@ export function fixedRules(c: TableContext): readonly (readonly [string, readonl
   const dropped = c.serviceCidrs.map((value): Rule => [{ match: destination(family), value }, 'drop']);
   const flow = [source(family), destination(family), 'meta l4proto', 'th dport'] as const;
   return [
-    ['reject-chain', [[REJECT]]],
+    ...COUNTS.map((n) => [pickChain(n), pickRules('endpoints', virtualKey(family), n, family)] as const),
     ['services', servicesRules(c)],
-    ['service-endpoints-check', [[{ vmap: virtualKey(family), in: 'no-endpoint-services' }]]],
-    ['node-port-endpoints-check', [[nodePortMatch(c), { vmap: NODE_PORT_KEY, in: 'no-endpoint-node-ports' }]]],
+    [
+      'service-endpoints-check',
+      [
+        [{ match: virtualKey(family), in: 'rejected-services' }, REJECT],
+        [{ match: virtualKey(family), in: 'dropped-services' }, 'drop'],
+      ],
+    ],
+    [
+      'node-port-endpoints-check',
+      [
+        [nodePortMatch(c), { match: NODE_PORT_KEY, in: 'rejected-node-ports' }, REJECT],
+        [nodePortMatch(c), { match: NODE_PORT_KEY, in: 'dropped-node-ports' }, 'drop'],
+      ],
+    ],
     // An unused port of a cluster IP answers like a closed port; an address of no service answers nothing.
     ['cluster-ips-check', [[{ match: destination(family), in: 'cluster-ips' }, REJECT], ...dropped]],
     ['firewall-check', [[{ vmap: virtualKey(family), in: 'firewalls' }]]],

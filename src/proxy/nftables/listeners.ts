@@ -5,15 +5,16 @@ import type { NftSet, NftStatement } from '../../linux/index.ts';
 import { addMark, type TableContext } from './fixed-table.ts';
 import { FROM_THIS_NODE, NODE_PORT_KEY, localSource, source, virtualKey } from './matches.ts';
 import { endpointBase, portBase } from './names.ts';
-import { SHARED_SETS, nftSet, type Rule, type SetSpec } from './objects.ts';
+import { MOST_IN_SETS, countedSet, type Rule, type SetSpec } from './objects.ts';
+import { pickChain, pickRules } from './pick.ts';
 import type { Slots } from './slots.ts';
 
 /** What stands behind one virtual address and port, or one node port. Compared by value. */
 export interface Listener {
   readonly kind: 'address' | 'nodePort';
-  /** Verdict in `services` or `node-ports`. */
-  readonly verdict: string | undefined;
-  /** Verdict where nothing was translated: `goto reject-chain` or `drop`. */
+  /** Where the key stands, and with which verdict. */
+  readonly entry: { readonly set: string; readonly verdict?: string } | undefined;
+  /** Set of those that are refused where nothing was translated. */
   readonly refusal: string | undefined;
   /** Verdict in `firewalls`. */
   readonly firewall: string | undefined;
@@ -41,7 +42,7 @@ export interface PortEntries {
 /** Value of an endpoint in the maps. */
 export const slotOf = (e: EndpointState): string => `${e.ip} . ${e.port}`;
 
-const PROTOCOLS: NftStatement = { match: 'meta l4proto', anyOf: ['tcp', 'udp', 'sctp'] };
+const NONE: Slots = [];
 
 /** Shared chains are the same for every port: made once for a context. */
 const RULES = new WeakMap<TableContext, Map<string, readonly Rule[]>>();
@@ -53,13 +54,6 @@ function cached(context: TableContext, name: string, make: () => readonly Rule[]
   if (found === undefined) rules.set(name, (found = make()));
   return found;
 }
-
-function sharedSet(name: string, context: TableContext): NftSet {
-  const spec = SHARED_SETS.find((s) => s.name === name);
-  if (spec === undefined) throw new Error(`there is no shared set ${name}`);
-  return nftSet(spec, context.family);
-}
-const NONE: Slots = [];
 
 /** Names and rules of the chains that pick an endpoint by its number, and of those that lead to them. */
 class SharedChains {
@@ -77,12 +71,11 @@ class SharedChains {
   pick(kind: Listener['kind'], list: 'cluster' | 'local', count: number): string {
     const node = kind === 'nodePort';
     const name = `${node ? 'node-port-' : ''}${list === 'local' ? 'local-' : ''}pick-${count}`;
-    this.#put(name, () => {
-      const map = `${node ? 'node-port-' : ''}${list === 'local' ? 'local-' : ''}endpoints`;
-      const key = node ? NODE_PORT_KEY : virtualKey(this.#context.family);
-      const numbered = [...key, { numgen: 'random', mod: count } as const];
-      return [[PROTOCOLS, { dnat: { map: numbered, in: sharedSet(map, this.#context) } }]];
-    });
+    // These stand in every table.
+    if (!node && list === 'cluster' && count <= MOST_IN_SETS) return pickChain(count);
+    const map = `${node ? 'node-port-' : ''}${list === 'local' ? 'local-' : ''}endpoints`;
+    const { family } = this.#context;
+    this.#put(name, () => pickRules(map, node ? NODE_PORT_KEY : virtualKey(family), count, family));
     return name;
   }
 
@@ -183,7 +176,14 @@ function firewallRules(port: PortState, context: TableContext): Rule[] {
   return [...allow.map((value): Rule => [{ match: source(context.family), value }, 'return']), ['drop']];
 }
 
-/** @example portEntries(port, numbering, context).listeners.get('10.96.0.1 . tcp . 80')?.verdict // 'goto pick-2' */
+/** Where a listener that leads to a chain stands. */
+function entryFor(kind: Listener['kind'], chain: string): NonNullable<Listener['entry']> {
+  if (kind === 'nodePort') return { set: 'node-ports', verdict: `goto ${chain}` };
+  const count = Number(/^pick-(\d+)$/.exec(chain)?.[1] ?? Number.NaN);
+  return count <= MOST_IN_SETS ? { set: countedSet(count) } : { set: 'services', verdict: `goto ${chain}` };
+}
+
+/** @example portEntries(port, numbering, context).listeners.get('10.96.0.1 . tcp . 80')?.entry // { set: 'services-2' } */
 export function portEntries(port: PortState, numbering: Numbering, context: TableContext): PortEntries {
   const shared = new SharedChains(context);
   const ownChains = new Map<string, readonly Rule[]>();
@@ -193,7 +193,7 @@ export function portEntries(port: PortState, numbering: Numbering, context: Tabl
   const cluster = affinity ? NONE : numbering.cluster;
   const local = affinity ? NONE : numbering.local;
   const refusal = (policyLocal: boolean) =>
-    !port.hasEndpoints ? 'goto reject-chain' : policyLocal && port.local.length === 0 ? 'drop' : undefined;
+    !port.hasEndpoints ? 'rejected' : policyLocal && port.local.length === 0 ? 'dropped' : undefined;
   const refuseInternal = refusal(port.internalLocal);
   const refuseExternal = refusal(port.externalLocal);
 
@@ -204,8 +204,8 @@ export function portEntries(port: PortState, numbering: Numbering, context: Tabl
   const key = (ip: string) => `${ip} . ${port.protocol} . ${port.port}`;
   put(key(port.clusterIp), {
     kind: 'address',
-    verdict: refuseInternal === undefined ? `goto ${verdicts.internal('address')}` : undefined,
-    refusal: refuseInternal,
+    entry: refuseInternal === undefined ? entryFor('address', verdicts.internal('address')) : undefined,
+    refusal: refuseInternal && `${refuseInternal}-services`,
     firewall: undefined,
     cluster: refuseInternal === undefined && !port.internalLocal ? cluster : NONE,
     local: refuseInternal === undefined && port.internalLocal ? local : NONE,
@@ -213,8 +213,8 @@ export function portEntries(port: PortState, numbering: Numbering, context: Tabl
   if (isExternallyAccessible(port)) {
     const external = (kind: Listener['kind'], firewall?: string): Listener => ({
       kind,
-      verdict: port.hasEndpoints ? `goto ${verdicts.external(kind)}` : undefined,
-      refusal: refuseExternal,
+      entry: port.hasEndpoints ? entryFor(kind, verdicts.external(kind)) : undefined,
+      refusal: refuseExternal && `${refuseExternal}-${kind === 'nodePort' ? 'node-ports' : 'services'}`,
       firewall,
       cluster: port.hasEndpoints ? cluster : NONE,
       local: port.hasEndpoints && port.externalLocal ? local : NONE,
