@@ -46,6 +46,12 @@ fi
   [ "$major" -ge 24 ] || fail "no bundled Node for this machine ($(uname -m)); install Node.js 24 or later"
 }
 
+# The first start of each role compiles it; done here, so that the first cluster is as quick as the next.
+if [ ! -d node_modules/.cache/portico ]; then
+  step "compiling"
+  for command in up server agent proxy dns supervise; do ./bin/portico "$command" --help >/dev/null; done
+fi
+
 if ! command -v kubectl >/dev/null 2>&1 && [ ! -x .cache/bin/kubectl ]; then
   step "fetching kubectl"
   command -v unzip >/dev/null 2>&1 || {

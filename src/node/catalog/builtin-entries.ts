@@ -19,6 +19,11 @@ const WEB_ENV = {
   POD_NAMESPACE: '{pod.namespace}',
   NODE_NAME: '{node.name}',
 };
+/** The compiled code that `bin/portico` keeps, found from where the pod sees it. */
+const DNS_ENV = {
+  NODE_COMPILE_CACHE: `${PROGRAM_IN_POD}/node_modules/.cache/portico`,
+  NODE_COMPILE_CACHE_PORTABLE: '1',
+};
 const node = { needs: { node: true } };
 
 /** `main`: the program's entry file below its root, e.g. `src/cli/main.ts`. */
@@ -34,7 +39,7 @@ export function builtinEntries(main: string): CatalogEntry[] {
   return [
     { image: 'portico/web', entrypoint: WEB, args: [], ...node, env: WEB_ENV },
     { image: 'portico/shell', entrypoint: [], args: SHELL },
-    { image: 'portico/dns', entrypoint: dns, args: [], needs: { node: true, program: true } },
+    { image: 'portico/dns', entrypoint: dns, args: [], needs: { node: true, program: true }, env: DNS_ENV },
     { image: 'pause', entrypoint: SLEEP, args: [] },
     { image: 'registry.k8s.io/pause', entrypoint: SLEEP, args: [] },
     agnhost('agnhost'),
