@@ -1,6 +1,7 @@
 // The record table of the Kubernetes DNS specification and what CoreDNS adds to it, as data: each question over real UDP
 // and TCP sockets, answers read by another decoder.
 import assert from 'node:assert/strict';
+import { networkInterfaces } from 'node:os';
 import { test } from 'node:test';
 import { askTcp, askUdp } from './testing/ask.ts';
 import { FIXTURE_F } from './testing/fixture-f.ts';
@@ -282,5 +283,62 @@ test('reverse names', async () => {
     { ask: '0.0.10.in-addr.arpa. PTR', authorities: [soa(four)] },
     { ask: `svc1.testns.svc.${four}. A`, rcode: 'NXDOMAIN', authorities: [soa(four)] },
     nx('100.0.0.10.cluster.local. PTR'),
+  ]);
+});
+
+test('endpoints by zone, when asked for', async () => {
+  const objects: AnyObject[] = [
+    namespace('ns'),
+    clusterIp('ns/hdl', 'None', 'http:80'),
+    slice('ns/hdl', ['http:80'], '10.0.0.1@zone-2a', '10.0.0.2@zone-2b', '10.0.0.3@zone-2b'),
+    clusterIp('ns/svc', '10.9.0.1', 'http:80'),
+    slice('ns/svc', ['http:80'], '10.0.1.1@zone-2a'),
+  ];
+  const H = 'hdl.ns.svc.cluster.local.';
+  const a = (name: string, ...ips: string[]) => ({ ask: `${name} A`, answers: ips.map((ip) => `${name} 5 A ${ip}`) });
+  await check(objects, { kubernetes: { ttlSeconds: 5, zonal: true } }, [
+    a(`zone-2a.pin._zone.${H}`, '10.0.0.1'),
+    a(`zone-2b.pin._zone.${H}`, '10.0.0.2', '10.0.0.3'),
+    nodata(`zone-2c.pin._zone.${H} A`),
+    a(`zone-2b.prefer._zone.${H}`, '10.0.0.2', '10.0.0.3'),
+    a(`zone-2c.prefer._zone.${H}`, '10.0.0.1', '10.0.0.2', '10.0.0.3'),
+    nodata(`zone-2a.pin._zone.${H} TXT`),
+    nx('zone-2a.pin._zone.ghost.ns.svc.cluster.local. A'),
+    nx('zone-2a.pin._zone.svc.ns.svc.cluster.local. A'),
+    nx(`zone-2a.florp._zone.${H} A`),
+    {
+      ask: `zone-2b.pin._zone.${H} SRV`,
+      answers: ['10-0-0-2', '10-0-0-3'].map((l) => `zone-2b.pin._zone.${H} 5 SRV 0 50 80 ${l}.${H}`),
+      additionals: [`10-0-0-2.${H} 5 A 10.0.0.2`, `10-0-0-3.${H} 5 A 10.0.0.3`],
+    },
+    {
+      ask: `zone-2c.prefer._zone.${H} SRV`,
+      answers: ['10-0-0-1', '10-0-0-2', '10-0-0-3'].map((l) => `zone-2c.prefer._zone.${H} 5 SRV 0 33 80 ${l}.${H}`),
+      additionals: ['1', '2', '3'].map((n) => `10-0-0-${n}.${H} 5 A 10.0.0.${n}`),
+    },
+  ]);
+  await check(objects, { kubernetes: { ttlSeconds: 5 } }, [nx(`zone-2a.pin._zone.${H} A`)]);
+});
+
+test('records of the DNS service itself: NS through the Services that lead here', async () => {
+  const own = Object.values(networkInterfaces())
+    .flatMap((all) => all ?? [])
+    .find((a) => !a.internal && a.family === 'IPv4')?.address;
+  assert.ok(own !== undefined, 'a machine with an address');
+  const objects: AnyObject[] = [
+    namespace('kube-system'),
+    clusterIp('kube-system/kube-dns', ['10.0.0.111', '10::111'], 'dns:53/UDP'),
+    slice('kube-system/kube-dns', ['dns:53/UDP'], own),
+    clusterIp('kube-system/hdls-dns', 'None', 'dns:53/UDP'),
+    slice('kube-system/hdls-dns', ['dns:53/UDP'], own),
+  ];
+  const label = `${own.replaceAll('.', '-')}.hdls-dns.kube-system.svc.cluster.local.`;
+  const dns = 'kube-dns.kube-system.svc.cluster.local.';
+  await check(objects, { kubernetes: { ttlSeconds: 5 } }, [
+    {
+      ask: 'cluster.local. NS',
+      answers: [`cluster.local. 5 NS ${dns}`, `cluster.local. 5 NS ${label}`],
+      additionals: [`${dns} 5 A 10.0.0.111`, `${dns} 5 AAAA 10::111`, `${label} 5 A ${own}`],
+    },
   ]);
 });

@@ -120,9 +120,12 @@ export function encodeMessage(message: Message, maxSize = 65535): Buffer {
   return new MessageWriter(maxSize).encode(message);
 }
 
+/** Where messages are put together; what is returned is a copy of its own size. */
+const scratch = asBuffer(Buffer.allocUnsafeSlow(2 * 65536));
+
 class MessageWriter {
   readonly #maxSize: number;
-  #buffer: ReturnType<typeof asBuffer> = asBuffer(Buffer.allocUnsafe(1024));
+  #buffer = scratch;
   #at = HEADER_LENGTH;
   /** Offset of every name suffix already written, by its bytes. Only exact case is shared, so case survives. */
   #suffixes = new Map<string, number>();
@@ -166,7 +169,7 @@ class MessageWriter {
     b.writeUInt16BE(answers, 6);
     b.writeUInt16BE(authorities, 8);
     b.writeUInt16BE(additionals + (opt === '' ? 0 : 1), 10);
-    return b.subarray(0, this.#at);
+    return Buffer.from(b.subarray(0, this.#at));
   }
 
   #record(record: ResourceRecord): void {

@@ -26,8 +26,7 @@ export function buildTemplate(message: Message, turning: boolean): AnswerTemplat
   const soaLast = message.additionals.length === 0 && endsWithSoa(message);
   const size = ADDRESS_RECORD + (question?.type === Type.AAAA ? 16 : 4);
   return {
-    // Buffers of the pool would each keep 8 kB alive.
-    wire: new Uint8Array(bytes),
+    wire: bytes,
     turnAt: turning && question !== undefined ? 12 + question.name.length + 4 : 0,
     turnSize: size,
     turnCount: turning ? message.answers.length : 0,

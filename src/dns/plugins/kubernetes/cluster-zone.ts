@@ -4,6 +4,7 @@ import { formatAddress, parentName, reverseName, soaRdata, srvRdata, txtRdata, T
 import type { ResourceRecord, WireName } from '../../../dnswire/index.ts';
 import type { NameEntry, RecordIndex } from './index-records.ts';
 import type { NameRecords } from './service-records.ts';
+import { zonalRecords } from './zonal-records.ts';
 
 export type PodMode = 'disabled' | 'insecure' | 'verified';
 
@@ -15,6 +16,8 @@ export interface ClusterZoneOptions {
   readonly fallthrough: readonly WireName[];
   readonly ttlSeconds: number;
   readonly pods: PodMode;
+  /** Names of headless services by the zone of their endpoints. */
+  readonly zonal: boolean;
   readonly index: RecordIndex;
   /** False until the first complete list: what is not found may exist. */
   readonly synced: () => boolean;
@@ -74,6 +77,8 @@ export class ClusterZone {
   answerMissing(name: WireName, key: WireName, type: number, zone: WireName): ZoneAnswer {
     const entry = this.#withoutUnderscores(key);
     if (entry !== undefined) return this.answerFrom(entry, name, type, zone);
+    const zonal = this.options.zonal ? zonalRecords(this.options.index, key, this.options.zones) : undefined;
+    if (zonal !== undefined) return this.#answerOf([zonal], name, type, zone);
     return this.#synthetic(name, key, type, zone) ?? this.#miss(key, zone);
   }
 
@@ -89,6 +94,10 @@ export class ClusterZone {
       if (type === Type.CNAME) return { kind: 'records', zone, answers: [cname], additionals: [] };
       return { kind: 'alias', zone, cname, target: alias };
     }
+    return this.#answerOf(parts, name, type, zone);
+  }
+
+  #answerOf(parts: readonly NameRecords[], name: WireName, type: number, zone: WireName): ZoneAnswer {
     const echo = name.slice(name.length - zone.length) as WireName;
     const answers: ResourceRecord[] = [];
     const additionals: ResourceRecord[] = [];

@@ -165,6 +165,7 @@ function answers(index: RecordIndex, options: IndexOptions): string[] {
     fallthrough: options.openReverseZones,
     ttlSeconds: 30,
     pods: 'insecure',
+    zonal: false,
     index,
     synced: () => true,
     hasPod: () => false,
