@@ -21,6 +21,10 @@ export function deepEqual(a: unknown, b: unknown): boolean {
   return true;
 }
 
+/** The object's own property: `constructor` and its like are data, not inherited functions. */
+export const ownValue = <T>(object: Readonly<Record<string, T>> | undefined, key: string): T | undefined =>
+  object !== undefined && Object.hasOwn(object, key) ? object[key] : undefined;
+
 /** Assigns also the name `__proto__` as plain data. */
 export function setOwn(target: object, key: string, value: unknown): void {
   if (key === '__proto__') {

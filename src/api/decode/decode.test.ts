@@ -8,6 +8,7 @@ import { apiVersionOf } from '../resources.ts';
 import type { FieldType, SchemaType } from '../schema/schema.ts';
 import { schemaOfKind, schemaType } from '../schema/schema.ts';
 import { StatusError } from '../status-error.ts';
+import { arbitraryObject } from '../testing-arbitraries.ts';
 import { decodeObject } from './decode-body.ts';
 import { decodeAs } from './decode-object.ts';
 import { findDuplicateKeys } from './duplicate-keys.ts';
@@ -183,6 +184,21 @@ describe('bodies', () => {
     assert.deepEqual(value, { kind: 'Service', spec: { ports: [{ port: 80 }] } });
   });
 
+  test('YAML with keys twice', async () => {
+    const body = await parseBody(
+      'application/yaml',
+      bytes('spec:\n  ports:\n  - port: 80\n    port: 81\n  type: a\n  type: b\n'),
+    );
+    assert.deepEqual(body.duplicateFields(), ['spec.ports[0].port', 'spec.type']);
+  });
+
+  test('a body nested very deep is refused', async () => {
+    const deep = `{"a":${'['.repeat(50_000)}${']'.repeat(50_000)}}`;
+    for (const type of ['application/json', 'application/yaml']) {
+      await assert.rejects(parseBody(type, bytes(deep)), (e: unknown) => e instanceof StatusError && e.code === 400);
+    }
+  });
+
   test('a small YAML text that unfolds into a huge value is refused', async () => {
     const lines = ['a0: &a0 [x, x, x, x, x, x, x, x, x, x]'];
     for (let i = 1; i < 9; i++) lines.push(`a${i}: &a${i} [${`*a${i - 1}, `.repeat(9)}*a${i - 1}]`);
@@ -310,50 +326,6 @@ function envelope(apiVersion: string, kind: string, raw: Uint8Array): Uint8Array
   return Buffer.concat([Buffer.from([0x6b, 0x38, 0x73, 0]), body]);
 }
 
-/** Any value of a type, small and canonical. */
-function arbitraryOf(type: FieldType, depth: number): fc.Arbitrary<unknown> {
-  const text = fc.constantFrom('a', 'bc', 'ü');
-  if (type.form === 'list') return fc.array(arbitraryOf(type.of, depth), { minLength: 1, maxLength: 2 });
-  if (type.form === 'map') return fc.dictionary(text, arbitraryOf(type.of, depth), { minKeys: 1, maxKeys: 2 });
-  if (type.form === 'message') return arbitraryObject(schemaType(type.type), depth - 1);
-  switch (type.scalar) {
-    case 'bool':
-      return fc.constant(true);
-    case 'int32':
-      return fc.integer().filter((n) => n !== 0);
-    case 'int64':
-      return fc.maxSafeInteger().filter((n) => n !== 0);
-    case 'double':
-      return fc.constantFrom(1.5, -2);
-    case 'intorstring':
-      return fc.constantFrom<string | number>(0, -1, 80, 'http', '25%');
-    case 'quantity':
-      return fc.constantFrom('100m', '1Gi', '2');
-    case 'time':
-      return fc.constantFrom('2026-01-02T03:04:05Z', '1969-12-31T23:59:59Z');
-    case 'microtime':
-      return fc.constant('2026-01-02T03:04:05.678000Z');
-    case 'bytes':
-      return fc.constantFrom('AAE=', 'YQ==');
-    case 'fields':
-    case 'raw':
-      return fc.constantFrom({ 'f:a': {} }, { b: { '.': {} } });
-    default:
-      return text;
-  }
-}
-
-function arbitraryObject(schema: SchemaType, depth: number): fc.Arbitrary<Record<string, unknown>> {
-  const fields = [...schema.fields.values()].filter(
-    (f) =>
-      f.number > 0 &&
-      (depth > 0 || f.type.form === 'scalar') &&
-      (f.type.form !== 'scalar' || f.type.scalar !== 'duration'),
-  );
-  const shape = Object.fromEntries(fields.map((f) => [f.name, arbitraryOf(f.type, depth)]));
-  return fc.record(shape, { requiredKeys: [] });
-}
-
 describe('protobuf', () => {
   for (const resource of allResources) {
     test(`${resource.group}/${resource.kind}: what protobufjs encodes is decoded to the same JSON`, () => {
@@ -361,7 +333,7 @@ describe('protobuf', () => {
       const schema = schemaOfKind(apiVersion, resource.kind);
       assert.ok(schema);
       fc.assert(
-        fc.property(arbitraryObject(schema, 4), (value) => {
+        fc.property(arbitraryObject(schema, { depth: 4 }), (value) => {
           const type = oracle.type(schema);
           const raw = type.encode(type.fromObject(oracle.message(schema, value))).finish();
           const decoded = decodeProtobuf(envelope(apiVersion, resource.kind, raw));

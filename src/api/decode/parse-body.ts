@@ -1,5 +1,7 @@
 // From the bytes of a request to a JSON value: JSON, YAML, or protobuf.
 import { badRequest, unsupportedMediaType } from '../errors.ts';
+import { isObject } from '../json.ts';
+import { StatusError } from '../status-error.ts';
 import { findDuplicateKeys } from './duplicate-keys.ts';
 
 export const jsonType = 'application/json';
@@ -41,24 +43,34 @@ export async function parseYamlBody(bytes: Uint8Array): Promise<ParsedBody> {
     }
   }
   const { parseAllDocuments } = await import('yaml');
-  // Aliases are bounded so that a small text cannot unfold into a huge value.
-  const documents = parseAllDocuments(text, { version: '1.2', merge: true, uniqueKeys: false, logLevel: 'silent' });
-  const document = 'empty' in documents ? undefined : documents[0];
-  if (document === undefined) return { value: null, duplicateFields: () => [] };
-  const error = document.errors[0];
-  if (error !== undefined) throw badRequest(`error parsing YAML: ${error.message.split('\n')[0]}`);
-  let value: unknown;
   try {
-    value = document.toJS({ maxAliasCount: 100 });
+    // Aliases are bounded so that a small text cannot unfold into a huge value.
+    const documents = parseAllDocuments(text, { version: '1.2', merge: true, uniqueKeys: false, logLevel: 'silent' });
+    const document = 'empty' in documents ? undefined : documents[0];
+    if (document === undefined) return { value: null, duplicateFields: () => [] };
+    const [error] = document.errors;
+    if (error !== undefined) throw error;
+    // Dates and other scalars as JSON would have them.
+    const json = JSON.stringify(document.toJS({ maxAliasCount: 100 }) ?? null);
+    return { value: parseJson(json), duplicateFields: () => duplicateYamlKeys(document.contents, '') };
   } catch (cause) {
-    throw badRequest(`error parsing YAML: ${cause instanceof Error ? cause.message : String(cause)}`);
+    if (cause instanceof StatusError) throw cause;
+    throw badRequest(`error parsing YAML: ${cause instanceof Error ? cause.message.split('\n')[0] : String(cause)}`);
   }
-  return { value: jsonLike(value), duplicateFields: () => [] };
 }
 
-/** Dates and other YAML scalars as JSON would have them. */
-function jsonLike(value: unknown): unknown {
-  return value === undefined ? null : (JSON.parse(JSON.stringify(value)) as unknown);
+/** Keys that stand twice in one mapping. */
+function duplicateYamlKeys(node: unknown, path: string): string[] {
+  if (!isObject(node) || !Array.isArray(node['items'])) return [];
+  const seen = new Set<string>();
+  return (node['items'] as unknown[]).flatMap((item, i) => {
+    if (!isObject(item) || !('key' in item)) return duplicateYamlKeys(item, `${path}[${i}]`);
+    const name = String(isObject(item['key']) ? item['key']['value'] : item['key']);
+    const at = path === '' ? name : `${path}.${name}`;
+    const again = seen.has(name);
+    seen.add(name);
+    return [...(again ? [at] : []), ...duplicateYamlKeys(item['value'], at)];
+  });
 }
 
 function decodeUtf8(bytes: Uint8Array): string {
@@ -69,7 +81,25 @@ function decodeUtf8(bytes: Uint8Array): string {
   }
 }
 
+/** Deeper than any object of any kind, and shallow enough to walk by recursion. */
+const maxDepth = 1000;
+
+/** Levels of nesting, brackets in texts left out. */
+function nestingDepth(text: string): number {
+  let depth = 0;
+  let deepest = 0;
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (c === 0x22) {
+      for (i++; i < text.length && text.charCodeAt(i) !== 0x22; i++) if (text.charCodeAt(i) === 0x5c) i++;
+    } else if (c === 0x7b || c === 0x5b) deepest = Math.max(deepest, ++depth);
+    else if (c === 0x7d || c === 0x5d) depth--;
+  }
+  return deepest;
+}
+
 function parseJson(text: string): unknown {
+  if (nestingDepth(text) > maxDepth) throw badRequest(`the body is nested deeper than ${maxDepth} levels`);
   try {
     return JSON.parse(text) as unknown;
   } catch (cause) {

@@ -1,9 +1,11 @@
 // JSON Patch (RFC 6902). The original is never changed; a patch that does not fit throws StatusError 422.
-import { badRequest, invalidPatch } from '../errors.ts';
+import { badRequest, invalidPatch, requestEntityTooLarge } from '../errors.ts';
 import { deepEqual, isObject, setOwn } from '../json.ts';
 
 /** More operations than this are refused, as Kubernetes does. */
 const maxOperations = 10_000;
+/** Copies of copies double in size each time; all of them together stay below this. */
+const maxCopiedCharacters = 3 * 1024 * 1024;
 
 interface Operation {
   op?: unknown;
@@ -18,15 +20,16 @@ export function applyJsonPatch(document: unknown, patch: unknown): unknown {
     throw invalidPatch(`The allowed maximum operations in a JSON patch is ${maxOperations}, got ${patch.length}`);
   }
   let root: unknown = structuredClone(document);
+  const budget = { left: maxCopiedCharacters };
   for (const operation of patch as unknown[]) {
     if (typeof operation !== 'object' || operation === null)
       throw badRequest('error decoding patch: an operation is an object');
-    root = applyOperation(root, operation as Operation);
+    root = applyOperation(root, operation as Operation, budget);
   }
   return root;
 }
 
-function applyOperation(root: unknown, { op, path, from, value }: Operation): unknown {
+function applyOperation(root: unknown, { op, path, from, value }: Operation, budget: { left: number }): unknown {
   const target = parsePointer(path);
   switch (op) {
     case 'add':
@@ -41,8 +44,12 @@ function applyOperation(root: unknown, { op, path, from, value }: Operation): un
         throw invalidPatch(`testing value ${String(path)} failed`);
       }
       return root;
-    case 'copy':
-      return put(root, target, structuredClone(get(root, parsePointer(from))), 'add');
+    case 'copy': {
+      const copied = get(root, parsePointer(from));
+      budget.left -= JSON.stringify(copied).length;
+      if (budget.left < 0) throw requestEntityTooLarge(maxCopiedCharacters);
+      return put(root, target, structuredClone(copied), 'add');
+    }
     case 'move': {
       const source = parsePointer(from);
       if (target.length > source.length && source.every((p, i) => p === target[i])) {

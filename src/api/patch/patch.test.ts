@@ -82,6 +82,14 @@ describe('JSON Patch', () => {
     );
   });
 
+  test('copies of copies end', () => {
+    const doubling = Array.from({ length: 60 }, (_, i) => ({ op: 'copy', from: '', path: `/c${i}` }));
+    assert.throws(
+      () => applyJsonPatch({ a: 'x' }, doubling),
+      (e: unknown) => e instanceof StatusError && e.code === 413,
+    );
+  });
+
   test('__proto__ is only a name', () => {
     const out = applyJsonPatch({}, [{ op: 'add', path: '/__proto__', value: { polluted: true } }]);
     assert.equal((out as { polluted?: boolean }).polluted, undefined);

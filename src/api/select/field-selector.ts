@@ -1,5 +1,6 @@
 // Field selectors: `metadata.name=a,spec.nodeName!=b`. Which fields a kind offers is its strategy's business.
 import { badRequest } from '../errors.ts';
+import { ownValue } from '../json.ts';
 
 export interface FieldRequirement {
   readonly field: string;
@@ -33,7 +34,7 @@ export function parseFieldSelector(text: string): FieldSelector {
     exactName: requirements.find((r) => r.field === 'metadata.name' && r.operator === '=')?.value,
     matches: (fields) =>
       requirements.every((r) => {
-        const have = fields[r.field];
+        const have = ownValue(fields, r.field);
         if (have === undefined) throw badRequest(`field label not supported: ${r.field}`);
         return r.operator === '=' ? have === r.value : have !== r.value;
       }),

@@ -1,6 +1,7 @@
 // Label selectors as text (`a=b,c in (d,e),!f`) and as LabelSelector objects; parsing errors in Kubernetes' words.
 import { badRequest } from '../errors.ts';
 import { fieldErrorBody, goQuote, invalidValue } from '../field-error.ts';
+import { ownValue } from '../json.ts';
 import { labelValueErrors, qualifiedName } from '../names.ts';
 import type { meta } from '../types.ts';
 
@@ -202,7 +203,7 @@ export function labelSelectorOf(selector: meta.LabelSelector | undefined | null)
     })),
     ...(selector.matchExpressions ?? []).map((e) => ({
       key: e.key,
-      operator: objectOperators[e.operator] ?? 'exists',
+      operator: ownValue(objectOperators, e.operator) ?? 'exists',
       values: e.values ?? [],
     })),
   ]);

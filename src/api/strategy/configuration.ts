@@ -1,7 +1,7 @@
 // ConfigMap, Secret, ServiceAccount, Lease: data that others read.
 import type { FieldError } from '../field-error.ts';
 import { duplicate, forbidden, invalidValue, required, tooLong } from '../field-error.ts';
-import { deepEqual } from '../json.ts';
+import { deepEqual, ownValue } from '../json.ts';
 import { configMapKey } from '../names.ts';
 import { configMaps, leases, secrets, serviceAccounts } from '../resources.ts';
 import type { coordination, core } from '../types.ts';
@@ -64,7 +64,7 @@ function validateSecret(secret: core.Secret): FieldError[] {
     total += decodedBytes(value);
   }
   if (total > maxDataBytes) errors.push(tooLong('data', maxDataBytes));
-  for (const key of secretKeys[secret.type ?? ''] ?? []) {
+  for (const key of ownValue(secretKeys, secret.type ?? '') ?? []) {
     if (!Object.hasOwn(secret.data ?? {}, key)) errors.push(required(`data[${key}]`));
   }
   const data = secret.data ?? {};

@@ -2,6 +2,7 @@
 import type { FieldError } from '../field-error.ts';
 import { duplicate, forbidden, invalidValue, notFoundValue, notSupported, required } from '../field-error.ts';
 import { configMapKey, dns1123Label, envVarName, portName, portNumber, qualifiedName } from '../names.ts';
+import { ownValue } from '../json.ts';
 import { compareQuantities } from '../quantity.ts';
 import type { core } from '../types.ts';
 
@@ -165,7 +166,7 @@ export function validateResources(resources: core.ResourceRequirements, path: st
     }
   }
   for (const [name, quantity] of Object.entries(resources.requests ?? {})) {
-    const limit = resources.limits?.[name];
+    const limit = ownValue(resources.limits, name);
     if (limit === undefined || compareQuantities(quantity, limit) <= 0) continue;
     errors.push(invalidValue(`${path}.requests`, quantity, `must be less than or equal to ${name} limit of ${limit}`));
   }

@@ -27,7 +27,7 @@ export interface KindStrategy {
   readonly allowsCreateOnUpdate: boolean;
   /** DELETE answers with the object instead of a Status. */
   readonly returnsObjectOnDelete: boolean;
-  /** Fills what the client left out. Idempotent. */
+  /** Fills what the client left out, required fields with Go's zero values. Idempotent. Not for what is to be applied. */
   applyDefaults(draft: ApiObject): void;
   /** Clears what a client may not set on create; generation 1. */
   prepareForCreate(draft: ApiObject): void;

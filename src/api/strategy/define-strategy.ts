@@ -2,7 +2,9 @@
 import type { FieldError } from '../field-error.ts';
 import { deepEqual } from '../json.ts';
 import { dns1123Subdomain, nameIs } from '../names.ts';
+import { schemaType } from '../schema/schema.ts';
 import type { ApiObject, KindRules, KindStrategy } from './contract.ts';
+import { fillRequired } from './fill-required.ts';
 import { inheritServerMetadata, validateMetadata, validateMetadataUpdate } from './metadata.ts';
 
 const subdomainName = nameIs(dns1123Subdomain);
@@ -23,7 +25,10 @@ export function defineStrategy<T extends object>(rules: KindRules<T>): KindStrat
     allowsCreateOnUpdate: rules.allowsCreateOnUpdate ?? false,
     returnsObjectOnDelete: rules.returnsObjectOnDelete ?? false,
     defaultPropagation: rules.defaultPropagation ?? 'Background',
-    applyDefaults: (draft) => rules.applyDefaults?.(as(draft)),
+    applyDefaults(draft) {
+      fillRequired(schemaType(rules.schema), draft);
+      rules.applyDefaults?.(as(draft));
+    },
     prepareForCreate(draft) {
       if (hasStatus && rules.keepsStatusOnCreate !== true) delete draft.status;
       delete draft.metadata.generation;

@@ -1,4 +1,5 @@
 // What Kubernetes fills into a pod spec. Used for Pods and for the templates of workloads.
+import { setOwn } from '../json.ts';
 import type { core } from '../types.ts';
 
 const fileMode = 0o644;
@@ -32,7 +33,7 @@ export function applyPodDefaults(pod: core.Pod): void {
     for (const [name, limit] of Object.entries(resources?.limits ?? {})) {
       if (resources === undefined) continue;
       resources.requests ??= {};
-      resources.requests[name] ??= limit;
+      if (!Object.hasOwn(resources.requests, name)) setOwn(resources.requests, name, limit);
     }
   }
 }
