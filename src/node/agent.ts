@@ -1,5 +1,5 @@
 // The node agent: wires registration, the workers of the node's pods, the runtime and the HTTPS API together.
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { pods, services, type Pod, type Service } from '../api/index.ts';
 import { createEventRecorder, createInformer } from '../client/index.ts';
@@ -181,8 +181,21 @@ async function removeLeftovers(
     for (const c of runtime.containers(uid)) await runtime.kill(c.id);
     await runtime.removePod(uid);
   }
+  removeUnknown(path.join(o.stateDir, 'pods'), (name) => workers.has(name));
+  removeUnknown(path.join(o.stateDir, 'logs', 'pods'), (name) => workers.has(name.slice(name.lastIndexOf('_') + 1)));
   const attached = [...workers.values()].filter((w) => !isFinished(w.pod)).map((w) => w.uid);
   if (o.podNetwork.ready()) await o.podNetwork.retain(new Set(attached));
+}
+
+/** Folders are named after pods; those of pods that are gone go. */
+function removeUnknown(dir: string, isKnown: (name: string) => boolean): void {
+  let names: string[];
+  try {
+    names = readdirSync(dir);
+  } catch {
+    return;
+  }
+  for (const name of names) if (!isKnown(name)) rmSync(path.join(dir, name), { recursive: true, force: true });
 }
 
 function serviceForEnv(s: Service): ServiceForEnv {

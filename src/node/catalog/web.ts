@@ -28,6 +28,8 @@ interface Settings {
   udpCommands: number[];
   /** Answer with the host name only, as agnhost's serve-hostname does. */
   hostnameOnly: { http: number[]; tcp: number[]; udp: number[] };
+  /** Behaves as agnhost's netexec. */
+  isNetexec: boolean;
   startDelayMs: number;
   readyDelayMs: number;
   responseDelayMs: number;
@@ -79,6 +81,7 @@ function noSettings(): Settings {
     udpEcho: [],
     udpCommands: [],
     hostnameOnly: { http: [], tcp: [], udp: [] },
+    isNetexec: false,
     startDelayMs: 0,
     readyDelayMs: 0,
     responseDelayMs: 0,
@@ -118,7 +121,7 @@ function parseArgs(args: readonly string[]): Settings {
 }
 
 function parseNetexec(flags: readonly (readonly [string, string])[]): Settings {
-  const s = noSettings();
+  const s = { ...noSettings(), isNetexec: true };
   let http = 8080;
   let udp = 8081;
   for (const [name, value] of flags) {
@@ -193,7 +196,10 @@ function answer(req: IncomingMessage, res: ServerResponse): void {
       return send(res, 200, String(req.headers[(url.searchParams.get('key') ?? '').toLowerCase()] ?? ''));
     case '/dial':
       return dial(url, res);
+    case '/shell':
+      return shell(url, res);
     case '/exit':
+      if (!settings.isNetexec) return send(res, 404, 'only netexec ends on request\n');
       send(res, 200, '');
       process.exit(Number(url.searchParams.get('code') ?? 0));
       break;
@@ -215,6 +221,21 @@ function sendSelf(req: IncomingMessage, res: ServerResponse, url: URL): void {
       .map(([k, v]) => `${k}: ${v}\n`)
       .join(''),
   );
+}
+
+/** agnhost's /shell: runs a command line in the container. Only for netexec, whose users expect it. */
+function shell(url: URL, res: ServerResponse): void {
+  if (!settings.isNetexec) return send(res, 404, 'only netexec runs commands\n');
+  const { execFile } = process.getBuiltinModule('node:child_process');
+  const line = url.searchParams.get('cmd') ?? url.searchParams.get('shellCommand') ?? '';
+  execFile('/bin/sh', ['-c', line], (error, stdout, stderr) => {
+    const output = `${stdout}${stderr}`;
+    send(
+      res,
+      200,
+      JSON.stringify({ ...(output === '' ? {} : { output }), ...(error === null ? {} : { error: error.message }) }),
+    );
+  });
 }
 
 /** agnhost's /dial: asks other pods on behalf of the caller. */

@@ -73,6 +73,7 @@ export async function buildContainerSpec(input: BuildInput): Promise<ContainerSp
     stdinOnce: c.stdinOnce === true,
     tty: c.tty === true,
     terminationMessagePath: c.terminationMessagePath ?? '/dev/termination-log',
+    messageFromLog: c.terminationMessagePolicy === 'FallbackToLogsOnError',
     limits: resourceLimits(c),
     sysctls: Object.fromEntries((spec.securityContext?.sysctls ?? []).map((s) => [s.name, s.value])),
     shareProcesses: spec.shareProcessNamespace === true,

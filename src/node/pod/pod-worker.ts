@@ -288,7 +288,8 @@ export class PodWorker {
   // --- containers ------------------------------------------------------------------------------------------------
 
   async #start(start: Start): Promise<void> {
-    const { container: c, attempt } = start;
+    const { container: c } = start;
+    const attempt = start.attempt === 0 ? this.#firstAttempt(c.name) : start.attempt;
     const { runtime, events, clock } = this.#ctx;
     const subject = this.#subject(c);
     try {
@@ -319,6 +320,13 @@ export class PodWorker {
     } catch (error) {
       this.#noteStartProblem(c, error);
     }
+  }
+
+  /** Runs that the runtime knows nothing of (the machine has started anew) count all the same. */
+  #firstAttempt(name: string): number {
+    const { containerStatuses = [], initContainerStatuses = [] } = this.#pod.status ?? {};
+    const known = [...containerStatuses, ...initContainerStatuses].find((s) => s.name === name);
+    return known?.containerID === undefined ? 0 : known.restartCount + 1;
   }
 
   /** The newest attempt is kept for `lastState` and `logs --previous`. */

@@ -27,6 +27,7 @@ export interface ContainerRecord {
   readonly stdin: boolean;
   readonly tty: boolean;
   readonly terminationMessage: string;
+  readonly messageFromLog: boolean;
   readonly cgroups: readonly string[];
   /** How exec enters. */
   readonly process: ProcessSpec;
@@ -139,6 +140,11 @@ export class ContainerDir {
     } catch {
       // It has ended already.
     }
+  }
+
+  /** The writable layer lies in memory, and nobody looks into an ended container. */
+  removeLayer(): void {
+    for (const dir of [this.upper, this.work]) rmSync(dir, { recursive: true, force: true });
   }
 
   remove(): void {

@@ -44,6 +44,8 @@ export interface ContainerSpec {
   readonly stdinOnce: boolean;
   readonly tty: boolean;
   readonly terminationMessagePath: string;
+  /** A container that fails without a message gets the end of its log as one. */
+  readonly messageFromLog: boolean;
   readonly limits: ResourceLimits;
   readonly sysctls: Readonly<Record<string, string>>;
   /** Share one process tree with the pod's other containers. */

@@ -5,7 +5,7 @@ import type { ContainerDir } from './container-dir.ts';
 import type { ContainerSpec } from './contract.ts';
 import { NODE_IN_POD, PROGRAM_IN_POD } from './mask-layer.ts';
 import { bind, formatMountTable, type MountEntry } from './mount-table.ts';
-import { ensureMountPoint, ownFile, resolveInRoot, type RootLayers } from './root-view.ts';
+import { ensureMountPoint, existsInRoot, ownFile, resolveInRoot, type RootLayers } from './root-view.ts';
 import { ROOT_IN_STAGE } from './start-script.ts';
 
 export interface RootContext {
@@ -21,6 +21,7 @@ export interface RootContext {
   readonly programRoot: string;
 }
 
+const OWN_PROGRAMS = path.dirname(PROGRAM_IN_POD);
 const HARDENED = ['nosuid', 'nodev', 'noexec'];
 /** Parts of /proc that act on the whole machine. */
 const READ_ONLY_PROC = ['sys', 'sysrq-trigger', 'irq', 'bus', 'fs'];
@@ -83,7 +84,26 @@ export function prepareRoot(
     layers.mounts.set(target, m.source);
     entries.push(bind(m.source, inPod(target), m.readOnly));
   }
+  checkProgram(layers, spec);
   return formatMountTable(entries);
+}
+
+/**
+ * The words are those of Go's os/exec, which users search for.
+ * @throws Error when the program is not there
+ */
+function checkProgram(layers: RootLayers, spec: ContainerSpec): void {
+  const [program = ''] = spec.argv;
+  // Of Portico's own and of relative paths the program itself will tell.
+  if (program.startsWith(OWN_PROGRAMS) || (program.includes('/') && !program.startsWith('/'))) return;
+  if (program.includes('/')) {
+    if (!existsInRoot(layers, program))
+      throw new Error(`exec: "${program}": stat ${program}: no such file or directory`);
+    return;
+  }
+  const search = new Map(spec.env).get('PATH') ?? '';
+  if (program !== '' && search.split(':').some((dir) => existsInRoot(layers, path.join(dir, program)))) return;
+  throw new Error(`exec: "${program}": executable file not found in $PATH`);
 }
 
 /** One folder of the pod is /dev/shm in all its containers. */

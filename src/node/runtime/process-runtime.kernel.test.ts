@@ -43,6 +43,7 @@ function spec(o: Partial<ContainerSpec> & Pick<ContainerSpec, 'name' | 'argv'>):
     stdinOnce: false,
     tty: false,
     terminationMessagePath: '/dev/termination-log',
+    messageFromLog: false,
     limits: {},
     sysctls: {},
     shareProcesses: false,
@@ -97,12 +98,21 @@ test('a container ends with its exit code, its output in the log, its message in
   assert.deepEqual(log.split('\n').toSorted(), ['', 'err', 'out']);
 });
 
-test('a program that is not there ends with 127 and says so', async () => {
-  const c = await runtime.start(spec({ name: 'missing', argv: ['/no/such/program'] }));
-  ok(c);
-  const end = await exited(c);
-  assert.equal(end.exitCode, 127);
-  assert.match(logOf(end), /no such file or directory/i);
+test('a program that is not there is a start that failed, and says so', async () => {
+  const cases: [argv: string[], message: RegExp][] = [
+    [['/no/such/program'], /exec: "\/no\/such\/program": stat \/no\/such\/program: no such file or directory/],
+    [['no-such-program'], /exec: "no-such-program": executable file not found in \$PATH/],
+  ];
+  for (const [argv, message] of cases) {
+    const c = await runtime.start(spec({ name: 'missing', argv }));
+    assert.deepEqual([c.state, c.exitCode, c.reason], ['exited', 128, 'StartError']);
+    assert.match(c.message ?? '', message);
+  }
+});
+
+test('a container that fails without a message can have the end of its log as one', async () => {
+  const { end } = await run('log-message', 'echo first; echo last; exit 1', { messageFromLog: true });
+  assert.equal(end.message, 'first\nlast\n');
 });
 
 test('the host is masked and cannot be changed', async () => {
@@ -174,7 +184,11 @@ test('exec joins the container, with its own streams and exit code', async () =>
   );
   assert.equal(c.state, 'running');
   const session = await runtime.exec(c.id, {
-    argv: ['/bin/sh', '-c', 'cat; echo e >/dev/stderr; ls /tmp; ps ax | wc -l; exit 9'],
+    argv: [
+      '/bin/sh',
+      '-c',
+      'cat; echo e >/dev/stderr; until [ -e /tmp/mark ]; do sleep 0.02; done; ls /tmp; ps ax | wc -l; exit 9',
+    ],
     stdin: true,
     tty: false,
   });
@@ -341,7 +355,7 @@ test('after kill -9 of the agent its containers run on, and the next agent takes
   await new Promise((resolve) => child.on('exit', resolve));
   const n = () => Number(readFileSync(path.join(out, 'n'), 'utf8'));
   const then = n();
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  for (let i = 0; i < 200 && n() <= then; i++) await new Promise((resolve) => setTimeout(resolve, 25));
   assert.ok(n() > then, 'it goes on');
   const next = make('run2');
   await next.open();

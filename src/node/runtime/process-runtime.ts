@@ -17,7 +17,7 @@ import { startExec } from './exec-process.ts';
 import { FifoPool } from './fifo-pool.ts';
 import { readHostMounts, programMounts } from './host-mounts.ts';
 import { LogFile } from './log-file.ts';
-import type { LogStream } from './log-format.ts';
+import { parseLogLine, type LogStream } from './log-format.ts';
 import { ensureMaskLayer, type LayerDirs } from './mask-layer.ts';
 import { prepareRoot, type RootContext } from './prepare-root.ts';
 import { isRunning } from './process-identity.ts';
@@ -148,6 +148,7 @@ export class ProcessRuntime implements ContainerRuntime {
       stdin: spec.stdin,
       tty: spec.tty,
       terminationMessage: path.join(dir.upper, spec.terminationMessagePath),
+      messageFromLog: spec.messageFromLog,
       cgroups: procs,
       process: {
         argv: [],
@@ -426,7 +427,8 @@ export class ProcessRuntime implements ContainerRuntime {
     closeStdin(entry);
     const status = dir.readExit();
     const oom = this.#options.cgroups.oomKilled(record.pod.uid, record.id);
-    const message = readTail(record.terminationMessage);
+    const own = readTail(record.terminationMessage);
+    const message = own === '' && record.messageFromLog && status !== 0 ? logTail(record.logFile) : own;
     this.#setProgress(entry, {
       ...entry.progress,
       finishedAtMs: this.#options.clock.now(),
@@ -435,6 +437,7 @@ export class ProcessRuntime implements ContainerRuntime {
       ...(message === '' ? {} : { message }),
     });
     dir.release();
+    dir.removeLayer();
     entry.container = containerOf(record, 'exited', entry.progress, undefined);
     for (const handler of entry.logHandlers) handler();
     for (const handler of this.#exitHandlers) handler(entry.container);
@@ -555,6 +558,26 @@ function readTail(file: string): string {
   try {
     const text = readFileSync(file);
     return text.subarray(Math.max(0, text.length - MAX_MESSAGE_BYTES)).toString();
+  } catch {
+    return '';
+  }
+}
+
+/** kubelet's limits for a message from the log. */
+const MAX_LOG_LINES = 80;
+const MAX_LOG_BYTES = 2048;
+
+function logTail(file: string): string {
+  try {
+    const lines = readFileSync(file)
+      .subarray(-8 * MAX_LOG_BYTES)
+      .toString('latin1')
+      .split('\n');
+    const texts = lines.slice(-MAX_LOG_LINES - 1).flatMap((line) => {
+      const parsed = parseLogLine(Buffer.from(line, 'latin1'));
+      return parsed === undefined ? [] : [parsed.text.toString() + (parsed.partial ? '' : '\n')];
+    });
+    return Buffer.from(texts.join('')).subarray(-MAX_LOG_BYTES).toString();
   } catch {
     return '';
   }

@@ -66,6 +66,10 @@ export function resolveInRoot(layers: RootLayers, p: string): string {
   return done;
 }
 
+export function existsInRoot(layers: RootLayers, p: string): boolean {
+  return locate(layers, resolveInRoot(layers, p)) !== undefined;
+}
+
 /** Makes sure something can be mounted at a resolved path: creates it in the container's layer or in a mounted folder. */
 export function ensureMountPoint(layers: RootLayers, p: string, kind: 'dir' | 'file'): void {
   const here = locate(layers, p);

@@ -55,6 +55,11 @@ export class HttpError extends Error {
   }
 }
 
+/** The cluster's authority signs every user's certificate, too: only the API server and administrators may come here. */
+export function mayUseNode(commonName: string, organizations: readonly string[]): boolean {
+  return commonName === 'kube-apiserver-kubelet-client' || organizations.includes('system:masters');
+}
+
 export async function startKubeletServer(o: KubeletServerOptions): Promise<KubeletServer> {
   const server = https.createServer({
     cert: o.tls.certPem,
@@ -65,8 +70,15 @@ export async function startKubeletServer(o: KubeletServerOptions): Promise<Kubel
     rejectUnauthorized: false,
   });
   const guard = (req: IncomingMessage): void => {
-    if (!(req.socket as TLSSocket).authorized)
-      throw new HttpError(401, 'Unauthorized: a client certificate of the cluster is needed');
+    const socket = req.socket as TLSSocket;
+    if (!socket.authorized) throw new HttpError(401, 'Unauthorized: a client certificate of the cluster is needed');
+    const { CN, O } = socket.getPeerCertificate().subject as { CN?: string; O?: string | string[] };
+    if (!mayUseNode(CN ?? '', [O ?? []].flat())) {
+      throw new HttpError(
+        403,
+        `Forbidden (user=${CN}, verb=${req.method?.toLowerCase()}, resource=nodes, subresource=proxy)`,
+      );
+    }
   };
   server.on('request', (req, res) => {
     Promise.try(() => {
