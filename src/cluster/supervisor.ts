@@ -30,6 +30,9 @@ interface Component {
   fds: readonly number[];
 }
 
+/** Small young generations: these processes hold little and allocate seldom, and there are many of them (measured). */
+const MEMORY_FLAGS = ['--max-semi-space-size=2', '--v8-pool-size=1'];
+
 const FIRST_RESTART_MS = 50;
 const LAST_RESTART_MS = 5_000;
 /** A component that ran this long is healthy: its next end starts the back-off anew. */
@@ -138,7 +141,7 @@ function keepRunning(component: Component, paths: StatePaths, log: Logger) {
     const logFd = openLog(paths.log(component.name));
     const stdio: StdioOptions = ['ignore', logFd, logFd, ...component.fds];
     const startedAt = performance.now();
-    const started = spawnIn(component.netns, process.execPath, [...process.execArgv, main, ...component.args], {
+    const started = spawnIn(component.netns, process.execPath, [...process.execArgv, ...MEMORY_FLAGS, main, ...component.args], {
       stdio,
       cwd: '/',
       // Its own process group: a Ctrl-C in the terminal of `portico up` must not reach it.
