@@ -2,9 +2,9 @@
 // changed and after the kernel was cleaned, so whatever moment the agent is killed at, nothing exists unrecorded.
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Attachment, PodRef } from './contract.ts';
+import type { Attachment, HostPort, PodRef } from './contract.ts';
 
-export type RecordedAttachment = Attachment & PodRef;
+export type RecordedAttachment = Attachment & PodRef & { readonly hostPorts?: readonly HostPort[] };
 
 interface Content {
   readonly version: 1;

@@ -8,6 +8,19 @@ export interface PodRef {
   readonly name: string;
 }
 
+/** A port of the node that leads to a port of the pod. */
+export interface HostPort {
+  readonly protocol: 'TCP' | 'UDP' | 'SCTP';
+  readonly hostPort: number;
+  readonly containerPort: number;
+  /** '' = every address of the node. */
+  readonly hostIp: string;
+}
+
+export interface PodToAttach extends PodRef {
+  readonly hostPorts?: readonly HostPort[];
+}
+
 export interface Attachment {
   /** Name of the pod's network namespace, as in `ip netns`. */
   readonly netns: string;
@@ -23,7 +36,7 @@ export interface PodNetwork {
   /** Calls when `ready()` or `problem()` has changed. */
   onReadyChange(handler: () => void): Disposable;
   /** Gives the pod its namespace and addresses. Again for the same pod: repairs what is missing, same addresses. */
-  attach(pod: PodRef): Promise<{ netns: string; ips: string[] }>;
+  attach(pod: PodToAttach): Promise<{ netns: string; ips: string[] }>;
   /** Takes everything away; never fails for what is already gone. */
   detach(uid: string): Promise<void>;
   /** Detaches every pod that is not in the set. */
@@ -49,6 +62,11 @@ export interface PodNetworkOptions {
   /** A folder for the record of attachments; survives restarts of the agent, need not survive a reboot. */
   readonly stateDir: string;
   readonly log: Logger;
+  /**
+   * Give packets of pods that leave the cluster the node's address.
+   * @default false
+   */
+  readonly masquerade?: boolean;
   /** @default 4789 */
   readonly vxlanPort?: number;
   /** @default 1 */

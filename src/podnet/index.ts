@@ -1,3 +1,11 @@
-export type { Attachment, NetworkMode, PodNetwork, PodNetworkOptions, PodRef } from './contract.ts';
+export type {
+  Attachment,
+  HostPort,
+  NetworkMode,
+  PodNetwork,
+  PodNetworkOptions,
+  PodRef,
+  PodToAttach,
+} from './contract.ts';
 export { hostLinkName, podNetnsName, ROUTE_PROTOCOL, shortPodId, VXLAN_DEVICE } from './names.ts';
 export { startPodNetwork } from './pod-network.ts';

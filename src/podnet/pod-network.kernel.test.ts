@@ -1,5 +1,6 @@
 // Two or three nodes as namespaces on one bridge, pods on them, real packets between them.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
@@ -16,6 +17,8 @@ import {
   listNetns,
   openRtnl,
   openTcpListenerIn,
+  inNetns,
+  runCommand,
   readSysctl,
   writeSysctl,
 } from '../linux/index.ts';
@@ -345,3 +348,42 @@ test('a node without a pod CIDR says so, and becomes ready when it gets one', as
     /no address is left in 10\.244\.1\.0\/29 of node node-1: 6 pods/,
   );
 });
+
+test('a host port leads to its pod from outside and from the pod itself, and goes with the pod', async () => {
+  await using lab = createLab(2);
+  const one = await lab.start(1);
+  const two = await lab.start(2);
+  const hostPorts = [{ protocol: 'TCP', hostPort: 18080, containerPort: 8080, hostIp: '' }] as const;
+  const web = await one.attach({ ...pod('web'), hostPorts });
+  const client = await two.attach(pod('client'));
+  const listener = createServer((socket) => socket.end(`${socket.remoteAddress}`));
+  listener.listen({ fd: openTcpListenerIn(web.netns, { address: '0.0.0.0', port: 8080 }) });
+  const ask = async (from: string): Promise<string> => {
+    const socket = connectTcpIn(from, { host: '172.30.0.11', port: 18080 });
+    socket.setTimeout(1000, () => socket.destroy(new Error('timeout')));
+    let text = '';
+    for await (const chunk of socket) text += String(chunk);
+    return text;
+  };
+  assert.equal(await ask(client.netns), client.ips[0], 'a client elsewhere keeps its address');
+  assert.equal(await ask(lab.netns(1)), '172.30.0.11');
+  assert.equal(await ask(web.netns), '172.30.0.11', 'the pod itself is masqueraded');
+  listener.close();
+  await one.detach('uid-web');
+  await assert.rejects(ask(client.netns), /ECONNREFUSED/);
+  const tables = await runCommand('nft', ['list', 'tables'], { netns: lab.netns(1) });
+  assert.equal(tables.stdout, '');
+});
+
+test('pods that leave the cluster get the address of the node, if asked for', async () => {
+  await using lab = createLab(2);
+  lab.nodes.delete('node-2');
+  const one = await lab.start(1, { masquerade: true });
+  const a = await one.attach(pod('a'));
+  assert.equal(await talk(a.netns, lab.netns(2), '172.30.0.12'), '172.30.0.11');
+  await runCommand('nft', ['flush', 'ruleset'], { netns: lab.netns(1) });
+  lab.nodes.set({ ...facts(3) });
+  await until(() => rulesOf(lab.netns(1)).includes('portico-podnet'));
+});
+
+const rulesOf = (netns: string): string => inNetns(netns, () => spawnSync('nft', ['list', 'tables'])).stdout.toString();

@@ -12,10 +12,13 @@ import type { Logger } from '../log/index.ts';
 import { nextAddress } from './address-pool.ts';
 import { AttachmentRecord } from './attachment-record.ts';
 import type { RecordedAttachment } from './attachment-record.ts';
-import type { PodNetwork, PodNetworkOptions, PodRef } from './contract.ts';
+import type { PodNetwork, PodNetworkOptions, PodToAttach } from './contract.ts';
 import { diffNetwork } from './diff.ts';
 import { applyStep, readKernelNetwork } from './kernel-network.ts';
 import { hostLinkName, isHostLinkName, podNetnsName } from './names.ts';
+import { NodeRules } from './apply-node-rules.ts';
+import { planNodeRules } from './node-rules.ts';
+import type { FamilyRules } from './node-rules.ts';
 import { ensureNodeSysctls } from './node-sysctls.ts';
 import { planNetwork } from './plan.ts';
 import type { NodeFacts } from './plan.ts';
@@ -69,6 +72,7 @@ class NodePodNetwork implements PodNetwork {
   readonly #node: NodeSide;
   readonly #rtnl: Rtnl;
   readonly #record: AttachmentRecord;
+  readonly #rules: NodeRules;
   readonly #monitor: { close(): void };
   readonly #resync: NodeJS.Timeout;
   #strayTimer: NodeJS.Timeout | undefined;
@@ -86,6 +90,7 @@ class NodePodNetwork implements PodNetwork {
     this.#record = new AttachmentRecord(options.stateDir);
     this.#rtnl = openRtnl(options.netns);
     this.#node = { netns: options.netns, rtnl: this.#rtnl };
+    this.#rules = new NodeRules(options.netns);
     if (this.#rtnl.link(options.uplink) === undefined) {
       this.#rtnl.close();
       throw new Error(
@@ -124,7 +129,7 @@ class NodePodNetwork implements PodNetwork {
     return this.#record.attachments;
   }
 
-  async attach(pod: PodRef): Promise<{ netns: string; ips: string[] }> {
+  async attach(pod: PodToAttach): Promise<{ netns: string; ips: string[] }> {
     if (this.#problem !== undefined || this.#podMtu === undefined) {
       throw new Error(`the pod network of node ${this.#options.nodeName} is not ready: ${this.#problem}`);
     }
@@ -136,10 +141,11 @@ class NodePodNetwork implements PodNetwork {
       if (known === undefined) await this.detach(pod.uid);
       throw error;
     }
+    if (attachment.hostPorts !== undefined) await this.#rules.apply(this.#nodeRules());
     return { netns: attachment.netns, ips: [...attachment.ips] };
   }
 
-  #allocate(pod: PodRef): RecordedAttachment {
+  #allocate(pod: PodToAttach): RecordedAttachment {
     const used = this.#record.usedAddresses();
     const given = new Map<string, string>();
     for (const cidr of this.#self()?.podCidrs ?? []) {
@@ -153,7 +159,9 @@ class NodePodNetwork implements PodNetwork {
       given.set(cidr, ip);
     }
     const netns = podNetnsName(this.#options.clusterName, pod.uid);
-    const attachment = { uid: pod.uid, namespace: pod.namespace, name: pod.name, netns, ips: [...given.values()] };
+    const { uid, namespace, name, hostPorts = [] } = pod;
+    const ports = hostPorts.length === 0 ? {} : { hostPorts };
+    const attachment = { uid, namespace, name, netns, ips: [...given.values()], ...ports };
     this.#record.put(attachment, given);
     return attachment;
   }
@@ -163,6 +171,7 @@ class NodePodNetwork implements PodNetwork {
     const netns = attachment?.netns ?? podNetnsName(this.#options.clusterName, uid);
     removeSandbox(this.#rtnl, { netns, ips: attachment?.ips ?? [] });
     this.#record.remove(uid);
+    if (attachment?.hostPorts !== undefined) await this.#rules.apply(this.#nodeRules());
     this.#strayTimer ??= setTimeout(() => {
       this.#strayTimer = undefined;
       this.#removeStrayLinks();
@@ -257,9 +266,22 @@ class NodePodNetwork implements PodNetwork {
       this.#log.info('synced', { steps: steps.length - failures.length, failed: failures.length, mended });
     }
     if (failures.length > 0) throw new AggregateError(failures, failures.map(errorText).join('; '));
+    void this.#rules.apply(this.#nodeRules()).catch((error: unknown) => {
+      this.#log.error('the rules for host ports and masquerade could not be set; trying again', { error });
+      this.#schedule(RETRY_MS.longest);
+    });
     if (self.podCidrs.length === 0) return `node ${nodeName} has no pod CIDR yet`;
     this.#podMtu = plan.podMtu;
     return undefined;
+  }
+
+  #nodeRules(): FamilyRules[] {
+    const { masquerade, podCidrs, serviceCidrs, nodes } = this.#options;
+    const pods = [...this.#record.attachments.values()].map(({ ips, hostPorts = [] }) => ({ ips, hostPorts }));
+    if (masquerade !== true) return planNodeRules({ pods });
+    const nodeIps = [...nodes.items.values()].flatMap((node) => node.internalIps);
+    const inside = [...podCidrs, ...serviceCidrs, ...nodeIps];
+    return planNodeRules({ pods, masquerade: { podCidrs: this.#self()?.podCidrs ?? [], inside } });
   }
 
   #setPodMtu(link: string, mtu: number): void {
