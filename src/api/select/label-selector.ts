@@ -38,114 +38,130 @@ function tokenize(text: string): Token[] {
 
 class SelectorSyntaxError extends Error {}
 
+const fail = (message: string): never => {
+  throw new SelectorSyntaxError(message);
+};
+
 /** Parses a selector given as text; throws StatusError 400 when it is malformed. */
 export function parseLabelSelector(text: string): LabelSelectorMatcher {
   try {
-    return matcherOf(parseRequirements(tokenize(text)));
+    return matcherOf(new SelectorParser(tokenize(text)).all());
   } catch (e) {
     if (e instanceof SelectorSyntaxError) throw badRequest(e.message);
     throw e;
   }
 }
 
-function parseRequirements(tokens: Token[]): LabelRequirement[] {
-  let at = 0;
-  const peek = (): Token => tokens[at] ?? END;
-  const next = (): Token => tokens[at++] ?? END;
-  const found: LabelRequirement[] = [];
-  const fail = (message: string): never => {
-    throw new SelectorSyntaxError(message);
-  };
+class SelectorParser {
+  readonly #tokens: readonly Token[];
+  #at = 0;
 
-  const parseValues = (): string[] => {
-    const open = next();
-    if (open.text !== '(' || open.kind !== 'symbol') fail(`found '${open.text}' expected: '('`);
-    const values: string[] = [];
+  constructor(tokens: readonly Token[]) {
+    this.#tokens = tokens;
+  }
+
+  #peek(): Token {
+    return this.#tokens[this.#at] ?? END;
+  }
+
+  #next(): Token {
+    return this.#tokens[this.#at++] ?? END;
+  }
+
+  all(): LabelRequirement[] {
+    const found: LabelRequirement[] = [];
     for (;;) {
-      const t = next();
-      if (t.kind === 'identifier') {
-        values.push(t.text);
-        const sep = next();
-        if (sep.text === ')') return values;
-        if (sep.text !== ',') fail(`found '${sep.text}', expected: ',' or ')'`);
-        if (peek().text === ')' && peek().kind === 'symbol') {
-          next();
-          return [...values, ''];
-        }
-      } else if (t.text === ',') values.push('');
-      else if (t.text === ')') return [...values, ''];
-      else return fail(`found '${t.text}', expected: ',', ')' or identifier`);
+      const t = this.#peek();
+      if (t.kind === 'end') return found;
+      if (!startsRequirement(t)) fail(`found '${t.text}', expected: !, identifier, or 'end of string'`);
+      found.push(this.#wrapped());
+      const separator = this.#next();
+      if (separator.kind === 'end') return found;
+      if (separator.text !== ',') fail(`found '${separator.text}', expected: ',' or 'end of string'`);
+      const after = this.#peek();
+      if (!startsRequirement(after)) fail(`found '${after.text}', expected: identifier after ','`);
     }
-  };
+  }
 
-  const parseRequirement = (): LabelRequirement => {
-    let negated = false;
-    let t = next();
-    if (t.text === '!' && t.kind === 'symbol') {
-      negated = true;
-      t = next();
-    }
-    if (t.kind !== 'identifier') fail(`found '${t.text}', expected: identifier`);
-    const key = t.text;
-    const keyErrors = qualifiedName(key);
-    if (keyErrors.length > 0) fail(`<nil>: ${fieldErrorBody(invalidValue('', key, keyErrors.join('; ')))}`);
-    if (negated) return { key, operator: '!exists', values: [] };
-    const after = peek();
-    if (after.kind === 'end' || (after.kind === 'symbol' && after.text === ',')) {
-      return { key, operator: 'exists', values: [] };
-    }
-    const op = next();
-    const requirement = ((): LabelRequirement => {
-      switch (op.text) {
-        case 'in':
-        case 'notin':
-          return { key, operator: op.text, values: parseValues() };
-        case '=':
-        case '==':
-          return { key, operator: 'in', values: [parseExactValue()] };
-        case '!=':
-          return { key, operator: 'notin', values: [parseExactValue()] };
-        case '>':
-        case '<':
-          return { key, operator: op.text === '>' ? 'gt' : 'lt', values: [parseExactValue()] };
-        default:
-          return fail(`found '${op.text}', expected: in, notin, =, ==, !=, gt, lt`);
-      }
-    })();
-    checkValues(requirement, fail);
-    return requirement;
-  };
-
-  const parseExactValue = (): string => {
-    const t = peek();
-    if (t.kind === 'end' || t.text === ',') return '';
-    next();
-    if (t.kind !== 'identifier') fail(`found '${t.text}', expected: identifier`);
-    return t.text;
-  };
-
-  for (;;) {
-    const t = peek();
-    if (t.kind === 'end') return found;
-    if (t.kind !== 'identifier' && t.text !== '!')
-      fail(`found '${t.text}', expected: !, identifier, or 'end of string'`);
+  #wrapped(): LabelRequirement {
     try {
-      found.push(parseRequirement());
+      return this.#requirement();
     } catch (e) {
-      if (e instanceof SelectorSyntaxError) fail(`unable to parse requirement: ${e.message}`);
+      if (e instanceof SelectorSyntaxError) return fail(`unable to parse requirement: ${e.message}`);
       throw e;
     }
-    const sep = next();
-    if (sep.kind === 'end') return found;
-    if (sep.text !== ',') fail(`found '${sep.text}', expected: ',' or 'end of string'`);
-    const after = peek();
-    if (after.kind !== 'identifier' && after.text !== '!') {
-      fail(`found '${after.text}', expected: identifier after ','`);
+  }
+
+  #requirement(): LabelRequirement {
+    let t = this.#next();
+    const negated = isSymbol(t, '!');
+    if (negated) t = this.#next();
+    if (t.kind !== 'identifier') fail(`found '${t.text}', expected: identifier`);
+    const key = t.text;
+    const faults = qualifiedName(key);
+    // `<nil>` is what Kubernetes shows for the field path it does not have here.
+    if (faults.length > 0) fail(`<nil>: ${fieldErrorBody(invalidValue('', key, faults.join('; ')))}`);
+    if (negated) return { key, operator: '!exists', values: [] };
+    const after = this.#peek();
+    if (after.kind === 'end' || isSymbol(after, ',')) return { key, operator: 'exists', values: [] };
+    const requirement = this.#operation(key, this.#next().text);
+    checkValues(requirement);
+    return requirement;
+  }
+
+  #operation(key: string, operator: string): LabelRequirement {
+    switch (operator) {
+      case 'in':
+      case 'notin':
+        return { key, operator, values: this.#values() };
+      case '=':
+      case '==':
+        return { key, operator: 'in', values: [this.#exactValue()] };
+      case '!=':
+        return { key, operator: 'notin', values: [this.#exactValue()] };
+      case '>':
+      case '<':
+        return { key, operator: operator === '>' ? 'gt' : 'lt', values: [this.#exactValue()] };
+      default:
+        return fail(`found '${operator}', expected: in, notin, =, ==, !=, gt, lt`);
+    }
+  }
+
+  #exactValue(): string {
+    const t = this.#peek();
+    if (t.kind === 'end' || t.text === ',') return '';
+    this.#next();
+    if (t.kind !== 'identifier') fail(`found '${t.text}', expected: identifier`);
+    return t.text;
+  }
+
+  /** `(a, b)`; nothing between commas is the empty value. */
+  #values(): string[] {
+    const open = this.#next();
+    if (!isSymbol(open, '(')) fail(`found '${open.text}' expected: '('`);
+    const values: string[] = [];
+    for (;;) {
+      let t = this.#next();
+      if (t.kind === 'identifier') {
+        values.push(t.text);
+        t = this.#next();
+        if (isSymbol(t, ')')) return values;
+        if (!isSymbol(t, ',')) fail(`found '${t.text}', expected: ',' or ')'`);
+        if (!isSymbol(this.#peek(), ')')) continue;
+        this.#next();
+        return [...values, ''];
+      }
+      if (isSymbol(t, ')')) return [...values, ''];
+      if (!isSymbol(t, ',')) fail(`found '${t.text}', expected: ',', ')' or identifier`);
+      values.push('');
     }
   }
 }
 
-function checkValues(r: LabelRequirement, fail: (message: string) => never): void {
+const isSymbol = (t: Token, text: string): boolean => t.kind === 'symbol' && t.text === text;
+const startsRequirement = (t: Token): boolean => t.kind === 'identifier' || isSymbol(t, '!');
+
+function checkValues(r: LabelRequirement): void {
   if (r.operator === 'gt' || r.operator === 'lt') {
     if (!/^[-+]?\d+$/.test(r.values[0] ?? '')) {
       fail(
