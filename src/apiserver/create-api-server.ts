@@ -1,4 +1,5 @@
 // Puts the server together: store, verbs, identity, permission, admission, transport.
+import { clusterRoles, serviceCIDRs, type Resource } from '../api/index.ts';
 import { systemClock } from '../clock/index.ts';
 import { joinHostPort } from '../ip/index.ts';
 import { silentLogger } from '../log/index.ts';
@@ -6,7 +7,7 @@ import { Registry } from '../metrics/index.ts';
 import { createAdmission } from './admission/admission.ts';
 import { restrictEscalation } from './admission/rbac-escalation.ts';
 import { auditLine } from './audit-line.ts';
-import { aggregateRoles, keepAggregated } from './auth/aggregate-roles.ts';
+import { aggregateRoles } from './auth/aggregate-roles.ts';
 import { createAuthenticator } from './auth/authenticate.ts';
 import { createAuthorizer } from './auth/authorize.ts';
 import { createNodeAuthorizer } from './auth/node-authorizer.ts';
@@ -25,7 +26,8 @@ import { dispatch, type DispatchDeps } from './request/dispatch.ts';
 import { InFlight } from './request/in-flight.ts';
 import { serverMetrics } from './server-metrics.ts';
 import { AddressPool } from './services/address-pool.ts';
-import { startUpkeep } from './upkeep.ts';
+import { keepTrue, startUpkeep } from './upkeep.ts';
+import { ServiceCidrs } from './services/service-cidrs.ts';
 import { ServiceAllocation } from './services/service-allocation.ts';
 import type { VerbDeps } from './verbs/deps.ts';
 
@@ -43,11 +45,12 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const pools = serviceCidrs.map((cidr) => new AddressPool(cidr));
   const [primary] = pools;
   if (primary === undefined) throw new Error('a cluster needs at least one service CIDR');
+  const serviceCidrObjects = new ServiceCidrs(store, clock, pools);
   const attachments = new ServiceAllocation({
     store,
     clock,
     families: pools.map((p) => p.family),
-    pools: () => pools,
+    pools: () => serviceCidrObjects.pools,
     nodePorts: options.nodePorts ?? { first: 30_000, last: 32_767 },
     ...(options.loadBalancerCidr === undefined ? {} : { loadBalancerPool: new AddressPool(options.loadBalancerCidr) }),
   });
@@ -96,13 +99,13 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       serviceAddress: primary.at(0),
       advertise,
     });
+  const keep = (resource: Resource, run: () => Promise<void>) =>
+    keepTrue({ store, clock, log, signal: stopped.signal }, resource, run);
   const prepare = async () => {
     await rbac.start(store, stopped.signal, (error) => log.error('the index of roles stopped', { error }));
     await firstObjects();
-    await aggregateRoles(store, writes);
-    void keepAggregated(store, writes, stopped.signal).catch((error: unknown) =>
-      log.error('aggregation of roles stopped', { error }),
-    );
+    await keep(clusterRoles, () => aggregateRoles(store, writes));
+    await keep(serviceCIDRs, () => serviceCidrObjects.reconcile(writes));
     isReady = true;
     startUpkeep({ store, clock, log, bootstrap: firstObjects, signal: stopped.signal });
   };

@@ -1,5 +1,5 @@
 // What the server looks after for as long as it runs.
-import { events, type CoreEvent } from '../api/index.ts';
+import { events, type CoreEvent, type Resource } from '../api/index.ts';
 import type { Clock, Timer } from '../clock/index.ts';
 import type { Logger } from '../log/index.ts';
 import type { Store } from '../store/index.ts';
@@ -61,4 +61,42 @@ export async function forgetEvents(store: Store, clock: Clock): Promise<void> {
       due.slice(i, i + 1000).map(({ key }) => ({ type: 'delete', key })),
     );
   }
+}
+
+type Keeping = Pick<UpkeepOptions, 'store' | 'clock' | 'log' | 'signal'>;
+
+/** How long after a failure, or without a change, it runs again. */
+const AGAIN_MS = 30_000;
+
+/** Runs now, after every change of the resource, and from time to time; resolves when the first run is over. */
+export async function keepTrue(keeping: Keeping, resource: Resource, run: () => Promise<void>): Promise<void> {
+  const { store, clock, log, signal } = keeping;
+  const after = store.currentRevision;
+  await run();
+  const loop = async () => {
+    const watch = store.watch({ prefix: keyPrefix(resource), after }, signal)[Symbol.asyncIterator]();
+    let change = watch.next();
+    for (;;) {
+      const woken = await soonerOf(change, clock, signal);
+      if (signal.aborted) return;
+      if (woken === 'changed') {
+        if ((await change).done === true) return;
+        change = watch.next();
+      }
+      await run().catch((error: unknown) => log.error(`upkeep of ${resource.plural} failed`, { error }));
+    }
+  };
+  loop().catch((error: unknown) => log.error(`upkeep of ${resource.plural} stopped`, { error }));
+}
+
+function soonerOf(change: Promise<unknown>, clock: Clock, signal: AbortSignal): Promise<'changed' | 'due'> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.after(AGAIN_MS, () => resolve('due'));
+    const finish = () => {
+      clock.clear(timer);
+      resolve('changed');
+    };
+    signal.addEventListener('abort', finish, { once: true });
+    change.then(finish, reject).finally(() => signal.removeEventListener('abort', finish));
+  });
 }

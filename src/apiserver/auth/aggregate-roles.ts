@@ -40,11 +40,3 @@ function unique<T>(rules: readonly T[]): T[] {
     return !seen.has(text) && seen.add(text) !== undefined;
   });
 }
-
-/** Aggregates after every change of a ClusterRole, until the signal aborts. */
-export async function keepAggregated(store: Store, writes: ServerWrites, signal: AbortSignal): Promise<void> {
-  const prefix = keyPrefix(clusterRoles);
-  for await (const changes of store.watch({ prefix, after: store.currentRevision }, signal)) {
-    if (changes.length > 0) await aggregateRoles(store, writes);
-  }
-}

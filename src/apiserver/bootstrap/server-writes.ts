@@ -16,6 +16,8 @@ export interface ServerWrites {
   /** Answers with what is there if the object exists. */
   ensure(resource: Resource, object: object): Promise<KubeObject>;
   update(resource: Resource, object: object): Promise<KubeObject>;
+  /** Status, finalizers and all: as only the server may. */
+  replace(resource: Resource, object: object): Promise<KubeObject>;
 }
 
 export function serverWrites(verbs: VerbDeps, signal: AbortSignal): ServerWrites {
@@ -53,6 +55,11 @@ export function serverWrites(verbs: VerbDeps, signal: AbortSignal): ServerWrites
     async update(resource, object) {
       const next = whole(resource, object);
       const written = await updateObject(verbs, request(resource, next), { mode: 'main', next: () => next });
+      return written.object;
+    },
+    async replace(resource, object) {
+      const next = whole(resource, object);
+      const written = await updateObject(verbs, request(resource, next), { mode: 'server', next: () => next });
       return written.object;
     },
   };

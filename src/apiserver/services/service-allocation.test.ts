@@ -213,3 +213,35 @@ void describe('load balancer addresses', () => {
     assert.deepEqual(again.status, made.status);
   });
 });
+
+void describe('ServiceCIDR objects', () => {
+  const AT_CIDRS = '/apis/networking.k8s.io/v1/servicecidrs';
+  const settled = () => new Promise((resolve) => setTimeout(resolve, 20));
+
+  void it('add ranges, and stay until no address needs them', async () => {
+    await using server = await startTestServer({ serviceCidrs: ['10.96.0.0/28'] });
+    const own = await server.ok('GET', `${AT_CIDRS}/kubernetes`);
+    assert.equal(own.status.conditions[0].status, 'True');
+    assert.deepEqual(own.metadata.finalizers, ['networking.k8s.io/service-cidr-finalizer']);
+    for (let i = 0; i < 13; i++) await server.ok('POST', AT, service(`s${i}`));
+    assert.match(await messageOf(server, {}), /range is full/);
+    await server.ok('POST', AT_CIDRS, { metadata: { name: 'more' }, spec: { cidrs: ['10.97.0.0/24'] } });
+    await settled();
+    const { spec } = await server.ok('POST', AT, service('c'));
+    assert.match(spec.clusterIP, /^10\.97\.0\./);
+    await server.ok('DELETE', `${AT_CIDRS}/more`);
+    await settled();
+    const waiting = await server.ok('GET', `${AT_CIDRS}/more`);
+    assert.equal(waiting.status.conditions[0].reason, 'Terminating');
+    assert.match(await messageOf(server, { clusterIP: '10.97.0.9' }), /not in the valid range/);
+    await server.ok('DELETE', `${AT}/c`);
+    await server.ok(
+      'PATCH',
+      `${AT_CIDRS}/more`,
+      { metadata: { labels: { a: 'b' } } },
+      { headers: { 'content-type': 'application/merge-patch+json' } },
+    );
+    await settled();
+    assert.equal((await server.call('GET', `${AT_CIDRS}/more`)).status, 404);
+  });
+});
