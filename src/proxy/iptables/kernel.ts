@@ -1,16 +1,31 @@
 // The iptables programs of one family as the sync sees them.
 import { openIptables, type IptablesVariant } from '../../linux/index.ts';
 import type { Family } from '../contract.ts';
+import type { Jump } from './fixed-chains.ts';
+import type { ForeignWatch } from './foreign-watch.ts';
 import type { IptablesKernel } from './sync.ts';
+
+/** Bytes of a restore from which on its notifications are not worth reading. */
+const LARGE = 100_000;
+
+/** Words of a jump's match; a quoted comment is one word. */
+const jumpMatch = (jump: Jump): string[] => [...jump.match.matchAll(/"([^"]*)"|(\S+)/g)].map((m) => m[1] ?? m[2] ?? '');
 
 export function openIptablesKernel(
   family: Family,
-  options: { variant: IptablesVariant; netns?: string | undefined },
+  options: { variant: IptablesVariant; netns?: string | undefined; watch?: ForeignWatch | undefined },
 ): IptablesKernel {
-  const { variant, netns } = options;
+  const { variant, netns, watch } = options;
   const iptables = openIptables({ variant, ...(netns === undefined ? {} : { netns }) });
   return {
-    restore: (input) => iptables.restore({ family, input, noFlush: true, counters: true }),
+    restore(input) {
+      const run = () => iptables.restore({ family, input, noFlush: true, counters: true });
+      return watch === undefined ? run() : watch.own(input.length > LARGE, run);
+    },
+    ensureJump(jump) {
+      const rule = [...jumpMatch(jump), '-j', jump.to];
+      return iptables.ensureRule({ family, table: jump.table, chain: jump.from, rule, position: 'prepend' });
+    },
     save: (table) => iptables.save({ family, ...(table === undefined ? {} : { table }) }),
   };
 }

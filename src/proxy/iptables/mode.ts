@@ -5,6 +5,7 @@ import type { ModeOptions, ModeParts } from '../mode.ts';
 import { coversLoopback, nodePortAddresses } from '../node-addresses.ts';
 import { isConntrackLiberal } from '../sysctls.ts';
 import { familyOf } from '../views.ts';
+import { ForeignWatch } from './foreign-watch.ts';
 import { openIptablesKernel } from './kernel.ts';
 import { countRules, nodePortTail } from './plan.ts';
 import { IptablesSync } from './sync.ts';
@@ -17,9 +18,25 @@ export function createIptablesMode(options: ModeOptions, variant: IptablesVarian
   if (localhostNodePorts) writeSysctl(netns, 'net.ipv4.conf.all.route_localnet', 1);
   const dropInvalid = !isConntrackLiberal(netns);
 
+  const watch =
+    variant === 'legacy'
+      ? undefined
+      : new ForeignWatch({
+          netns,
+          clock,
+          lost: options.repair,
+          checkJumps: (family) => {
+            void syncs[family].restoreJumps().then(
+              (missing) => {
+                if (missing > 0) metrics.repairs.inc({ ip_family: family });
+              },
+              (error: unknown) => log.debug('could not look at the jumps', { family, error }),
+            );
+          },
+        });
   const create = (family: Family): IptablesSync =>
     new IptablesSync({
-      kernel: openIptablesKernel(family, { variant, netns }),
+      kernel: openIptablesKernel(family, { variant, netns, watch }),
       clock,
       fixed: {
         family,
@@ -61,6 +78,6 @@ export function createIptablesMode(options: ModeOptions, variant: IptablesVarian
         metrics.iptablesLast.set(countRules(lastChains, table), { ip_family: family, table });
       }
     },
-    stop: () => undefined,
+    stop: () => watch?.stop(),
   };
 }

@@ -18,9 +18,9 @@ const save = async (table = 'nat') =>
 const chain = async (name: string) => (await save()).filter((l) => l.startsWith(`-A ${name} `));
 
 async function eventually(what: string, check: () => Promise<boolean>): Promise<void> {
-  const end = Date.now() + 5000;
+  const end = Date.now() + 1000;
   while (!(await check())) {
-    if (Date.now() > end) assert.fail(`not within 5 s: ${what}`);
+    if (Date.now() > end) assert.fail(`not within a second: ${what}`);
     await new Promise((r) => setTimeout(r, 5));
   }
 }
@@ -52,6 +52,21 @@ test('an endpoint that leaves takes its chain with it', async () => {
   await client.resource(endpointSlices).patch('nginx-ipv4', { endpoints }, { type: 'merge', namespace: 'default' });
   await eventually('one endpoint is left', async () => (await chain('KUBE-SVC-2CMXP7HKUVJN7L6M')).length === 2);
   assert.equal((await chain('KUBE-SEP-HZXSYA2C4E7MQSH3')).length, 0);
+});
+
+test('what others flush or delete comes back within a second', async () => {
+  const run = (...args: string[]) => runCommand('iptables', args, { netns: NETNS });
+  const whole = async () =>
+    (await chain('KUBE-SVC-2CMXP7HKUVJN7L6M')).length === 2 &&
+    (await chain('PREROUTING')).length === 1 &&
+    (await save('filter')).some((l) => l.startsWith('-A FORWARD') && l.endsWith('-j KUBE-FORWARD'));
+  assert.ok(await whole());
+  await run('-t', 'nat', '-F');
+  await eventually('nat is back after a flush', whole);
+  await run('-D', 'FORWARD', '-m', 'comment', '--comment', 'kubernetes forwarding rules', '-j', 'KUBE-FORWARD');
+  await eventually('a jump is back', whole);
+  await runCommand('nft', ['flush', 'ruleset'], { netns: NETNS });
+  await eventually('all is back after a flush of the rule set', whole);
 });
 
 test('cleanupProxyRules() leaves nothing but the kubelet chain', async () => {

@@ -24,6 +24,8 @@ export interface IptablesKernel {
   restore(input: string): Promise<void>;
   /** `iptables-save`, of all tables or of one. */
   save(table?: Table): Promise<string>;
+  /** Puts a jump at the head of its chain unless it is there; true when it was. */
+  ensureJump(jump: Jump): Promise<boolean>;
 }
 
 export interface IptablesSyncOptions {
@@ -129,6 +131,14 @@ export class IptablesSync implements RuleSync {
       if (!(await this.#kernel.save(table)).includes(`:${CANARY} `)) return false;
     }
     return true;
+  }
+
+  /** Puts back the jumps that are missing; the number of them. */
+  async restoreJumps(): Promise<number> {
+    if (this.#needFull) return 0;
+    let missing = 0;
+    for (const jump of this.#jumps) if (!(await this.#kernel.ensureJump(jump))) missing++;
+    return missing;
   }
 
   async present(): Promise<boolean> {

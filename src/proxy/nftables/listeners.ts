@@ -1,7 +1,6 @@
 // One service port → the entries it wants in the shared maps, and the chains of its own. Pure.
 import { cidrContains } from '../../ip/index.ts';
 import { isExternallyAccessible, type EndpointState, type PortState } from '../contract.ts';
-import type { NftSet, NftStatement } from '../../linux/index.ts';
 import { addMark, type TableContext } from './fixed-table.ts';
 import { FROM_THIS_NODE, NODE_PORT_KEY, localSource, source, virtualKey } from './matches.ts';
 import { endpointBase, portBase } from './names.ts';
