@@ -5,6 +5,7 @@ import type { ResourceRequest } from '../request/resource-request.ts';
 import type { Admission } from '../verbs/deps.ts';
 import { checkNamespace, protectNamespace } from './namespace-lifecycle.ts';
 import { restrictNode } from './node-restriction.ts';
+import { podSecurity } from './pod-security.ts';
 import { addTolerations, taintNewNode } from './taints.ts';
 import { addServiceAccount } from './service-account.ts';
 
@@ -21,6 +22,7 @@ export function createAdmission(store: Store, more: readonly AdmissionStep[] = [
     { create: addServiceAccount },
     { create: addTolerations },
     { create: taintNewNode },
+    podSecurity,
     ...more,
   ];
   return {

@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { startTestServer, type Loose } from '../testing/test-server.ts';
+import { podSecurityViolations } from './pod-security-checks.ts';
+
+const container = (more: object = {}) => ({ name: 'c', image: 'i', ...more });
+const PODS = '/api/v1/namespaces/default/pods';
+
+void describe('pod security', () => {
+  const rows: readonly [what: string, spec: Loose, baseline: string[], restricted: string[]][] = [
+    [
+      'a plain pod',
+      { containers: [container()] },
+      [],
+      [
+        'allowPrivilegeEscalation != false (container "c" must set securityContext.allowPrivilegeEscalation=false)',
+        'unrestricted capabilities (container "c" must set securityContext.capabilities.drop=["ALL"])',
+        'runAsNonRoot != true (pod or container "c" must set securityContext.runAsNonRoot=true)',
+        'seccompProfile (pod or container "c" must set securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost")',
+      ],
+    ],
+    [
+      'a restricted pod',
+      {
+        securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+        containers: [
+          container({ securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } } }),
+        ],
+      },
+      [],
+      [],
+    ],
+    [
+      'the host',
+      {
+        hostNetwork: true,
+        containers: [container({ ports: [{ containerPort: 80, hostPort: 80 }] })],
+        volumes: [{ name: 'v', hostPath: { path: '/' } }],
+      },
+      [
+        'host namespaces (hostNetwork=true)',
+        'hostPath volumes (volume "v")',
+        'hostPort (container "c" uses hostPort 80)',
+      ],
+      [],
+    ],
+    [
+      'privileges',
+      { containers: [container({ securityContext: { privileged: true, capabilities: { add: ['NET_ADMIN'] } } })] },
+      [
+        'privileged (container "c" must not set securityContext.privileged=true)',
+        'non-default capabilities (container "c" must not include "NET_ADMIN" in securityContext.capabilities.add)',
+      ],
+      [],
+    ],
+  ];
+  for (const [what, spec, baseline, restricted] of rows) {
+    void it(`judges ${what}`, () => {
+      assert.deepEqual(podSecurityViolations(spec, 'privileged'), []);
+      assert.deepEqual(podSecurityViolations(spec, 'baseline'), baseline);
+      const all = podSecurityViolations(spec, 'restricted');
+      assert.deepEqual(all.slice(0, baseline.length), baseline);
+      if (baseline.length === 0) assert.deepEqual(all, restricted);
+    });
+  }
+
+  void it('is enforced as the namespace says', async () => {
+    await using server = await startTestServer();
+    const labels = {
+      'pod-security.kubernetes.io/enforce': 'baseline',
+      'pod-security.kubernetes.io/warn': 'restricted',
+    };
+    await server.ok('POST', '/api/v1/namespaces', { metadata: { name: 'safe', labels } });
+    await server.ok('POST', '/api/v1/namespaces/safe/serviceaccounts', { metadata: { name: 'default' } });
+    const at = '/api/v1/namespaces/safe/pods';
+    const no = await server.call('POST', at, {
+      metadata: { name: 'p' },
+      spec: { hostNetwork: true, containers: [container()] },
+    });
+    assert.equal(no.status, 403);
+    assert.equal(
+      no.body.message,
+      'pods "p" is forbidden: violates PodSecurity "baseline:latest": host namespaces (hostNetwork=true)',
+    );
+    const warned = await server.call('POST', at, { metadata: { name: 'q' }, spec: { containers: [container()] } });
+    assert.equal(warned.status, 201);
+    assert.match(warned.headers['warning'] ?? '', /would violate PodSecurity \\"restricted:latest\\"/);
+  });
+});
+
+void describe('pods', () => {
+  void it('get an account, its token, and tolerations for lost nodes', async () => {
+    await using server = await startTestServer();
+    const without = await server.call('POST', PODS, { metadata: { name: 'p' }, spec: { containers: [container()] } });
+    assert.equal(without.status, 403);
+    assert.equal(
+      without.body.message,
+      'pods "p" is forbidden: error looking up service account default/default: serviceaccount "default" not found',
+    );
+    await server.ok('POST', '/api/v1/namespaces/default/serviceaccounts', { metadata: { name: 'default' } });
+    const { spec } = await server.ok('POST', PODS, { metadata: { name: 'p' }, spec: { containers: [container()] } });
+    assert.equal(spec.serviceAccountName, 'default');
+    const volume = spec.volumes[0];
+    assert.match(volume.name, /^kube-api-access-/);
+    assert.deepEqual(Object.keys(volume.projected.sources[0]), ['serviceAccountToken']);
+    assert.deepEqual(spec.containers[0].volumeMounts, [
+      { name: volume.name, mountPath: '/var/run/secrets/kubernetes.io/serviceaccount', readOnly: true },
+    ]);
+    assert.deepEqual(
+      spec.tolerations.map((t: Loose) => [t.key, t.effect, t.tolerationSeconds]),
+      [
+        ['node.kubernetes.io/not-ready', 'NoExecute', 300],
+        ['node.kubernetes.io/unreachable', 'NoExecute', 300],
+      ],
+    );
+    const quiet = await server.ok('POST', PODS, {
+      metadata: { name: 'q' },
+      spec: { automountServiceAccountToken: false, containers: [container()] },
+    });
+    assert.equal(quiet.spec.volumes, undefined);
+  });
+});
+
+void describe('nodes', () => {
+  void it('begin with the taint that keeps pods away until they are ready', async () => {
+    await using server = await startTestServer();
+    const { spec } = await server.ok('POST', '/api/v1/nodes', { metadata: { name: 'n1' } });
+    assert.deepEqual(spec.taints, [{ key: 'node.kubernetes.io/not-ready', effect: 'NoSchedule' }]);
+  });
+});
