@@ -207,6 +207,19 @@ if (isInsideNetns(import.meta.filename)) {
     assert.equal(p.status?.containerStatuses?.[0]?.state?.terminated?.message, 'bye\n');
   });
 
+  test('a hostPort of the node leads to the pod, as long as it is there', async () => {
+    const ports = [{ containerPort: 80, hostPort: 8088 }];
+    await create('port', {
+      containers: [{ name: 'w', image: 'portico/web', ports, readinessProbe: { tcpSocket: { port: 80 } } }],
+    });
+    const { uid } = (await ready('port')).metadata;
+    const ask = () => fetch('http://10.99.0.1:8088/hostname', { headers: { connection: 'close' } });
+    assert.equal(await (await ask()).text(), 'port');
+    await client.resource(pods).delete('port', { namespace: 'default', gracePeriodSeconds: 5 });
+    await until('gone', () => (pod('port') === undefined && !network.attached.has(uid) ? true : undefined));
+    await assert.rejects(ask());
+  });
+
   test('an agent that starts again takes over, restarts nothing, and the pods served meanwhile', async () => {
     const before = await ready('web');
     await agent?.stop();
@@ -227,9 +240,7 @@ if (isInsideNetns(import.meta.filename)) {
 
   test('a killed container is replaced in its pod, address and name stay', async () => {
     const p = await ready('web');
-    const pid = execFileSync('sh', ['-c', `ps axo pid,args | grep '[w]eb.cjs' | awk '{print $1}' | tail -1`])
-      .toString()
-      .trim();
+    const pid = readFileSync(path.join(dir, 'node-1/run/pods', p.metadata.uid, 'containers/web.0/pid'), 'utf8');
     process.kill(Number(pid), 'SIGKILL');
     const again = await until('restarted', () =>
       pod('web')?.status?.containerStatuses?.[0]?.restartCount === 1 && isReady(pod('web')) ? pod('web') : undefined,

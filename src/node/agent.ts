@@ -9,6 +9,7 @@ import { resolveImage } from './catalog/resolve-image.ts';
 import { watchUserEntries } from './catalog/user-entries.ts';
 import { programMain, programRoot, readWebProgram } from './catalog/program-files.ts';
 import type { NodeAgent, NodeAgentOptions } from './contract.ts';
+import { HostPorts } from './host-ports/host-ports.ts';
 import { NodeRegistration } from './node-registration.ts';
 import { parseResolvConf } from './pod/dns-config.ts';
 import type { PodContext } from './pod/pod-context.ts';
@@ -87,6 +88,7 @@ export async function startNodeAgent(o: NodeAgentOptions): Promise<NodeAgent> {
     },
   });
 
+  const hostPorts = new HostPorts({ clock, log });
   const informerOptions = { clock, log };
   const serviceInformer = createInformer(o.client, services, { ...informerOptions, transform: serviceForEnv });
   const podInformer = createInformer(o.client, pods, {
@@ -99,6 +101,7 @@ export async function startNodeAgent(o: NodeAgentOptions): Promise<NodeAgent> {
     client: o.client,
     runtime,
     podNetwork: o.podNetwork,
+    hostPorts,
     clock,
     log,
     events,
@@ -159,6 +162,7 @@ export async function startNodeAgent(o: NodeAgentOptions): Promise<NodeAgent> {
     networkChanged: () => registration.networkChanged(),
     async stop() {
       registration.stop();
+      hostPorts.stop();
       podInformer.stop();
       serviceInformer.stop();
       exits[Symbol.dispose]();

@@ -16,7 +16,6 @@ export interface PodToAttach {
   readonly uid: string;
   readonly namespace: string;
   readonly name: string;
-  readonly hostPorts: readonly HostPort[];
 }
 
 /** What the agent needs of a pod network; the pod network room fits this shape. */

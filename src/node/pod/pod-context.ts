@@ -5,6 +5,7 @@ import type { Logger } from '../../log/index.ts';
 import type { ImageProblem, ResolvedImage } from '../catalog/contract.ts';
 import type { ImageRequest } from '../catalog/resolve-image.ts';
 import type { PodNetwork } from '../contract.ts';
+import type { HostPorts } from '../host-ports/host-ports.ts';
 import type { ContainerRuntime } from '../runtime/contract.ts';
 import type { ObjectCache } from '../volumes/object-cache.ts';
 import type { TokenSource } from '../volumes/token-source.ts';
@@ -15,6 +16,7 @@ export interface PodContext {
   readonly client: Client;
   readonly runtime: ContainerRuntime;
   readonly podNetwork: PodNetwork;
+  readonly hostPorts: HostPorts;
   readonly clock: Clock;
   readonly log: Logger;
   readonly events: EventRecorder;

@@ -231,8 +231,8 @@ export class PodWorker {
         uid: this.uid,
         namespace: namespaceOf(this.#pod),
         name: this.#pod.metadata.name,
-        hostPorts: hostPorts(this.#pod),
       });
+      await this.#ctx.hostPorts.set(this.uid, { pod: podKey(this.#pod), ips, ports: hostPorts(this.#pod) });
       this.#sandbox = { netns, ips };
       this.#sandboxFailures = 0;
       return true;
@@ -253,7 +253,13 @@ export class PodWorker {
   async #releaseSandbox(): Promise<void> {
     if (this.#sandbox === undefined) return;
     this.#sandbox = undefined;
-    if (!isHostNetwork(this.#pod)) await this.#ctx.podNetwork.detach(this.uid);
+    await this.#detach();
+  }
+
+  async #detach(): Promise<void> {
+    if (isHostNetwork(this.#pod)) return;
+    await this.#ctx.hostPorts.remove(this.uid);
+    await this.#ctx.podNetwork.detach(this.uid);
   }
 
   #volumeContext(): VolumeContext {
@@ -521,9 +527,9 @@ export class PodWorker {
   }
 
   async #cleanUp(): Promise<void> {
-    const { runtime, tokens, stateDir, podNetwork } = this.#ctx;
+    const { runtime, tokens, stateDir } = this.#ctx;
     this.#sandbox = undefined;
-    if (!isHostNetwork(this.#pod)) await podNetwork.detach(this.uid);
+    await this.#detach();
     await runtime.removePod(this.uid);
     tokens.forget(this.uid);
     rmSync(path.join(stateDir, 'pods', this.uid), { recursive: true, force: true });

@@ -6,6 +6,7 @@ import { ContainerConfigError, containerEnv, type EnvSources } from './container
 import { formatResolvConf, parseResolvConf, podResolver } from './dns-config.ts';
 import { fieldValue, resourceValue, type DownwardFacts } from './downward.ts';
 import { expand } from './expand.ts';
+import { hostPortRules } from '../host-ports/plan.ts';
 import { podHostsFile } from './hosts-file.ts';
 import { hostnameOf, hostPorts, podFqdn } from './pod-spec.ts';
 import { qosClass, quantityValue, resourceLimits } from './qos.ts';
@@ -199,6 +200,32 @@ test('hostPorts() asks for each protocol and address once', () => {
     { protocol: 'UDP', hostPort: 53, containerPort: 53, hostIp: '192.0.2.1' },
     { protocol: 'TCP', hostPort: 54, containerPort: 54, hostIp: '' },
   ]);
+});
+
+test('hostPortRules() for both families', () => {
+  const pods = [
+    {
+      pod: 'ns/p',
+      ips: ['10.0.0.1', 'fd00::1'],
+      ports: [
+        { protocol: 'TCP' as const, hostPort: 8080, containerPort: 80, hostIp: '' },
+        { protocol: 'UDP' as const, hostPort: 53, containerPort: 53, hostIp: '192.0.2.1' },
+      ],
+    },
+  ];
+  assert.equal(
+    hostPortRules(pods, 'IPv4'),
+    `*nat
+:KUBE-HOSTPORTS - [0:0]
+:KUBE-HOSTPORT-MASQ - [0:0]
+-A KUBE-HOSTPORTS -p tcp -m tcp --dport 8080 -m comment --comment "ns/p hostport 8080" -j DNAT --to-destination 10.0.0.1:80
+-A KUBE-HOSTPORTS -d 192.0.2.1 -p udp -m udp --dport 53 -m comment --comment "ns/p hostport 53" -j DNAT --to-destination 10.0.0.1:53
+-A KUBE-HOSTPORT-MASQ -s 10.0.0.1 -d 10.0.0.1 -j MASQUERADE
+COMMIT
+`,
+  );
+  assert.match(hostPortRules(pods, 'IPv6'), /--to-destination \[fd00::1\]:80\n-A KUBE-HOSTPORT-MASQ/);
+  assert.equal(hostPortRules([], 'IPv4').split('\n').length, 5);
 });
 
 const limited = (requests: Record<string, string>, limits: Record<string, string>): core.Container => ({

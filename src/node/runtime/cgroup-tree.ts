@@ -139,11 +139,16 @@ function children(dir: string): string[] {
   }
 }
 
-/** A group whose last process is just being reaped is busy for a moment; it is tried again with its pod. */
-function removeGroup(dir: string): void {
+const BUSY_RETRY_MS = 50;
+const BUSY_RETRIES = 20;
+
+/** A group whose last process is just being reaped is busy for a moment. */
+function removeGroup(dir: string, retries = BUSY_RETRIES): void {
   try {
     rmdirSync(dir);
-  } catch {
-    // Gone already, or busy.
+  } catch (e) {
+    // ENOENT: gone already. What is busy for long is removed with its pod, its node, or the cluster.
+    const isBusy = (e as NodeJS.ErrnoException).code === 'EBUSY';
+    if (isBusy && retries > 0) setTimeout(removeGroup, BUSY_RETRY_MS, dir, retries - 1).unref();
   }
 }

@@ -14,6 +14,7 @@ import { ProcessRuntime } from './process-runtime.ts';
 
 const dir = mkdtempSync(path.join(tmpdir(), 'portico-runtime-'));
 const base = `portico-test-${process.pid}`;
+const hasCgroups = existsSync('/sys/fs/cgroup/memory') || existsSync('/sys/fs/cgroup/cgroup.controllers');
 const make = (name = 'run') =>
   new ProcessRuntime({
     runDir: path.join(dir, name),
@@ -84,6 +85,11 @@ before(async () => {
 });
 
 after(async () => {
+  // Also after a failure nothing stays behind.
+  for (const uid of runtime.podUids()) {
+    for (const c of runtime.containers(uid)) await runtime.kill(c.id);
+    await runtime.removePod(uid);
+  }
   await runtime.close();
   execFileSync('umount', ['-l', path.join(dir, 'run')]);
   rmSync(dir, { recursive: true, force: true });
@@ -204,6 +210,29 @@ test('exec joins the container, with its own streams and exit code', async () =>
   assert.equal(runtime.signal(c.id, 'SIGTERM'), true);
   assert.equal((await exited(c)).exitCode, 3);
 });
+
+test(
+  'resources are bounded and counted by cgroups',
+  { skip: hasCgroups ? false : 'this machine has no cgroups' },
+  async () => {
+    // A line of 200 MB in memory, with room for 40.
+    const { end } = await run('memory', 'head -c 200000000 /dev/zero | tail -n 1 | wc -c; exit 0', {
+      limits: { memoryBytes: 40 * 2 ** 20, cpuMillis: 500 },
+    });
+    assert.ok(end.reason === 'OOMKilled' || !logOf(end).startsWith('200000000'), 'could not have it all');
+    const c = await runtime.start(
+      spec({
+        name: 'usage',
+        argv: ['/bin/sh', '-c', 'i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; echo done; sleep 1000'],
+      }),
+    );
+    for (let i = 0; i < 200 && logOf(c) === ''; i++) await new Promise((resolve) => setTimeout(resolve, 20));
+    const { cpuNanos, memoryBytes } = runtime.usage(c.id);
+    assert.ok((cpuNanos ?? 0) > 1_000_000 && (memoryBytes ?? 0) > 10_000, `${cpuNanos} ${memoryBytes}`);
+    runtime.signal(c.id, 'SIGKILL');
+    await exited(c);
+  },
+);
 
 test('SIGKILL ends the whole tree with 137', async () => {
   const c = await runtime.start(spec({ name: 'kill', argv: ['/bin/sh', '-c', 'sleep 1000 & sleep 1000'] }));
