@@ -294,3 +294,39 @@ test('what cannot be listened on or read is one clear sentence', async () => {
     /kubernetes section: give --kubeconfig/,
   );
 });
+
+test('several threads on one port: same answers, one watch, metrics that add up', async () => {
+  await withFolder(async (folder) => {
+    const file = path.join(folder, 'config.yaml');
+    const yaml = (ttl: number) =>
+      `kubernetes: { ttlSeconds: ${ttl} }\nforward: [{ to: [127.0.0.1] }]\nloop: false\nhealth: false\nready: false\nmetrics: { address: 127.0.0.1, port: 0 }\n`;
+    writeFileSync(file, yaml(7));
+    await using running = await startTestServer(OBJECTS, {
+      options: {
+        config: await parseDnsConfig(yaml(7)),
+        configFile: file,
+        listen: { addresses: ['127.0.0.1'], port: 0, workers: 3 },
+      },
+    });
+    const { server } = running;
+    // Each question comes from another port, so the kernel spreads them.
+    const all = (question: string) => Promise.all(Array.from({ length: 60 }, () => askUdp(server.port, question)));
+    const every = async (wanted: string) => (await all(A)).every((r) => r.answers[0] === wanted);
+    await until('threads know the cluster', () => every('a.ns.svc.cluster.local. 7 A 10.0.0.1'));
+    const counts = async () => {
+      const text = await (await page('/metrics', server.httpPorts.metrics)).text();
+      return Number(/coredns_dns_requests_total\{[^}]*proto="udp"[^}]*type="A"\} (\d+)/.exec(text)?.[1]);
+    };
+    const before = await counts();
+    await all(A);
+    assert.equal((await counts()) - before, 60);
+    await running.client.resource(services).create(clusterIp('ns/new', '10.0.0.2', 'http:80'));
+    await until('news reach all threads', async () =>
+      (await all('new.ns.svc.cluster.local. A')).every((r) => r.answers.length === 1),
+    );
+    for (const reply of await all('nope.ns.svc.cluster.local. A')) assert.equal(reply.rcode, 'NXDOMAIN');
+    writeFileSync(file, yaml(9));
+    await server.reload();
+    await until('the configuration reaches all threads', () => every('a.ns.svc.cluster.local. 9 A 10.0.0.1'));
+  });
+});

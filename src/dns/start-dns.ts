@@ -13,10 +13,10 @@ import { Engine } from './engine.ts';
 import { openCluster } from './plugins/kubernetes/cluster.ts';
 import type { Cluster } from './plugins/kubernetes/cluster.ts';
 import type { HttpListener, HttpPage } from './server/http.ts';
-import { listenTcp } from './server/tcp.ts';
-import type { TcpListener } from './server/tcp.ts';
-import { listenUdp } from './server/udp.ts';
-import type { UdpListener } from './server/udp.ts';
+import { mergeMetrics } from './server/merge-metrics.ts';
+import { isNoIpv6, listenError, openSockets } from './server/sockets.ts';
+import type { Sockets } from './server/sockets.ts';
+import { Workers } from './workers.ts';
 
 export interface DnsListen {
   /** Default: every address, IPv4 and IPv6. */
@@ -24,6 +24,8 @@ export interface DnsListen {
   /** Default: the configuration's. 0 picks a free one. */
   readonly port?: number;
   readonly reusePort?: boolean;
+  /** Threads that answer on the port together. Default 1. */
+  readonly workers?: number;
   /** Receive and send many packets a system call: for servers with many queries (Linux). */
   readonly batch?: boolean;
 }
@@ -70,10 +72,8 @@ const VERSION = '0.1.0';
 const STALE_AFTER_MS = 180_000;
 /** How long a reload waits for the first list of a changed kubernetes section. */
 const NEW_VIEW_MS = 5000;
-const TCP_IDLE_MS = 10_000;
 /** No upstream is waited for longer than this. */
 const DRAIN_MS = 5000;
-const MAX_TCP_CONNECTIONS = 10_000;
 
 /** @throws DnsConfigError that says what is in the way. */
 export async function startDns(options: DnsOptions): Promise<DnsServer> {
@@ -100,8 +100,8 @@ class Server implements DnsServer {
   #clusters = new Map<string, Cluster>();
   readonly #programmed: Histogram;
   readonly #configWatch: ConfigWatch | undefined;
-  #udp: UdpListener[] = [];
-  #tcp: TcpListener[] = [];
+  readonly #workers: Workers | undefined;
+  #sockets: Sockets | undefined;
   #http: HttpListener[] = [];
   #stopping = false;
 
@@ -137,6 +137,7 @@ class Server implements DnsServer {
       }),
     );
     for (const warning of options.config.warnings) this.#log.warn(warning);
+    if ((options.listen?.workers ?? 1) > 1) this.#workers = new Workers(this.#log);
     this.#engine = new Engine({
       config: options.config,
       registry: this.#registry,
@@ -171,7 +172,11 @@ class Server implements DnsServer {
         onProgrammed: (seconds, kind) => this.#programmed.observe(seconds, { service_kind: kind }),
         staleAfterMs: this.#options.staleAfterMs ?? STALE_AFTER_MS,
         ...(snapshotFile === undefined ? {} : { snapshotFile }),
+        ...(this.#workers === undefined ? {} : { also: this.#workers.sinkOf(id, config) }),
       });
+      const known = () => this.#workers?.known(id);
+      if (cluster.snapshotOf === undefined) void cluster.synced.then(known);
+      else known();
       this.#clusters.set(id, cluster);
     }
     return cluster;
@@ -200,6 +205,7 @@ class Server implements DnsServer {
       await Promise.race([Promise.all(views), late.promise]);
       this.#clock.clear(timer);
       this.#engine.reconfigure(config);
+      this.#workers?.reconfigure(config);
     } catch (error) {
       keepOnly(before);
       throw error;
@@ -214,40 +220,23 @@ class Server implements DnsServer {
 
   async listen(): Promise<void> {
     const { listen = {} } = this.#options;
-    const reusePort = listen.reusePort ?? false;
-    const wanted = listen.port ?? this.#engine.config.port;
-    const given = listen.addresses;
-    let port = wanted;
-    for (const address of given ?? ['0.0.0.0', '::']) {
-      try {
-        port = await this.#listenBoth(address, port, reusePort);
-      } catch (error) {
-        if (given === undefined && address === '::' && isNoIpv6(error)) continue;
-        throw listenError(error, address, port);
-      }
-    }
-    this.port = port;
+    const workers = listen.workers ?? 1;
+    const options = {
+      ...(listen.addresses === undefined ? {} : { addresses: listen.addresses }),
+      reusePort: listen.reusePort ?? workers > 1,
+      batch: listen.batch ?? false,
+    };
+    const port = listen.port ?? this.#engine.config.port;
+    this.#sockets = await openSockets(this.#engine.responder, { ...options, port }, this.#clock);
+    this.port = this.#sockets.port;
     this.#engine.start();
+    await this.#workers?.start(workers - 1, {
+      ...options,
+      config: this.#engine.config,
+      port: this.port,
+      version: this.#options.version ?? VERSION,
+    });
     await this.#listenHttp();
-  }
-
-  /** UDP and TCP on one port. */
-  async #listenBoth(address: string, port: number, reusePort: boolean): Promise<number> {
-    const limits = { idleMs: TCP_IDLE_MS, maxConnections: MAX_TCP_CONNECTIONS };
-    const batch = this.#options.listen?.batch === true;
-    const listen = batch ? (await import('./server/udp-batch.ts')).listenUdpBatch : listenUdp;
-    for (let attempt = 1; ; attempt++) {
-      const udp = await listen(this.#engine.responder, { address, port, reusePort });
-      try {
-        this.#tcp.push(await listenTcp(this.#engine.responder, { address, port: udp.port, reusePort, ...limits }));
-        this.#udp.push(udp);
-        return udp.port;
-      } catch (error) {
-        await udp.close();
-        // A port that the kernel chose for UDP may be taken for TCP.
-        if (port !== 0 || attempt >= 10 || codeOf(error) !== 'EADDRINUSE') throw error;
-      }
-    }
   }
 
   async #listenHttp(): Promise<void> {
@@ -280,13 +269,18 @@ class Server implements DnsServer {
       this.httpPorts.ready = http.port;
     }
     if (metrics !== undefined) {
-      const http = await open(metrics, '/metrics', () => ({
-        ...page(200, this.#registry.render()),
+      const http = await open(metrics, '/metrics', async () => ({
+        ...page(200, await this.#metricsPage()),
         contentType: 'text/plain; version=0.0.4; charset=utf-8',
       }));
       this.#http.push(http);
       this.httpPorts.metrics = http.port;
     }
+  }
+
+  async #metricsPage(): Promise<string> {
+    const own = this.#registry.render();
+    return this.#workers === undefined ? own : mergeMetrics([own, ...(await this.#workers.metrics())]);
   }
 
   notReady(): string | undefined {
@@ -303,32 +297,11 @@ class Server implements DnsServer {
     this.#stopping = true;
     const lameduckMs = options.lameduckMs ?? this.#engine.config.health?.lameduckMs ?? 0;
     if (lameduckMs > 0) await new Promise<void>((resolve) => this.#clock.after(lameduckMs, resolve));
-    await Promise.all(this.#tcp.map((tcp) => tcp.close()));
-    // Questions that were forwarded get their answers while the sockets are still open.
-    const end = this.#clock.monotonic() + (options.drainMs ?? DRAIN_MS);
-    while (this.#engine.responder.pending > 0 && this.#clock.monotonic() < end)
-      await new Promise<void>((resolve) => this.#clock.after(10, resolve));
-    await Promise.all(this.#udp.map((udp) => udp.close()));
+    const drainMs = options.drainMs ?? DRAIN_MS;
+    await Promise.all([this.#sockets?.close(drainMs), this.#workers?.stop(drainMs)]);
     for (const http of this.#http) http.close();
     this.#configWatch?.stop();
     for (const cluster of this.#clusters.values()) cluster.stop();
     this.#engine.stop();
   }
-}
-
-const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? '';
-const isNoIpv6 = (error: unknown): boolean => ['EAFNOSUPPORT', 'EADDRNOTAVAIL'].includes(codeOf(error));
-
-function listenError(error: unknown, address: string, port: number): Error {
-  const code = codeOf(error);
-  const where = address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
-  const hint =
-    code === 'EADDRINUSE'
-      ? 'another process has the port; stop it or choose another with --port'
-      : code === 'EACCES'
-        ? 'ports below 1024 need root or CAP_NET_BIND_SERVICE'
-        : code === 'EADDRNOTAVAIL'
-          ? 'this machine does not have the address'
-          : String(error);
-  return new DnsConfigError(`cannot listen on ${where}: ${hint}`, { cause: error });
 }

@@ -5,7 +5,13 @@ import { once } from 'node:events';
 
 export interface HttpPage {
   readonly path: string;
-  read(): { status: number; body: string; contentType?: string };
+  read(): PageContent | Promise<PageContent>;
+}
+
+export interface PageContent {
+  readonly status: number;
+  readonly body: string;
+  readonly contentType?: string;
 }
 
 export interface HttpListener {
@@ -22,8 +28,9 @@ export async function listenHttp(address: string, port: number, pages: readonly 
       response.writeHead(page === undefined ? 404 : 405).end();
       return;
     }
-    const { status, body, contentType } = page.read();
-    response.writeHead(status, { 'content-type': contentType ?? 'text/plain; charset=utf-8' }).end(body);
+    void Promise.resolve(page.read()).then(({ status, body, contentType }) => {
+      response.writeHead(status, { 'content-type': contentType ?? 'text/plain; charset=utf-8' }).end(body);
+    });
   });
   server.listen(port, address);
   await once(server, 'listening');

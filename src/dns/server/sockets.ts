@@ -1,0 +1,97 @@
+// UDP and TCP on one port at several addresses, opened together and closed without losing an answer.
+import type { Clock } from '../../clock/index.ts';
+import { DnsConfigError } from '../config/config.ts';
+import type { Responder } from './responder.ts';
+import { listenTcp } from './tcp.ts';
+import type { TcpListener } from './tcp.ts';
+import { listenUdp } from './udp.ts';
+import type { UdpListener } from './udp.ts';
+
+export interface SocketOptions {
+  /** Undefined: every address, IPv4 and (where there is any) IPv6. */
+  readonly addresses?: readonly string[];
+  /** 0: any that is free. */
+  readonly port: number;
+  readonly reusePort: boolean;
+  /** Many packets a system call. */
+  readonly batch: boolean;
+}
+
+export interface Sockets {
+  readonly port: number;
+  /** Waits for answers under way, at most so long. */
+  close(drainMs: number): Promise<void>;
+}
+
+const TCP_IDLE_MS = 10_000;
+const MAX_TCP_CONNECTIONS = 10_000;
+
+/** @throws DnsConfigError that says what is in the way. */
+export async function openSockets(responder: Responder, options: SocketOptions, clock: Clock): Promise<Sockets> {
+  const udp: UdpListener[] = [];
+  const tcp: TcpListener[] = [];
+  const closeUdp = () => Promise.all(udp.map((listener) => listener.close()));
+  const closeTcp = () => Promise.all(tcp.map((listener) => listener.close()));
+  const { addresses } = options;
+  let { port } = options;
+  for (const address of addresses ?? ['0.0.0.0', '::'])
+    try {
+      const both = await listenBoth(responder, { ...options, address, port });
+      udp.push(both.udp);
+      tcp.push(both.tcp);
+      port = both.udp.port;
+    } catch (error) {
+      if (addresses === undefined && address === '::' && isNoIpv6(error)) continue;
+      await Promise.all([closeUdp(), closeTcp()]);
+      throw listenError(error, address, port);
+    }
+  return {
+    port,
+    close: async (drainMs) => {
+      const end = clock.monotonic() + drainMs;
+      const tcpClosed = closeTcp();
+      // Questions that were forwarded get their answers while the sockets are still open.
+      while (responder.pending > 0 && clock.monotonic() < end)
+        await new Promise<void>((resolve) => clock.after(10, resolve));
+      await Promise.all([tcpClosed, closeUdp()]);
+    },
+  };
+}
+
+async function listenBoth(
+  responder: Responder,
+  options: { address: string; port: number; reusePort: boolean; batch: boolean },
+): Promise<{ udp: UdpListener; tcp: TcpListener }> {
+  const { address, port, reusePort } = options;
+  const limits = { idleMs: TCP_IDLE_MS, maxConnections: MAX_TCP_CONNECTIONS };
+  // The batch layer costs memory and start-up: only for those who want it.
+  const listen = options.batch ? (await import('./udp-batch.ts')).listenUdpBatch : listenUdp;
+  for (let attempt = 1; ; attempt++) {
+    const udp = await listen(responder, { address, port, reusePort });
+    try {
+      return { udp, tcp: await listenTcp(responder, { address, port: udp.port, reusePort, ...limits }) };
+    } catch (error) {
+      await udp.close();
+      // A port that the kernel chose for UDP may be taken for TCP.
+      if (port !== 0 || attempt >= 10 || codeOf(error) !== 'EADDRINUSE') throw error;
+    }
+  }
+}
+
+function codeOf(error: unknown): string {
+  const { code, errno } = error as { code?: unknown; errno?: unknown };
+  const name = typeof code === 'string' ? code : typeof errno === 'string' ? errno : '';
+  return name;
+}
+
+export const isNoIpv6 = (error: unknown): boolean => ['EAFNOSUPPORT', 'EADDRNOTAVAIL'].includes(codeOf(error));
+
+export function listenError(error: unknown, address: string, port: number): DnsConfigError {
+  const where = address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+  const hints: Readonly<Record<string, string>> = {
+    EADDRINUSE: 'another process has the port; stop it or choose another with --port',
+    EACCES: 'ports below 1024 need root or CAP_NET_BIND_SERVICE',
+    EADDRNOTAVAIL: 'this machine does not have the address',
+  };
+  return new DnsConfigError(`cannot listen on ${where}: ${hints[codeOf(error)] ?? String(error)}`, { cause: error });
+}
