@@ -3,7 +3,8 @@ import { detectIptables, type IptablesVariant } from '../linux/index.ts';
 import type { ProxyMode } from './config.ts';
 import { removeIptablesRules } from './iptables/cleanup.ts';
 import { openIptablesKernel } from './iptables/kernel.ts';
-import { removeNftTable } from './nftables/cleanup.ts';
+import { KUBE_PROXY_TABLE, removeNftTables } from './nftables/cleanup.ts';
+import { TABLE } from './nftables/objects.ts';
 
 export interface CleanupOptions {
   /** The mode whose rules go; absent: all of them. */
@@ -25,8 +26,20 @@ export async function cleanupProxyRules(options: CleanupOptions = {}): Promise<b
   }
   if (mode !== 'iptables') {
     for (const family of ['IPv4', 'IPv6'] as const) {
-      if (await removeNftTable(family, netns)) removed = true;
+      const tables = [TABLE, KUBE_PROXY_TABLE];
+      if (await removeNftTables(family, { netns, tables })) removed = true;
     }
+  }
+  return removed;
+}
+
+/** What another proxy left on this node: the other mode's rules, and in nftables mode kube-proxy's own table. */
+export async function removeForeignRules(ours: ProxyMode, netns: string | undefined): Promise<boolean> {
+  const where = netns === undefined ? {} : { netns };
+  if (ours === 'iptables') return cleanupProxyRules({ mode: 'nftables', ...where });
+  let removed = await cleanupProxyRules({ mode: 'iptables', ...where });
+  for (const family of ['IPv4', 'IPv6'] as const) {
+    if (await removeNftTables(family, { netns, tables: [KUBE_PROXY_TABLE] })) removed = true;
   }
   return removed;
 }

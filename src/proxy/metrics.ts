@@ -37,7 +37,8 @@ export interface ProxyMetrics {
   readonly livez: Counter;
 }
 
-export function createProxyMetrics(registry: Registry): ProxyMetrics {
+/** `collect` is called when somebody reads the page. */
+export function createProxyMetrics(registry: Registry, collect: () => void): ProxyMetrics {
   const rules = (name: string) => `kubeproxy_sync_proxy_rules_${name}`;
   const counter = (name: string, help: string) => registry.register(new Counter(name, help));
   const gauge = (name: string, help: string) => registry.register(new Gauge(name, help));
@@ -54,7 +55,10 @@ export function createProxyMetrics(registry: Registry): ProxyMetrics {
     ),
     lastSync: gauge(rules('last_timestamp_seconds'), 'When the rules were last synced successfully'),
     lastQueued: gauge(rules('last_queued_timestamp_seconds'), 'When a sync was last asked for'),
-    endpointChangesPending: gauge(rules('endpoint_changes_pending'), 'EndpointSlice changes that wait for a sync'),
+    // The first of the gauges that are collected: the registry renders in this order.
+    endpointChangesPending: registry.register(
+      new Gauge(rules('endpoint_changes_pending'), 'EndpointSlice changes that wait for a sync', collect),
+    ),
     endpointChangesTotal: counter(rules('endpoint_changes_total'), 'EndpointSlice changes seen'),
     serviceChangesPending: gauge(rules('service_changes_pending'), 'Service changes that wait for a sync'),
     serviceChangesTotal: counter(rules('service_changes_total'), 'Service changes seen'),

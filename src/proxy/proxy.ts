@@ -3,7 +3,7 @@
 import type { Server } from 'node:http';
 import { endpointSlices, nodes, serviceCIDRs, services, type Node } from '../api/index.ts';
 import { createEventRecorder, createInformer, type Client, type Informer } from '../client/index.ts';
-import { systemClock, type Clock } from '../clock/index.ts';
+import { systemClock, type Clock, type Timer } from '../clock/index.ts';
 import { canonicalIp, formatCidr, parseCidr } from '../ip/index.ts';
 import { detectIptables, openConntrack, openRtnl, type IptablesVariant } from '../linux/index.ts';
 import { silentLogger, type Logger } from '../log/index.ts';
@@ -11,11 +11,19 @@ import { Registry } from '../metrics/index.ts';
 import { ChangeTracker } from './changes.ts';
 import { ConntrackReconciler } from './conntrack.ts';
 import { DEFAULT_PROXY_CONFIG, type ProxyConfig, type ProxyMode } from './config.ts';
-import type { Family, LocalDetector, NodeFacts, ServiceKey, ServiceState, StateChanges } from './contract.ts';
+import {
+  isExternallyAccessible,
+  type Family,
+  type LocalDetector,
+  type NodeFacts,
+  type ServiceKey,
+  type ServiceState,
+  type StateChanges,
+} from './contract.ts';
 import { FamilyLoop } from './family-loop.ts';
 import { healthPages, metricsPages, portOf, proxyHealth, servePages } from './http-pages.ts';
-import { createProxyMetrics } from './metrics.ts';
-import { cleanupProxyRules } from './cleanup.ts';
+import { createProxyMetrics, type ProxyMetrics } from './metrics.ts';
+import { removeForeignRules } from './cleanup.ts';
 import { createIptablesMode } from './iptables/mode.ts';
 import type { ModeOptions, ModeParts } from './mode.ts';
 import { createNftablesMode } from './nftables/mode.ts';
@@ -58,6 +66,7 @@ interface NodeView {
   readonly eligible: boolean;
 }
 
+const ADDRESSES_SETTLE_MS = 200;
 const LEAVING_TAINT = 'ToBeDeletedByClusterAutoscaler';
 
 function nodeView(node: Node): NodeView {
@@ -111,6 +120,7 @@ class RunningProxy implements Proxy {
   #node: NodeView = { zone: undefined, ips: [], podCidrs: [], eligible: false };
   #serviceCidrs: readonly string[] = [];
   #ready = false;
+  #addressTimer: Timer;
 
   constructor(options: ProxyOptions, variant: IptablesVariant | undefined) {
     this.#options = options;
@@ -119,13 +129,17 @@ class RunningProxy implements Proxy {
     this.#log = (options.log ?? silentLogger).with({ component: 'proxy', mode: this.mode });
     this.#clock = options.clock ?? systemClock;
     this.#registry = options.metrics ?? new Registry();
-    const metrics = createProxyMetrics(this.#registry);
+    const metrics = createProxyMetrics(this.#registry, () => this.#collect(metrics));
     const recorder = createEventRecorder(options.client, { component: 'kube-proxy', host: options.nodeName });
     this.#disposables.push({ [Symbol.dispose]: () => recorder.stop() });
     const facts: NodeFacts = { name: options.nodeName };
     const families: Family[] = hasIpv6(options.netns) ? ['IPv4', 'IPv6'] : ['IPv4'];
     const rtnl = openRtnl(options.netns);
     this.#disposables.push({ [Symbol.dispose]: () => rtnl.close() });
+    if (this.#config.nodePortAddresses.some((a) => a !== 'primary')) {
+      const addresses = rtnl.monitor(['address'], () => this.#addressesChanged());
+      this.#disposables.push({ [Symbol.dispose]: () => addresses.close() });
+    }
     const modeOptions: ModeOptions = {
       config: this.#config,
       netns: options.netns,
@@ -212,6 +226,27 @@ class RunningProxy implements Proxy {
     return { healthz: of(this.#servers.healthz), metrics: of(this.#servers.metrics) };
   }
 
+  /** Gauges that are worked out only when somebody reads the metrics. */
+  #collect(metrics: ProxyMetrics): void {
+    for (const family of this.#active) this.#parts.collect(family);
+    for (const [family, loop] of this.#loops) {
+      const label = { ip_family: family };
+      metrics.serviceChangesPending.set(loop.tracker.pending, label);
+      metrics.endpointChangesPending.set(loop.tracker.pending, label);
+      let internal = 0;
+      let external = 0;
+      for (const { ports } of loop.tracker.committed.values()) {
+        for (const p of ports) {
+          if (!p.hasEndpoints || p.local.length > 0) continue;
+          if (p.internalLocal) internal++;
+          if (p.externalLocal && isExternallyAccessible(p)) external++;
+        }
+      }
+      metrics.noLocalEndpoints.set(internal, { ...label, traffic_policy: 'internal' });
+      metrics.noLocalEndpoints.set(external, { ...label, traffic_policy: 'external' });
+    }
+  }
+
   #serve(name: 'healthz' | 'metrics', bind: string, pages: Parameters<typeof servePages>[2]): void {
     if (bind === '') return;
     try {
@@ -223,7 +258,7 @@ class RunningProxy implements Proxy {
     }
   }
 
-  #watch(metrics: ReturnType<typeof createProxyMetrics>): void {
+  #watch(metrics: ProxyMetrics): void {
     const { client, nodeName } = this.#options;
     const common = { log: this.#log, clock: this.#clock };
     const startedAt = this.#clock.now();
@@ -302,6 +337,15 @@ class RunningProxy implements Proxy {
     }
   }
 
+  /** Which addresses have node ports may have changed; a device brings several addresses at once. */
+  #addressesChanged(): void {
+    if (!this.#ready || this.#addressTimer !== undefined) return;
+    this.#addressTimer = this.#clock.after(ADDRESSES_SETTLE_MS, () => {
+      this.#addressTimer = undefined;
+      this.#resyncAll();
+    });
+  }
+
   #batch(): void {
     if (!this.#ready) return;
     for (const [family, loop] of this.#loops) {
@@ -332,11 +376,8 @@ class RunningProxy implements Proxy {
         this.#active.add('IPv6');
         this.#loops.get('IPv6')?.request();
       }
-      const { netns } = this.#options;
-      const other = this.mode === 'iptables' ? 'nftables' : 'iptables';
-      if (await cleanupProxyRules({ mode: other, ...(netns === undefined ? {} : { netns }) })) {
-        this.#log.info('removed the rules of the other mode', { other });
-      }
+      if (await removeForeignRules(this.mode, this.#options.netns))
+        this.#log.info('removed the rules of another proxy');
     } catch (error) {
       this.#log.warn('could not remove the rules of another mode; a restart tries again', { error });
     }
@@ -357,6 +398,7 @@ class RunningProxy implements Proxy {
 
   async stop(): Promise<void> {
     this.#abort.abort();
+    if (this.#addressTimer !== undefined) this.#clock.clear(this.#addressTimer);
     for (const i of this.#informers) i.stop();
     await Promise.all([...this.#loops.values()].map((l) => l.stop()));
     this.#serviceHealth.stop();
