@@ -141,13 +141,18 @@ function keepRunning(component: Component, paths: StatePaths, log: Logger) {
     const logFd = openLog(paths.log(component.name));
     const stdio: StdioOptions = ['ignore', logFd, logFd, ...component.fds];
     const startedAt = performance.now();
-    const started = spawnIn(component.netns, process.execPath, [...process.execArgv, ...MEMORY_FLAGS, main, ...component.args], {
-      stdio,
-      cwd: '/',
-      // Its own process group: a Ctrl-C in the terminal of `portico up` must not reach it.
-      detached: true,
-      env: process.env,
-    });
+    const started = spawnIn(
+      component.netns,
+      process.execPath,
+      [...process.execArgv, ...MEMORY_FLAGS, main, ...component.args],
+      {
+        stdio,
+        cwd: '/',
+        // Its own process group: a Ctrl-C in the terminal of `portico up` must not reach it.
+        detached: true,
+        env: process.env,
+      },
+    );
     child = started;
     closeSync(logFd);
     const record = started.pid === undefined ? undefined : identify(started.pid);
