@@ -47,38 +47,80 @@ test('programmedInIptables() finds what was deleted', () => {
 });
 
 const LISTING = `table ip portico {
+	comment "rules"
+	set services-2 {
+		typeof ip daddr . meta l4proto . th dport
+		elements = { 10.96.0.10 . tcp . 80,
+			     10.96.0.12 . tcp . 443 comment "a, b" }
+	}
+	set cluster-ips {
+		typeof ip daddr
+		elements = { 10.96.0.10, 10.96.0.11 }
+	}
+	set rejected {
+		typeof ip daddr . meta l4proto . th dport
+		elements = { 10.96.0.11 . tcp . 80 }
+	}
 	map services {
 		typeof ip daddr . meta l4proto . th dport : verdict
-		elements = { 10.96.0.10 . tcp . 80 : goto pick-2,
-			     10.96.0.10 . udp . 53 : goto gone }
+		elements = { 10.96.0.10 . udp . 53 : goto gone,
+			     10.96.0.13 . tcp . 80 : goto sticky }
 	}
 	map endpoints {
 		typeof ip daddr . meta l4proto . th dport . numgen random mod 65536 : ip daddr . th dport
 		elements = { 10.96.0.10 . tcp . 80 . 0 : 10.244.1.1 . 80,
 			     10.96.0.10 . tcp . 80 . 1 : 10.244.0.1 . 80 }
 	}
-	map no-endpoint-services {
-		typeof ip daddr . meta l4proto . th dport : verdict
-		elements = { 10.96.0.11 . tcp . 80 : goto reject-chain }
+	map affinity {
+		type ipv4_addr : ipv4_addr . inet_service
+		elements = { 10.244.0.9 timeout 3h expires 2h59m : 10.244.0.7 . 80 }
+	}
+	chain prerouting {
+		type nat hook prerouting priority dstnat; policy accept;
+		jump services
+	}
+	chain forward {
+		type filter hook forward priority filter; policy accept;
+		ct state new jump check
+	}
+	chain services {
+		ip daddr @cluster-ips ip saddr != 10.244.0.0/16 meta mark set meta mark | 0x00004000
+		ip daddr . meta l4proto . th dport @services-2 goto pick-2
+		ip daddr . meta l4proto . th dport vmap @services
 	}
 	chain pick-2 {
 		meta l4proto { tcp, udp, sctp } dnat ip to ip daddr . meta l4proto . th dport . numgen random mod 2 map @endpoints
 	}
+	chain sticky {
+		dnat ip to ip saddr map @affinity
+		numgen random mod 2 vmap { 0 : goto one, 1 : goto two }
+		meta l4proto tcp dnat to 10.244.0.7:80
+	}
+	chain check {
+		ip daddr . meta l4proto . th dport @rejected reject
+		ip daddr 10.96.0.0/12 tcp dport 81 drop
+	}
 }
 `;
 
-test('programmedInNft() follows maps and chains, and finds what was deleted', () => {
+test('programmedInNft() follows a packet through sets, maps and chains', () => {
   assert.deepEqual(programmedInNft(LISTING, ADDRESS), {
     kind: 'translate',
     targets: ['10.244.0.1:80', '10.244.1.1:80'],
     problems: [],
   });
   assert.equal(programmedInNft(LISTING, { ...ADDRESS, ip: '10.96.0.11' }).kind, 'reject');
-  assert.equal(programmedInNft(LISTING, { ...ADDRESS, port: 81 }).kind, 'absent');
+  assert.equal(programmedInNft(LISTING, { ...ADDRESS, port: 81 }).kind, 'reject');
+  assert.equal(programmedInNft(LISTING, { ...ADDRESS, port: 82 }).kind, 'absent');
+  assert.deepEqual(programmedInNft(LISTING, { ...ADDRESS, ip: '10.96.0.13' }).targets, ['10.244.0.7:80']);
+});
+
+test('programmedInNft() finds what was deleted', () => {
   assert.deepEqual(programmedInNft(LISTING, { ...ADDRESS, protocol: 'udp', port: 53 }).problems, [
     'chain gone is not there',
   ]);
   const hole = programmedInNft(LISTING.replace('tcp . 80 . 1 :', 'tcp . 80 . 7 :'), ADDRESS);
   assert.deepEqual(hole.targets, ['10.244.1.1:80']);
   assert.match(hole.problems[0] ?? '', /has no element 10\.96\.0\.10 \. tcp \. 80 \. 1: 1 in 2 connections is lost/);
+  assert.equal(programmedInNft(LISTING.replace('10.96.0.10 . tcp . 80,', ''), ADDRESS).kind, 'absent');
 });

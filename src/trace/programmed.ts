@@ -1,5 +1,7 @@
 // What a node's kernel does with one port of a service, read back from its rules, whichever proxy mode made them. Pure:
 // text of the tools in, a value out. Deliberately not written with the proxy's own planner: it would repeat its errors.
+import { followPacket, parseNftRuleset } from './nft-ruleset.ts';
+
 export interface ServiceAddress {
   readonly ip: string;
   readonly protocol: 'tcp' | 'udp' | 'sctp';
@@ -78,68 +80,12 @@ const escaped = (text: string) => text.replaceAll(/[.]/g, '\\.');
 
 /** Reads `nft list table` of the proxy's table. */
 export function programmedInNft(listing: string, address: ServiceAddress): Programmed {
-  const key = `${address.ip} . ${address.protocol} . ${address.port}`;
-  const maps = nftMaps(listing);
-  const verdict = maps.get('services')?.get(key);
-  if (verdict === undefined) {
-    const rejected = maps.get('no-endpoint-services')?.has(key) ?? false;
-    return { kind: rejected ? 'reject' : 'absent', targets: [], problems: [] };
+  const ruleset = parseNftRuleset(listing);
+  const packet = { daddr: address.ip, protocol: address.protocol, dport: address.port };
+  const translated = followPacket(ruleset, 'nat prerouting', packet);
+  if (translated.kind === 'translate') {
+    return { kind: 'translate', targets: translated.targets.toSorted(), problems: translated.problems };
   }
-  const chain = /^(?:goto|jump) (\S+)$/.exec(verdict)?.[1] ?? '';
-  const text = followedChain(nftChains(listing), chain);
-  if (text === undefined) return { kind: 'translate', targets: [], problems: [`chain ${chain} is not there`] };
-  const from = [...text.matchAll(/numgen random mod (\d+)(?: offset \d+)? map @(\S+)/g)].at(-1);
-  const mod = Number(from?.[1] ?? 0);
-  const entries = [...(maps.get(from?.[2] ?? '') ?? [])].filter(([k]) => k.startsWith(`${key} . `));
-  const problems: string[] = [];
-  const targets: string[] = [];
-  for (let i = 0; i < mod; i++) {
-    const to = entries.find(([k]) => k === `${key} . ${i}`)?.[1];
-    if (to === undefined)
-      problems.push(`map ${from?.[2]} has no element ${key} . ${i}: 1 in ${mod} connections is lost`);
-    else targets.push(hostPort(to));
-  }
-  if (mod === 0) problems.push(`chain ${chain} picks no endpoint`);
-  if (entries.length > mod)
-    problems.push(`map ${from?.[2]} has ${entries.length} elements for ${key}, of which ${mod} are used`);
-  return { kind: 'translate', targets: targets.toSorted(), problems };
-}
-
-/** `10.244.0.1 . 80` → `10.244.0.1:80`. */
-function hostPort(data: string): string {
-  const [ip = '', port = ''] = data.split(' . ');
-  return ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
-}
-
-/** The text of a chain and of those it leads to. */
-function followedChain(chains: ReadonlyMap<string, string>, name: string, depth = 0): string | undefined {
-  const own = chains.get(name);
-  if (own === undefined || depth > 8) return own;
-  const further = [...own.matchAll(/\b(?:goto|jump) (\S+)/g)].map(
-    ([, next = '']) => followedChain(chains, next, depth + 1) ?? '',
-  );
-  return [own, ...further].join('\n');
-}
-
-function nftChains(listing: string): Map<string, string> {
-  return new Map(
-    [...listing.matchAll(/^\tchain (\S+) \{\n([\s\S]*?)^\t\}/gm)].map(([, name = '', body = '']) => [name, body]),
-  );
-}
-
-function nftMaps(listing: string): Map<string, Map<string, string>> {
-  const maps = new Map<string, Map<string, string>>();
-  for (const [, name = '', body = ''] of listing.matchAll(/^\tmap (\S+) \{\n([\s\S]*?)^\t\}/gm)) {
-    const elements = /elements = \{([\s\S]*?)\}/.exec(body)?.[1] ?? '';
-    const entries = elements.split(',').flatMap((element): [string, string][] => {
-      const [key, data] = element
-        .replaceAll(/\s+/g, ' ')
-        .trim()
-        .replace(/ comment ".*"$/, '')
-        .split(' : ');
-      return key === undefined || data === undefined ? [] : [[key, data]];
-    });
-    maps.set(name, new Map(entries));
-  }
-  return maps;
+  const refused = followPacket(ruleset, 'filter forward', packet).kind === 'stop';
+  return { kind: refused ? 'reject' : 'absent', targets: [], problems: [] };
 }
