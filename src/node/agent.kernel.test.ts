@@ -2,12 +2,15 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import https from 'node:https';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { WebSocket } from 'ws';
 import { configMaps, events, leases, nodes, pods, type core, type Pod } from '../api/index.ts';
 import { createFakeClient } from '../client/index.ts';
 import { createLogger, silentLogger } from '../log/index.ts';
+import { createCa, issueCert } from '../pki/index.ts';
 import { startNodeAgent } from './agent.ts';
 import type { NodeAgent } from './contract.ts';
 import { isInsideNetns } from './testing/inside-netns.ts';
@@ -19,8 +22,14 @@ if (isInsideNetns(import.meta.filename)) {
   const network = testPodNetwork(`pt${process.pid}`);
   let agent: NodeAgent | undefined;
 
+  const ca = createCa('test');
+  const node = issueCert(ca, { cn: 'system:node:node-1', ips: ['127.0.0.1'], usages: ['server'] });
+  const apiServer = issueCert(ca, { cn: 'kube-apiserver-kubelet-client', usages: ['client'] });
+  const anybody = issueCert(ca, { cn: 'jane', orgs: ['developers'], usages: ['client'] });
   const start = async () => {
     agent = await startNodeAgent({
+      kubeletTls: { certPem: node.certPem, keyPem: node.keyPem, clientCaPem: ca.certPem },
+      listen: { host: '127.0.0.1', port: 0 },
       client,
       nodeName: 'node-1',
       nodeIps: ['10.99.0.1'],
@@ -207,17 +216,73 @@ if (isInsideNetns(import.meta.filename)) {
     assert.equal(p.status?.containerStatuses?.[0]?.state?.terminated?.message, 'bye\n');
   });
 
+  /** A request to the node's API with this certificate. */
+  const ask = (where: string, who?: { certPem: string; keyPem: string }) =>
+    new Promise<{ code: number; text: string }>((resolve, reject) => {
+      const tls = { ca: ca.certPem, ...(who === undefined ? {} : { cert: who.certPem, key: who.keyPem }) };
+      const req = https.get({ host: '127.0.0.1', port: agent?.port, path: where, agent: false, ...tls }, (res) => {
+        const chunks: Buffer[] = [];
+        res.on('data', (chunk: Buffer) => chunks.push(chunk));
+        res.on('end', () => resolve({ code: res.statusCode ?? 0, text: Buffer.concat(chunks).toString() }));
+      });
+      req.on('error', reject);
+    });
+
+  test('the API of the node: only for the API server; pods, logs, health', async () => {
+    await ready('web');
+    assert.equal((await ask('/pods')).code, 401);
+    assert.deepEqual(await ask('/pods', anybody), {
+      code: 403,
+      text: 'Forbidden (user=jane, verb=get, resource=nodes, subresource=proxy)\n',
+    });
+    assert.deepEqual(await ask('/healthz', apiServer), { code: 200, text: 'ok' });
+    const list = JSON.parse((await ask('/pods', apiServer)).text) as { items: Pod[] };
+    assert.ok(list.items.some((p) => p.metadata.name === 'web'));
+    assert.deepEqual(await ask('/containerLogs/default/web/web', apiServer), {
+      code: 200,
+      text: 'listening on port 80\n',
+    });
+    assert.equal((await ask('/containerLogs/default/crash/c?previous=true', apiServer)).text, 'run\n');
+    assert.match((await ask('/containerLogs/default/unknown/c', apiServer)).text, /is waiting to start: /);
+    assert.equal((await ask('/containerLogs/default/web/web?tailLines=x', apiServer)).code, 400);
+    assert.equal((await ask('/containerLogs/default/nobody/c', apiServer)).code, 404);
+    assert.equal((await ask('/nothing', apiServer)).code, 404);
+    const stats = JSON.parse((await ask('/stats/summary', apiServer)).text) as { pods: unknown[] };
+    assert.ok(stats.pods.length > 0);
+  });
+
+  test('exec over WebSocket: channels, end of input, exit code', async () => {
+    const tls = { ca: ca.certPem, cert: apiServer.certPem, key: apiServer.keyPem };
+    const script = 'cat; echo e >&2; exit 7';
+    const query = new URLSearchParams([['command', 'sh'], ['command', '-c'], ['command', script], ['input', '1'], ['output', '1'], ['error', '1']]); // prettier-ignore
+    const url = `wss://127.0.0.1:${agent?.port}/exec/default/web/web?${query.toString()}`;
+    const ws = new WebSocket(url, ['v5.channel.k8s.io'], tls);
+    const channels = new Map<number, string>();
+    ws.on('message', (data: Buffer) => {
+      channels.set(data[0] ?? 0, (channels.get(data[0] ?? 0) ?? '') + data.subarray(1).toString());
+    });
+    await new Promise((resolve) => ws.on('open', resolve));
+    ws.send(Buffer.from('\0typed\n'));
+    ws.send(Buffer.from([255, 0]));
+    await new Promise((resolve) => ws.on('close', resolve));
+    assert.equal(channels.get(1), 'typed\n');
+    assert.equal(channels.get(2), 'e\n');
+    assert.match(channels.get(3) ?? '', /"reason":"ExitCode","message":"7"/);
+    const refused = new WebSocket(url, ['v5.channel.k8s.io'], { ca: ca.certPem });
+    await assert.rejects(new Promise((_, reject) => refused.on('error', reject)), /401/);
+  });
+
   test('a hostPort of the node leads to the pod, as long as it is there', async () => {
     const ports = [{ containerPort: 80, hostPort: 8088 }];
     await create('port', {
       containers: [{ name: 'w', image: 'portico/web', ports, readinessProbe: { tcpSocket: { port: 80 } } }],
     });
     const { uid } = (await ready('port')).metadata;
-    const ask = () => fetch('http://10.99.0.1:8088/hostname', { headers: { connection: 'close' } });
-    assert.equal(await (await ask()).text(), 'port');
+    const fetchPort = () => fetch('http://10.99.0.1:8088/hostname', { headers: { connection: 'close' } });
+    assert.equal(await (await fetchPort()).text(), 'port');
     await client.resource(pods).delete('port', { namespace: 'default', gracePeriodSeconds: 5 });
     await until('gone', () => (pod('port') === undefined && !network.attached.has(uid) ? true : undefined));
-    await assert.rejects(ask());
+    await assert.rejects(fetchPort());
   });
 
   test('an agent that starts again takes over, restarts nothing, and the pods served meanwhile', async () => {
