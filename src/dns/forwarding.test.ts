@@ -1,8 +1,12 @@
 // Forwarding and cache against real upstream servers on loopback, and against their faults.
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { test } from 'node:test';
 import { createFakeClient } from '../client/index.ts';
 import { Rcode } from '../dnswire/index.ts';
+import { createCa, issueCert } from '../pki/index.ts';
 import { CACHE_DEFAULTS } from './plugins/cache.ts';
 import { defaultForward } from './config/config.ts';
 import type { BlockConfig, ForwardBlockConfig } from './config/config.ts';
@@ -297,4 +301,37 @@ test('too many questions at once are refused, not queued for ever', async () => 
   assert.equal((await askUdp(port, 'n4.example.org. A')).rcode, 'REFUSED');
   assert.equal((await askUdp(port, 'svc1.testns.svc.cluster.local. A')).rcode, 'NOERROR');
   await Promise.all(waiting);
+});
+
+test('DNS over TLS: the certificate is checked, one connection carries many questions', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'portico-dot-'));
+  try {
+    const ca = createCa('dot test');
+    const { certPem: cert, keyPem: key } = issueCert(ca, {
+      cn: 'dns.example',
+      dnsNames: ['dns.example'],
+      usages: ['server'],
+    });
+    const file = path.join(folder, 'ca.pem');
+    writeFileSync(file, ca.certPem);
+    await using upstream = await startUpstream(oneAddress, { tls: { key, cert } });
+    const secure = { ...upstream.target, tlsName: 'dns.example', tlsFiles: { ca: file } };
+    await using running = await startTestServer(FIXTURE_F, {
+      block: { loop: false, forward: [defaultForward({ to: [secure] })] },
+    });
+    const { port } = running.server;
+    const names = Array.from({ length: 10 }, (_, i) => `n${i}.example.org. A`);
+    for (const reply of await Promise.all(names.map((n) => askUdp(port, n)))) assert.equal(reply.answers.length, 1);
+    assert.equal(upstream.asked.filter((a) => a.startsWith('tls n')).length, 10);
+    assert.equal(upstream.connections, 1);
+
+    const wrong = { ...secure, tlsName: 'other.example' };
+    await using refused = await startTestServer(FIXTURE_F, {
+      block: { loop: false, forward: [defaultForward({ to: [wrong] })] },
+    });
+    assert.equal((await askUdp(refused.server.port, 'x.example.org. A')).rcode, 'SERVFAIL');
+    assert.ok(!upstream.asked.includes('tls x.example.org. A'));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

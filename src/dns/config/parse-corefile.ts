@@ -4,6 +4,7 @@ import { parseName, ROOT } from '../../dnswire/index.ts';
 import type { WireName } from '../../dnswire/index.ts';
 import { CACHE_DEFAULTS } from '../plugins/cache.ts';
 import type { CacheConfig } from '../plugins/cache.ts';
+import type { UpstreamAddress } from '../plugins/forward/exchange.ts';
 import { defaultDnsConfig, defaultForward, defaultKubernetes, DnsConfigError } from './config.ts';
 import type { AutopathConfig, BlockConfig, DnsConfig, ForwardBlockConfig, HostsConfig } from './config.ts';
 import type { KubernetesConfig, RewriteRule } from './config.ts';
@@ -213,11 +214,13 @@ function forward(d: Directive): ForwardBlockConfig {
   const [from, ...to] = d.args;
   if (from === undefined || to.length === 0) throw new DnsConfigError(`${at(d)}: write forward ZONE ADDRESS…`);
   if (to.length > 15) throw new DnsConfigError(`${at(d)}: at most 15 upstreams`);
-  const tlsName = d.block.find((o) => o.name === 'tls_servername')?.args[0] ?? '';
+  const name = d.block.find((o) => o.name === 'tls_servername')?.args[0] ?? '';
+  const files = tlsFiles(d.block.find((o) => o.name === 'tls')?.args ?? []);
+  const tls = files === undefined ? { name } : { name, files };
   const out: Mutable<ForwardBlockConfig> = {
     ...defaultForward(),
     zone: zonesOf(from, at(d))[0] ?? ROOT,
-    to: to.map((text) => upstreamOf(text, at(d), tlsName)),
+    to: to.map((text) => upstreamOf(text, at(d), tls)),
     preferUdp: false,
     // Without the option CoreDNS has no limit; a bound keeps memory bounded.
     maxConcurrent: 10_000,
@@ -265,6 +268,14 @@ function forward(d: Directive): ForwardBlockConfig {
     }
   }
   return out;
+}
+
+/** `tls`, `tls CA`, `tls CERT KEY`, `tls CERT KEY CA`. */
+function tlsFiles(args: readonly string[]): UpstreamAddress['tlsFiles'] {
+  const [first, key, ca] = args;
+  if (first === undefined) return undefined;
+  if (key === undefined) return { ca: first };
+  return ca === undefined ? { cert: first, key } : { cert: first, key, ca };
 }
 
 function cache(d: Directive): CacheConfig {

@@ -223,8 +223,16 @@ function kubernetesOf(at: Fields): KubernetesConfig {
 
 function forwardOf(at: Fields): ForwardBlockConfig {
   const zone = at.zones('zone')?.[0];
-  const tlsName = at.string('tlsName');
-  const to = at.strings('to')?.map((text) => upstreamOf(text, at.where('to'), tlsName));
+  const files = given<{ ca: string; cert: string; key: string }>({
+    ca: at.string('tlsCa'),
+    cert: at.string('tlsCert'),
+    key: at.string('tlsKey'),
+  });
+  const tls = {
+    name: at.string('tlsName') ?? '',
+    ...(Object.keys(files).length === 0 ? {} : { files }),
+  };
+  const to = at.strings('to')?.map((text) => upstreamOf(text, at.where('to'), tls));
   if (to === undefined || to.length === 0) throw at.fail('to', 'must list at least one upstream');
   const check = at.number('healthCheckSeconds', 3600);
   const out = defaultForward(

@@ -23,7 +23,11 @@ export function zonesOf(text: string, where: string): WireName[] {
 export const isReverse = (zone: WireName): boolean => REVERSE_ZONES.some((reverse) => isBelow(zone, reverse));
 
 /** `10.0.0.1`, `10.0.0.1:5353`, `[fd00::1]:53`, `dns://…`, `tls://9.9.9.9`, or the path of a resolv.conf. */
-export function upstreamOf(text: string, where: string, tlsName = ''): UpstreamAddress | { file: string } {
+export function upstreamOf(
+  text: string,
+  where: string,
+  tls: { name?: string; files?: UpstreamAddress['tlsFiles'] } = {},
+): UpstreamAddress | { file: string } {
   if (text.startsWith('/')) return { file: text };
   const [, scheme = 'dns', rest = ''] = /^(?:([a-z0-9]+):\/\/)?(.*)$/.exec(text) ?? [];
   if (scheme !== 'dns' && scheme !== 'tls')
@@ -34,7 +38,9 @@ export function upstreamOf(text: string, where: string, tlsName = ''): UpstreamA
   const port = Number(bracketed?.[2] ?? (isIP(rest) === 6 ? undefined : plain?.[2]) ?? (scheme === 'tls' ? 853 : 53));
   if (isIP(address) === 0 || port < 1 || port > 65535)
     throw new DnsConfigError(`${where}: upstream "${text}" is no address[:port] and no /path/to/resolv.conf`);
-  return scheme === 'tls' ? { address, port, tlsName } : { address, port };
+  if (scheme === 'dns') return { address, port };
+  const secure = { address, port, tlsName: tls.name ?? '' };
+  return tls.files === undefined ? secure : { ...secure, tlsFiles: tls.files };
 }
 
 /** `30`, `30s`, `500ms`, `1m30s`, `1h` in milliseconds; a bare number counts seconds. */

@@ -32,8 +32,25 @@ export async function listenUdp(responder: Responder, options: UdpOptions): Prom
     // The published type knows only the callback of dns.lookup.
     lookup: literal as never,
   });
-  const open = { now: true };
-  socket.on('message', (packet, client) => receive(socket, open, responder, packet, client));
+  let open = true;
+  let current: RemoteInfo;
+  const later = () => {
+    const client = current;
+    const send = (bytes: Uint8Array) => {
+      // A late answer after the server was stopped has nowhere to go.
+      if (open) socket.send(bytes, client.port, client.address, ignore);
+    };
+    return { client, send };
+  };
+  const { out } = responder;
+  socket.on('message', (packet, client) => {
+    current = client;
+    const length = responder.handle(packet, packet.length, 'udp', client, later);
+    if (length === 0) return;
+    // With nothing queued the kernel copies the bytes during the call, so the shared buffer will do.
+    if (socket.getSendQueueCount() === 0) socket.send(out, 0, length, client.port, client.address);
+    else socket.send(Buffer.from(out.subarray(0, length)), client.port, client.address, ignore);
+  });
   // The literal lookup makes bind complete within the call.
   const listening = once(socket, 'listening');
   socket.bind({ port: options.port, address: options.address, exclusive: true });
@@ -44,29 +61,10 @@ export async function listenUdp(responder: Responder, options: UdpOptions): Prom
   return {
     port: socket.address().port,
     close: () => {
-      open.now = false;
+      open = false;
       return new Promise((resolve) => void socket.close(() => resolve()));
     },
   };
-}
-
-function receive(
-  socket: Socket,
-  open: { now: boolean },
-  responder: Responder,
-  packet: Buffer,
-  client: RemoteInfo,
-): void {
-  const send = (bytes: Uint8Array) => {
-    // A late answer after the server was stopped has nowhere to go.
-    if (open.now) socket.send(bytes, client.port, client.address, ignore);
-  };
-  const length = responder.handle(packet, packet.length, 'udp', client, () => ({ client, send }));
-  if (length === 0) return;
-  // With nothing queued the kernel copies the bytes during the call, so the shared buffer will do.
-  const { out } = responder;
-  if (socket.getSendQueueCount() === 0) socket.send(out, 0, length, client.port, client.address);
-  else send(Buffer.from(out.subarray(0, length)));
 }
 
 const ignore = () => undefined;

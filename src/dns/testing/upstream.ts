@@ -29,6 +29,8 @@ export interface TestUpstream extends AsyncDisposable {
   readonly target: { address: string; port: number };
   /** Questions so far, as `udp NAME TYPE`. */
   readonly asked: string[];
+  /** Streams opened so far. */
+  readonly connections: number;
   behave: Behaviour;
 }
 
@@ -38,6 +40,7 @@ export async function startUpstream(
 ): Promise<TestUpstream> {
   const asked: string[] = [];
   let closed = false;
+  let connections = 0;
   const sockets = new Set<Socket>();
   const respond = (bytes: Buffer, transport: 'udp' | 'tcp' | 'tls', send: (reply: Buffer) => void) => {
     const query = decodeMessage(bytes);
@@ -63,6 +66,7 @@ export async function startUpstream(
   };
   const stream = (transport: 'tcp' | 'tls') => (socket: Socket) => {
     sockets.add(socket);
+    connections += 1;
     socket.on('error', () => socket.destroy());
     let rest: Buffer = Buffer.alloc(0);
     socket.on('data', (chunk) => {
@@ -100,6 +104,9 @@ export async function startUpstream(
     port,
     target: { address: '127.0.0.1', port },
     asked,
+    get connections() {
+      return connections;
+    },
     behave,
     [Symbol.asyncDispose]: async () => {
       closed = true;

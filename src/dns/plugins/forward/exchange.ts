@@ -13,6 +13,8 @@ export interface UpstreamAddress {
   readonly port: number;
   /** DNS over TLS; the name to check the certificate against, '' for the address itself. */
   readonly tlsName?: string;
+  /** Files with the authorities to trust instead of the system's, and with a certificate of our own. */
+  readonly tlsFiles?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
 }
 
 /** No usable reply: refused, unreachable, closed or too late. */

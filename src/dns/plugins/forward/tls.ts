@@ -1,20 +1,30 @@
 // DNS over TLS to an upstream (RFC 7858). Loaded only when one is configured.
+import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { connect } from 'node:tls';
-import { streamTransport } from './exchange.ts';
+import { streamTransport, UpstreamError } from './exchange.ts';
 import type { Transport, UpstreamAddress } from './exchange.ts';
 
-export function tlsTransport(target: UpstreamAddress, ca?: string): Promise<Transport> {
+export function tlsTransport(target: UpstreamAddress): Transport {
   const name = target.tlsName ?? '';
-  const transport = streamTransport(target, ({ address, port }) =>
-    connect({
+  const { ca, cert, key } = target.tlsFiles ?? {};
+  const read = (file: string | undefined) => {
+    if (file === undefined) return undefined;
+    try {
+      return readFileSync(file, 'utf8');
+    } catch (error) {
+      throw new UpstreamError(`cannot read ${file} for TLS to ${target.address}`, { cause: error });
+    }
+  };
+  return streamTransport(target, ({ address, port }) => {
+    const files = { ca: read(ca), cert: read(cert), key: read(key) };
+    return connect({
       host: address,
       port,
       // A server name may not be an address (RFC 6066 §3); the certificate is then checked against the host.
       ...(name !== '' && isIP(name) === 0 ? { servername: name } : {}),
-      ...(ca === undefined ? {} : { ca }),
+      ...Object.fromEntries(Object.entries(files).filter(([, text]) => text !== undefined)),
       ALPNProtocols: ['dot'],
-    }),
-  );
-  return Promise.resolve(transport);
+    });
+  });
 }

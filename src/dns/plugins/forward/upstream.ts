@@ -69,7 +69,7 @@ export class Upstream {
   async #transport(protocol: Protocol): Promise<Transport> {
     if (this.target.tlsName === undefined && protocol !== 'tls') return protocol === 'udp' ? this.#udp : this.#tcp;
     // TLS costs start-up time and memory that plain forwarding does not need.
-    this.#tls ??= await (await import('./tls.ts')).tlsTransport(this.target);
+    this.#tls ??= (await import('./tls.ts')).tlsTransport(this.target);
     return this.#tls;
   }
 
