@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { WebSocket } from 'ws';
-import { configMaps, events, leases, nodes, pods, type core, type Pod } from '../api/index.ts';
+import { configMaps, events, leases, nodes, pods, type core, type Pod } from '../api/objects.ts';
 import { createFakeClient } from '../client/index.ts';
 import { createLogger, silentLogger } from '../log/index.ts';
 import { createCa, issueCert } from '../pki/index.ts';

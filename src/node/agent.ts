@@ -1,7 +1,7 @@
 // The node agent: wires registration, the workers of the node's pods, the runtime and the HTTPS API together.
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { pods, services, type Pod, type Service } from '../api/index.ts';
+import { pods, services, type Pod, type Service } from '../api/objects.ts';
 import { createEventRecorder, createInformer } from '../client/index.ts';
 import { systemClock } from '../clock/index.ts';
 import { builtinEntries } from './catalog/builtin-entries.ts';

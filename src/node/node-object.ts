@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
-import type { core, Node } from '../api/index.ts';
+import type { core, Node } from '../api/objects.ts';
 import { formatTime } from './pod/container-status.ts';
 
 /** Kubernetes' version that the agent behaves like. */

@@ -1,6 +1,6 @@
 // Keeps the Node object and its Lease on the API server: registers, reports Ready, sends the heartbeat.
 import { statfsSync } from 'node:fs';
-import { isAlreadyExists, isNotFound, leases, nodes, type Lease, type Node } from '../api/index.ts';
+import { isAlreadyExists, isNotFound, leases, nodes, type Lease, type Node } from '../api/objects.ts';
 import type { Client } from '../client/index.ts';
 import type { Clock, Timer } from '../clock/index.ts';
 import { errorText } from '../errors/index.ts';

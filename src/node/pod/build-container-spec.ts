@@ -1,7 +1,7 @@
 // From a container of a pod to what the runtime is asked to start. Reads ConfigMaps and Secrets; starts nothing.
 import { createHash } from 'node:crypto';
 import path from 'node:path';
-import type { core, Pod } from '../../api/index.ts';
+import type { core, Pod } from '../../api/objects.ts';
 import type { ContainerMount, ContainerSpec, ContainerUser } from '../runtime/contract.ts';
 import { isLive, mountSource } from '../volumes/pod-volumes.ts';
 import { configMapContent, secretContent } from '../volumes/object-files.ts';
@@ -12,7 +12,7 @@ import { expand } from './expand.ts';
 import { podHostsFile } from './hosts-file.ts';
 import type { PodContext } from './pod-context.ts';
 import { hostnameOf, isHostNetwork, namespaceOf, podFqdn, specOf } from './pod-spec.ts';
-import { resourceLimits } from './qos.ts';
+import { oomScoreAdj, resourceLimits } from './qos.ts';
 import { serviceVariables } from './service-env.ts';
 
 export interface BuildInput {
@@ -75,6 +75,7 @@ export async function buildContainerSpec(input: BuildInput): Promise<ContainerSp
     terminationMessagePath: c.terminationMessagePath ?? '/dev/termination-log',
     messageFromLog: c.terminationMessagePolicy === 'FallbackToLogsOnError',
     limits: resourceLimits(c),
+    oomScoreAdj: oomScoreAdj(pod, c, ctx.allocatable.memory),
     sysctls: Object.fromEntries((spec.securityContext?.sysctls ?? []).map((s) => [s.name, s.value])),
     shareProcesses: spec.shareProcessNamespace === true,
     ...targetOf(input),

@@ -1,6 +1,6 @@
 // Ends one container: preStop hook, SIGTERM, patience, SIGKILL. The grace period covers all of it; at least two
 // seconds are left for SIGTERM after a preStop hook, as kubelet has it.
-import type { core } from '../../api/index.ts';
+import type { core } from '../../api/objects.ts';
 import type { Clock, Timer } from '../../clock/index.ts';
 import type { ProbeTarget } from '../probes/contract.ts';
 import type { ContainerRuntime } from '../runtime/contract.ts';

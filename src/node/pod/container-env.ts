@@ -1,5 +1,5 @@
 // The environment of a container from all its sources. Pure: maps and secrets are handed in.
-import type { core } from '../../api/index.ts';
+import type { core } from '../../api/objects.ts';
 import { expand } from './expand.ts';
 import { fieldValue, resourceValue, type DownwardFacts } from './downward.ts';
 

@@ -1,5 +1,5 @@
 // The status of one container as kubelet writes it. Pure.
-import type { core } from '../../api/index.ts';
+import type { core } from '../../api/objects.ts';
 import type { Container } from '../runtime/contract.ts';
 import type { ContainerView } from './container-view.ts';
 

@@ -1,5 +1,5 @@
 // A pod's /etc/resolv.conf. Pure.
-import type { Pod } from '../../api/index.ts';
+import type { Pod } from '../../api/objects.ts';
 import { isHostNetwork, namespaceOf, specOf } from './pod-spec.ts';
 
 export interface ResolverConfig {

@@ -1,5 +1,5 @@
 // Fields of a pod as text, for the downward API in variables and files. Pure.
-import type { core, Pod } from '../../api/index.ts';
+import type { core, Pod } from '../../api/objects.ts';
 import { findContainer, namespaceOf, specOf } from './pod-spec.ts';
 import { quantityValue } from './qos.ts';
 

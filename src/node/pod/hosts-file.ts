@@ -1,5 +1,5 @@
 // A pod's /etc/hosts. Pure.
-import type { Pod } from '../../api/index.ts';
+import type { Pod } from '../../api/objects.ts';
 import { hostnameOf, isHostNetwork, podFqdn, specOf } from './pod-spec.ts';
 
 const LOOPBACK = [

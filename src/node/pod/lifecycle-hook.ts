@@ -1,5 +1,5 @@
 // Runs postStart and preStop hooks.
-import type { core } from '../../api/index.ts';
+import type { core } from '../../api/objects.ts';
 import type { Clock } from '../../clock/index.ts';
 import type { ProbeTarget } from '../probes/contract.ts';
 import { probeHttp } from '../probes/http-probe.ts';

@@ -1,7 +1,7 @@
 // Tables for what is to be done for a pod, and for the status that tells of it.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { core, Pod } from '../../api/index.ts';
+import type { core, Pod } from '../../api/objects.ts';
 import type { Container } from '../runtime/contract.ts';
 import type { ContainerView } from './container-view.ts';
 import { planPod } from './plan.ts';

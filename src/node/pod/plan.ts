@@ -1,5 +1,5 @@
 // What is to be done for a pod now: which containers to start, which to end, when to look again. Pure.
-import type { core, Pod } from '../../api/index.ts';
+import type { core, Pod } from '../../api/objects.ts';
 import type { Container } from '../runtime/contract.ts';
 import type { ContainerView, ContainerViews } from './container-view.ts';
 import { ephemeralContainers, isSidecar, specOf } from './pod-spec.ts';

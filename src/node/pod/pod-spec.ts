@@ -1,5 +1,5 @@
 // Small questions about a pod's spec. Pure.
-import type { core, Pod } from '../../api/index.ts';
+import type { core, Pod } from '../../api/objects.ts';
 import type { HostPort } from '../contract.ts';
 
 export type ContainerOfPod = core.Container;

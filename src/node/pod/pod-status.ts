@@ -1,5 +1,5 @@
 // A pod's status from its spec and what is known of its containers. Pure.
-import type { core, Pod } from '../../api/index.ts';
+import type { core, Pod } from '../../api/objects.ts';
 import { qosClass } from './qos.ts';
 import { containerStatus, formatTime } from './container-status.ts';
 import type { ContainerViews } from './container-view.ts';

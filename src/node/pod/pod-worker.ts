@@ -2,7 +2,7 @@
 // and everything that happens (a new spec, a container's end, a probe's verdict, a timer) only makes it look again.
 import { rmSync } from 'node:fs';
 import path from 'node:path';
-import { isConflict, isNotFound, pods, type core, type Pod } from '../../api/index.ts';
+import { isConflict, isNotFound, pods, type core, type Pod } from '../../api/objects.ts';
 import type { Timer } from '../../clock/index.ts';
 import { errorText } from '../../errors/index.ts';
 import type { Logger } from '../../log/index.ts';

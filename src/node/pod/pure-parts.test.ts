@@ -1,7 +1,7 @@
 // Tables for the pure parts of a pod: variables, name resolution, hosts, resources.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { core, Pod } from '../../api/index.ts';
+import type { core, Pod } from '../../api/objects.ts';
 import { ContainerConfigError, containerEnv, type EnvSources } from './container-env.ts';
 import { formatResolvConf, parseResolvConf, podResolver } from './dns-config.ts';
 import { fieldValue, resourceValue, type DownwardFacts } from './downward.ts';
@@ -9,7 +9,7 @@ import { expand } from './expand.ts';
 import { hostPortRules } from '../host-ports/plan.ts';
 import { podHostsFile } from './hosts-file.ts';
 import { hostnameOf, hostPorts, podFqdn } from './pod-spec.ts';
-import { qosClass, quantityValue, resourceLimits } from './qos.ts';
+import { oomScoreAdj, qosClass, quantityValue, resourceLimits } from './qos.ts';
 import { formatDelay, RestartBackOff } from './restart-back-off.ts';
 import { serviceVariables } from './service-env.ts';
 
@@ -344,6 +344,15 @@ test('quantityValue() and resourceLimits()', () => {
     cpuRequestMillis: 100,
     memoryBytes: 1024,
   });
+});
+
+test('oomScoreAdj()', () => {
+  const adj = (c: core.Container) => oomScoreAdj(podWith({ containers: [c] }), c, 2 ** 30);
+  assert.equal(adj({ name: 'c' }), 1000);
+  assert.equal(adj(limited({}, { cpu: '1', memory: '1Gi' })), 0);
+  assert.equal(adj(limited({ memory: '512Mi' }, {})), 500);
+  assert.equal(adj(limited({ cpu: '1' }, {})), 999);
+  assert.equal(adj(limited({ memory: '2Gi' }, {})), 3);
 });
 
 test('qosClass()', () => {

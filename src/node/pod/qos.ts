@@ -1,5 +1,5 @@
 // Quality-of-service class and resource bounds from requests and limits. Pure.
-import type { core, Pod } from '../../api/index.ts';
+import type { core, Pod } from '../../api/objects.ts';
 import type { ResourceLimits } from '../runtime/contract.ts';
 import { specOf } from './pod-spec.ts';
 
@@ -45,4 +45,17 @@ export function qosClass(pod: Pod): 'Guaranteed' | 'Burstable' | 'BestEffort' {
     }),
   );
   return guaranteed ? 'Guaranteed' : 'Burstable';
+}
+
+/**
+ * kubelet's rule, but for Guaranteed: below 0 an agent without CAP_SYS_RESOURCE cannot go.
+ * @example a Burstable container that asks for half of the memory: 500
+ */
+export function oomScoreAdj(pod: Pod, c: core.Container, nodeMemory: number): number {
+  const qos = qosClass(pod);
+  if (qos === 'Guaranteed') return 0;
+  if (qos === 'BestEffort') return 1000;
+  const request =
+    quantityValue(c.resources?.requests?.['memory']) ?? quantityValue(c.resources?.limits?.['memory']) ?? 0;
+  return Math.min(999, Math.max(3, 1000 - Math.floor((1000 * request) / nodeMemory)));
 }

@@ -1,6 +1,6 @@
 // Brings a pod's status to the API server: the newest one only, one request at a time, until it is there.
 import { isDeepStrictEqual } from 'node:util';
-import { isNotFound, pods, type core, type Pod } from '../../api/index.ts';
+import { isNotFound, pods, type core, type Pod } from '../../api/objects.ts';
 import type { Client } from '../../client/index.ts';
 import type { Clock } from '../../clock/index.ts';
 import { errorText } from '../../errors/index.ts';

@@ -1,5 +1,5 @@
 // The probes of one run of one container: startup first, then liveness and readiness together.
-import type { core } from '../../api/index.ts';
+import type { core } from '../../api/objects.ts';
 import type { Clock } from '../../clock/index.ts';
 import type { ProbeTarget } from './contract.ts';
 import { ProbeLoop, type ProbeKind } from './probe-loop.ts';

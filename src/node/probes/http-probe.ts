@@ -1,6 +1,6 @@
 // HTTP and HTTPS requests of probes and hooks. Certificates are not checked, as kubelet does not check them.
 import type { IncomingMessage } from 'node:http';
-import type { core } from '../../api/index.ts';
+import type { core } from '../../api/objects.ts';
 import type { ProbeOutcome, ProbeTarget } from './contract.ts';
 
 // Not imported: as ES modules these two load WebSocket and fetch with them, 10 MB and 55 ms of every process.

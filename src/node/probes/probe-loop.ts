@@ -1,5 +1,5 @@
 // Repeats one probe of one container and tells when its verdict changes.
-import type { core } from '../../api/index.ts';
+import type { core } from '../../api/objects.ts';
 import type { Clock, Timer } from '../../clock/index.ts';
 import type { ProbeOutcome } from './contract.ts';
 

@@ -1,5 +1,5 @@
 // One attempt of any kind of probe.
-import type { core } from '../../api/index.ts';
+import type { core } from '../../api/objects.ts';
 import { errorText } from '../../errors/index.ts';
 import type { ProbeOutcome, ProbeTarget } from './contract.ts';
 import { probeGrpc } from './grpc-probe.ts';

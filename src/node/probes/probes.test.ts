@@ -4,7 +4,7 @@ import http from 'node:http';
 import http2 from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
-import type { core } from '../../api/index.ts';
+import type { core } from '../../api/objects.ts';
 import { ManualClock } from '../../clock/index.ts';
 import type { ProbeTarget } from './contract.ts';
 import { decodeHealthResponse, encodeHealthRequest, probeGrpc } from './grpc-probe.ts';

@@ -47,6 +47,8 @@ export interface ContainerSpec {
   /** A container that fails without a message gets the end of its log as one. */
   readonly messageFromLog: boolean;
   readonly limits: ResourceLimits;
+  /** 0…1000: how readily the kernel ends it when memory runs out. */
+  readonly oomScoreAdj: number;
   readonly sysctls: Readonly<Record<string, string>>;
   /** Share one process tree with the pod's other containers. */
   readonly shareProcesses: boolean;

@@ -87,6 +87,9 @@ export function startScript(tools: Tools, spec: ContainerSpec, paths: ScriptPath
   );
   const setup = [
     ...paths.cgroupProcs.map((file) => `echo 0 >${q(file)}`),
+    'umask 022',
+    // Under memory pressure pods end before the node's own processes; raising needs no privilege.
+    ...(spec.oomScoreAdj > 0 ? [`echo ${spec.oomScoreAdj} >/proc/self/oom_score_adj`] : []),
     `echo ${q(spec.hostname)} >/proc/sys/kernel/hostname`,
     ...sysctls,
     `${q(tools.mount)} -a -n -T ${q(paths.mountTable)} || exit 125`,

@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import type { Pod } from '../../api/index.ts';
+import type { Pod } from '../../api/objects.ts';
 import type { Clock } from '../../clock/index.ts';
 import type { KubeletTls } from '../contract.ts';
 import { errorText, UserError } from '../../errors/index.ts';

@@ -1,6 +1,6 @@
 // ConfigMaps and Secrets of pods: read when needed, kept for a moment, because pods that start together want the
 // same ones.
-import { configMaps, isNotFound, secrets, type ConfigMap, type Secret } from '../../api/index.ts';
+import { configMaps, isNotFound, secrets, type ConfigMap, type Secret } from '../../api/objects.ts';
 import type { Client } from '../../client/index.ts';
 import type { Clock } from '../../clock/index.ts';
 

@@ -1,5 +1,5 @@
 // Which files a configMap, secret, downwardAPI or projected volume consists of. Pure but for what it is handed.
-import type { core, ConfigMap, Secret } from '../../api/index.ts';
+import type { core, ConfigMap, Secret } from '../../api/objects.ts';
 import { fieldValue, resourceValue, type DownwardFacts } from '../pod/downward.ts';
 import type { VolumeFile } from './atomic-dir.ts';
 

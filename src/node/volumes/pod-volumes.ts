@@ -1,7 +1,7 @@
 // Makes a pod's volumes on the node, keeps those made from API objects up to date, and finds the folder for a mount.
 import { chmodSync, chownSync, lstatSync, mkdirSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { core, Pod } from '../../api/index.ts';
+import type { core, Pod } from '../../api/objects.ts';
 import type { DownwardFacts } from '../pod/downward.ts';
 import { namespaceOf, specOf } from '../pod/pod-spec.ts';
 import { writeAtomicDir, type VolumeFile } from './atomic-dir.ts';

@@ -1,5 +1,5 @@
 // Tokens of service accounts for pods: bound to the pod, renewed when 80 % of their time is over.
-import { serviceAccounts } from '../../api/index.ts';
+import { serviceAccounts } from '../../api/objects.ts';
 import type { Client } from '../../client/index.ts';
 import type { Clock } from '../../clock/index.ts';
 

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { configMaps, secrets, type core, type Pod } from '../../api/index.ts';
+import { configMaps, secrets, type core, type Pod } from '../../api/objects.ts';
 import { createFakeClient } from '../../client/index.ts';
 import { ManualClock } from '../../clock/index.ts';
 import type { DownwardFacts } from '../pod/downward.ts';
