@@ -12,7 +12,9 @@ export function findKubectls(): ReadonlyMap<string, string> {
     .split(delimiter)
     .map((d) => join(d, 'kubectl'))
     .find((p) => existsSync(p));
-  if (onPath === undefined) return found;
+  // What tools/setup.sh fetches when the machine has none.
+  const fetched = join(import.meta.dirname, '..', '..', '..', '.cache', 'bin', 'kubectl');
+  if (onPath === undefined) return existsSync(fetched) ? found.set('any', fetched) : found;
   const folder = dirname(realpathSync(onPath));
   for (const file of readdirSync(folder)) {
     const version = /^kubectl\.(\d+\.\d+)$/.exec(file)?.[1];
