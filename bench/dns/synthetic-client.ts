@@ -1,7 +1,7 @@
 // A Kubernetes API with so many services and endpoints, made up while it is listed, so that the server's memory is its
 // own. Every tenth service is headless. Changes are pushed into its watches.
-import { StatusError } from '../../src/api/index.ts';
-import type { KubeObject, Resource } from '../../src/api/index.ts';
+import { StatusError } from '../../src/api/objects.ts';
+import type { KubeObject, Resource } from '../../src/api/objects.ts';
 import type { Client, ListOptions, WatchEvent, WatchOptions } from '../../src/client/index.ts';
 
 export interface SyntheticCluster {

@@ -1,6 +1,6 @@
 // Services and endpoints for the benches of the proxy.
 import process from 'node:process';
-import type { EndpointSlice, Service } from '../../src/api/index.ts';
+import type { EndpointSlice, Service } from '../../src/api/objects.ts';
 import { createNetns, deleteNetns } from '../../src/linux/index.ts';
 import { ChangeTracker } from '../../src/proxy/changes.ts';
 import { fixedChains } from '../../src/proxy/iptables/fixed-chains.ts';

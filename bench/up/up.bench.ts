@@ -6,7 +6,7 @@ import path from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { deployments, endpointSlices, services, type EndpointSlice, type Unstored } from '../../src/api/index.ts';
+import { deployments, endpointSlices, services, type EndpointSlice, type Unstored } from '../../src/api/objects.ts';
 import { createClient, loadKubeconfig, type Client } from '../../src/client/index.ts';
 import { endpointChain } from '../../src/proxy/index.ts';
 import { median, quantile, report } from '../report.ts';

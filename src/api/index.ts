@@ -1,18 +1,8 @@
 // The door of the api room: everything pure about Kubernetes objects.
-export * from './types.ts';
-export * from './resources.ts';
-export * from './resource-lookup.ts';
-export * from './status-error.ts';
+export * from './objects.ts';
 export * from './errors.ts';
 export * from './field-error.ts';
-export * from './json.ts';
-export * from './names.ts';
 export * from './addresses.ts';
-export * from './quantity.ts';
-export * from './int-or-string.ts';
-export * from './age.ts';
-export * from './select/label-selector.ts';
-export * from './select/field-selector.ts';
 export * from './decode/decode-body.ts';
 export * from './decode/parse-body.ts';
 export * from './patch/json-patch.ts';
@@ -48,6 +38,5 @@ export { schemaOfKind, schemaType } from './schema/schema.ts';
 export type { ColumnDefinition, Table, TableRow } from './table/contract.ts';
 export type { TableOptions } from './table/render-table.ts';
 export { renderTable } from './table/render-table.ts';
-export { summarizePod } from './table/pod-columns.ts';
 export { openapiV2, openapiV3, openapiV3Index } from './openapi/documents.ts';
 export { openapiV2Protobuf, openapiV2ProtobufType } from './openapi/v2-protobuf.ts';

@@ -1,6 +1,6 @@
 import process from 'node:process';
 
-import { nodes } from '../api/index.ts';
+import { nodes } from '../api/objects.ts';
 import { UserError } from '../errors/index.ts';
 import { formatServiceInspection, inspectService } from '../trace/index.ts';
 import { stringFlag, type Command } from './command.ts';

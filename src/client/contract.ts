@@ -1,6 +1,6 @@
 // What every component uses to talk to an API server: ours, over HTTP or in process, or any Kubernetes one.
 // Types only.
-import type { KubeObject, Resource, Unstored } from '../api/index.ts';
+import type { KubeObject, Resource, Unstored } from '../api/objects.ts';
 import type { Clock } from '../clock/index.ts';
 import type { Logger } from '../log/index.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { events } from '../api/index.ts';
+import { events } from '../api/objects.ts';
 import { ManualClock } from '../clock/index.ts';
 import { createEventRecorder } from './event-recorder.ts';
 import { createFakeClient } from './fake/fake-client.ts';

@@ -1,6 +1,6 @@
 // Writes Events about objects. Never throws and never blocks its caller: what cannot be written is dropped.
-import { events, isNotFound } from '../api/index.ts';
-import type { CoreEvent, KubeObject } from '../api/index.ts';
+import { events, isNotFound } from '../api/objects.ts';
+import type { CoreEvent, KubeObject } from '../api/objects.ts';
 import { systemClock } from '../clock/index.ts';
 import type { Clock } from '../clock/index.ts';
 import type { Logger } from '../log/index.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
-import { StatusError, configMaps, isConflict, namespaces, services } from '../api/index.ts';
+import { StatusError, configMaps, isConflict, namespaces, services } from '../api/objects.ts';
 import { isConnectionError } from './connection-error.ts';
 import type { Client } from './contract.ts';
 import { createClient } from './create-client.ts';

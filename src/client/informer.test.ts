@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { StatusError, configMaps } from '../api/index.ts';
-import type { ConfigMap } from '../api/index.ts';
+import { StatusError, configMaps } from '../api/objects.ts';
+import type { ConfigMap } from '../api/objects.ts';
 import { ManualClock } from '../clock/index.ts';
 import { createFakeClient } from './fake/fake-client.ts';
 import { createInformer } from './informer.ts';

@@ -1,8 +1,8 @@
 // A local copy of one resource by list and watch. It outlives every failure of the server: it keeps what it has,
 // resumes from the last version it saw, and relists only when the server no longer knows that version.
 import process from 'node:process';
-import { isExpired, StatusError } from '../api/index.ts';
-import type { KubeObject, Resource } from '../api/index.ts';
+import { isExpired, StatusError } from '../api/objects.ts';
+import type { KubeObject, Resource } from '../api/objects.ts';
 import { systemClock } from '../clock/index.ts';
 import type { Timer } from '../clock/index.ts';
 import { createBackoff } from './backoff.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { leases } from '../api/index.ts';
+import { leases } from '../api/objects.ts';
 import { ManualClock } from '../clock/index.ts';
 import { createFakeClient } from './fake/fake-client.ts';
 import { runLeaderElection } from './leader-election.ts';

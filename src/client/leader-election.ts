@@ -1,6 +1,6 @@
 // One leader among several processes, by a Lease that the leader keeps renewing.
-import { isAlreadyExists, isConflict, isNotFound, leases } from '../api/index.ts';
-import type { Lease } from '../api/index.ts';
+import { isAlreadyExists, isConflict, isNotFound, leases } from '../api/objects.ts';
+import type { Lease } from '../api/objects.ts';
 import { systemClock } from '../clock/index.ts';
 import type { Clock, Timer } from '../clock/index.ts';
 import type { Logger } from '../log/index.ts';

@@ -1,5 +1,5 @@
 // URLs of the API: pure.
-import type { Resource } from '../api/index.ts';
+import type { Resource } from '../api/objects.ts';
 
 type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 

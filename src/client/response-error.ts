@@ -1,6 +1,6 @@
 // From a failed HTTP answer to a StatusError, also when the body is no Status (proxies, load balancers).
-import { StatusError } from '../api/index.ts';
-import type { Status } from '../api/index.ts';
+import { StatusError } from '../api/objects.ts';
+import type { Status } from '../api/objects.ts';
 import type { TransportResponse } from './transport.ts';
 
 const REASONS: Readonly<Record<number, string>> = {

@@ -1,6 +1,6 @@
 // The typed client over any transport: paths, options, failures. Knows nothing of sockets.
-import { StatusError, apiVersionOf } from '../api/index.ts';
-import type { KubeObject, Resource, Status } from '../api/index.ts';
+import { StatusError, apiVersionOf } from '../api/objects.ts';
+import type { KubeObject, Resource, Status } from '../api/objects.ts';
 import { systemClock } from '../clock/index.ts';
 import type { Clock } from '../clock/index.ts';
 import type { Client, PatchType, ResourceClient, WatchEvent, WatchOptions, WriteOptions } from './contract.ts';

@@ -1,6 +1,6 @@
 // A queue of keys for controllers. A key is worked on by one worker at a time, however often it is added; a key
 // that fails comes back after a growing wait of its own.
-import { isConflict, isNotFound } from '../api/index.ts';
+import { isConflict, isNotFound } from '../api/objects.ts';
 import { systemClock } from '../clock/index.ts';
 import type { Clock, Timer } from '../clock/index.ts';
 import type { Logger } from '../log/index.ts';

@@ -1,7 +1,7 @@
 // `portico status`: which processes of a cluster run, and what its API says of the nodes.
 import { existsSync } from 'node:fs';
 
-import { nodes, pods, services } from '../api/index.ts';
+import { nodes, pods, services } from '../api/objects.ts';
 import { createClient, loadKubeconfig } from '../client/index.ts';
 import { errorText } from '../errors/index.ts';
 import { statePaths } from './paths.ts';

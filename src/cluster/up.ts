@@ -6,7 +6,7 @@ import path from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { nodes } from '../api/index.ts';
+import { nodes } from '../api/objects.ts';
 import { createClient, loadKubeconfig } from '../client/index.ts';
 import { UserError } from '../errors/index.ts';
 import { asksDns } from './asks-dns.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { configMaps, deployments, endpointSlices, events, namespaces, nodes, pods, replicaSets } from '../api/index.ts';
-import { StatusError, serviceAccounts, services } from '../api/index.ts';
-import type { Deployment } from '../api/index.ts';
+import { configMaps, deployments, endpointSlices, events, namespaces, nodes, pods, replicaSets } from '../api/objects.ts';
+import { StatusError, serviceAccounts, services } from '../api/objects.ts';
+import type { Deployment } from '../api/objects.ts';
 import type { FakeClient } from '../client/index.ts';
 import { startTestCluster, testDeployment, testNode, testService } from './testing/cluster.ts';
 import type { TestCluster } from './testing/cluster.ts';

@@ -1,7 +1,7 @@
 // What stands in the way of controllers: quotas, taken names, finalizers, owners that are not what they seem.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { StatusError, configMaps, deployments, events, namespaces, nodes, replicaSets } from '../api/index.ts';
+import { StatusError, configMaps, deployments, events, namespaces, nodes, replicaSets } from '../api/objects.ts';
 import { ManualClock } from '../clock/index.ts';
 import { newReplicaSet } from './deployment/new-replica-set.ts';
 import { startTestCluster, testDeployment } from './testing/cluster.ts';

@@ -1,6 +1,6 @@
 // Starts all controllers of a process on one set of informers.
-import * as api from '../api/index.ts';
-import type { Resource } from '../api/index.ts';
+import * as api from '../api/objects.ts';
+import type { Resource } from '../api/objects.ts';
 import type { Client } from '../client/index.ts';
 import { systemClock } from '../clock/index.ts';
 import type { Clock } from '../clock/index.ts';

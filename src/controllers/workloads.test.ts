@@ -9,9 +9,9 @@ import {
   endpoints,
   events,
   leases,
-} from '../api/index.ts';
-import { nodes, pods, replicationControllers, services, statefulSets } from '../api/index.ts';
-import type { DaemonSet, StatefulSet, Unstored } from '../api/index.ts';
+} from '../api/objects.ts';
+import { nodes, pods, replicationControllers, services, statefulSets } from '../api/objects.ts';
+import type { DaemonSet, StatefulSet, Unstored } from '../api/objects.ts';
 import type { FakeClient } from '../client/index.ts';
 import { ManualClock } from '../clock/index.ts';
 import { startTestCluster, testDeployment, testNode, testService } from './testing/cluster.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createFakeClient } from '../client/index.ts';
-import { pods } from '../api/index.ts';
+import { pods } from '../api/objects.ts';
 import { explainDns, namesToTry } from './explain.ts';
 import { clusterIp, createAll, externalName, namespace, pod, slice } from './testing/objects.ts';
 import { startTestServer } from './testing/test-server.ts';

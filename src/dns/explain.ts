@@ -1,7 +1,7 @@
 // Why a client gets the answer it gets: the search path it walks, and for each name the objects that gave the answer or
 // the part that is missing. Reads the API once; asks a server too when told to, and says whether the two agree.
-import { endpointSlices, isNotFound, namespaces, pods, services } from '../api/index.ts';
-import type { Pod } from '../api/index.ts';
+import { endpointSlices, isNotFound, namespaces, pods, services } from '../api/objects.ts';
+import type { Pod } from '../api/objects.ts';
 import type { Client, ListResult } from '../client/index.ts';
 import { systemClock } from '../clock/index.ts';
 import {

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import { endpointSlices, namespaces, services, StatusError } from '../api/index.ts';
+import { endpointSlices, namespaces, services, StatusError } from '../api/objects.ts';
 import { createFakeClient } from '../client/index.ts';
 import { createLogger } from '../log/index.ts';
 import { parseDnsConfig } from './config/parse-dns-config.ts';

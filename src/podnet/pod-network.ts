@@ -1,7 +1,7 @@
 // The pod network of one node, running in the agent's process inside the node's network namespace: hands out addresses,
 // attaches pods, and keeps the kernel's routes, neighbours and forwarding entries equal to the plan.
-import { nodes as nodeResource } from '../api/index.ts';
-import type { Node } from '../api/index.ts';
+import { nodes as nodeResource } from '../api/objects.ts';
+import type { Node } from '../api/objects.ts';
 import { createInformer } from '../client/index.ts';
 import type { Informer } from '../client/index.ts';
 import { errorText } from '../errors/index.ts';

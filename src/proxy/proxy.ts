@@ -1,7 +1,7 @@
 // The service proxy of one node: informers in, kernel rules out. This file wires; the parts it wires know nothing of
 // each other.
 import type { Server } from 'node:http';
-import { endpointSlices, nodes, serviceCIDRs, services, type Node } from '../api/index.ts';
+import { endpointSlices, nodes, serviceCIDRs, services, type Node } from '../api/objects.ts';
 import { createEventRecorder, createInformer, type Client, type Informer } from '../client/index.ts';
 import { systemClock, type Clock, type Timer } from '../clock/index.ts';
 import { canonicalIp, formatCidr, parseCidr } from '../ip/index.ts';

@@ -1,6 +1,6 @@
 // API objects trimmed to what the proxy reads, with every oddity settled once: informers keep only these views.
 // A field that makes no sense is dropped and named in `problems`; it must never stop the other services.
-import type { EndpointSlice, Service } from '../api/index.ts';
+import type { EndpointSlice, Service } from '../api/objects.ts';
 import { canonicalIp, parseCidr } from '../ip/index.ts';
 import type { Family, Protocol, ServiceKey } from './contract.ts';
 

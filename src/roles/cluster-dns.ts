@@ -11,7 +11,7 @@ import {
   type KubeObject,
   type Resource,
   type Unstored,
-} from '../api/index.ts';
+} from '../api/objects.ts';
 import type { Client } from '../client/index.ts';
 
 export interface ClusterDnsOptions {

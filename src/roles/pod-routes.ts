@@ -1,6 +1,6 @@
 // Routes from the control plane to the pods, for the API server's proxy and for answers to pods: one route a node,
 // following the Node objects. Only for a server in a network namespace of its own.
-import { nodes } from '../api/index.ts';
+import { nodes } from '../api/objects.ts';
 import { createInformer, type Client } from '../client/index.ts';
 import { openRtnl, type RouteSpec } from '../linux/index.ts';
 import type { Logger } from '../log/index.ts';

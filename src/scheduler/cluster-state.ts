@@ -1,6 +1,6 @@
 // Nodes with the pods that are, or are about to be, on them. Cost follows the change: a pod is counted when it comes
 // and when it goes, not when another one is placed.
-import type { Namespace, Node, Pod } from '../api/index.ts';
+import type { Namespace, Node, Pod } from '../api/objects.ts';
 import { hostPorts, nodeAllocatable, podRequests, usualRequests } from './pod-requests.ts';
 import type { Amounts, HostPort } from './pod-requests.ts';
 

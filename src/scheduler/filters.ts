@@ -1,5 +1,5 @@
 // Why a pod cannot go to a node, in Kubernetes' words. Pure; one row a rule, in the order in which they are asked.
-import type { Pod } from '../api/index.ts';
+import type { Pod } from '../api/objects.ts';
 import type { ClusterView, NodeState } from './cluster-state.ts';
 import { nodeMatches, tolerates, untoleratedTaint } from './node-selection.ts';
 import { affinityFilter } from './pod-affinity.ts';

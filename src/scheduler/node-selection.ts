@@ -1,5 +1,5 @@
 // Does a node match nodeSelector, node affinity, taints? Pure.
-import type { Node, Pod, core } from '../api/index.ts';
+import type { Node, Pod, core } from '../api/objects.ts';
 
 type Labels = Readonly<Record<string, string>>;
 

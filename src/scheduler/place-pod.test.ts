@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Namespace, Pod, core } from '../api/index.ts';
+import type { Namespace, Pod, core } from '../api/objects.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { placePod } from './place-pod.ts';
 import { cluster, node, pod } from './testing/objects.ts';

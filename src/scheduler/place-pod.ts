@@ -1,5 +1,5 @@
 // The whole decision for one pod: pure.
-import type { Pod } from '../api/index.ts';
+import type { Pod } from '../api/objects.ts';
 import type { ClusterView, NodeState } from './cluster-state.ts';
 import { filterFor } from './filters.ts';
 import { bestNode } from './scores.ts';

@@ -1,6 +1,6 @@
 // Pod affinity and anti-affinity: which nodes are near to, or far from, which pods. Pure.
-import { labelSelectorOf } from '../api/index.ts';
-import type { Pod, core } from '../api/index.ts';
+import { labelSelectorOf } from '../api/objects.ts';
+import type { Pod, core } from '../api/objects.ts';
 import type { ClusterView, NodeState } from './cluster-state.ts';
 
 type Term = core.PodAffinityTerm;

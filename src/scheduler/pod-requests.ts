@@ -1,6 +1,6 @@
 // What a pod asks of a node: resources and host ports. Pure.
-import { quantityValue } from '../api/index.ts';
-import type { Node, Pod, core } from '../api/index.ts';
+import { quantityValue } from '../api/objects.ts';
+import type { Node, Pod, core } from '../api/objects.ts';
 
 /** Amounts by resource name; cpu in cores, memory in bytes. */
 export type Amounts = Map<string, number>;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { StatusError, events, nodes, pods } from '../api/index.ts';
-import type { Pod } from '../api/index.ts';
+import { StatusError, events, nodes, pods } from '../api/objects.ts';
+import type { Pod } from '../api/objects.ts';
 import { createFakeClient } from '../client/index.ts';
 import type { FakeClient } from '../client/index.ts';
 import { startScheduler } from './scheduler.ts';

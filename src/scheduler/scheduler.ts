@@ -1,6 +1,6 @@
 // Binds pods to nodes: the IO around the pure decision. Decides one pod after the other, writes many at a time.
-import { isConflict, isNotFound, namespaces, nodes, pods } from '../api/index.ts';
-import type { Node, Pod, core } from '../api/index.ts';
+import { isConflict, isNotFound, namespaces, nodes, pods } from '../api/objects.ts';
+import type { Node, Pod, core } from '../api/objects.ts';
 import { createEventRecorder, createInformer, createWorkQueue } from '../client/index.ts';
 import type { Client } from '../client/index.ts';
 import { systemClock } from '../clock/index.ts';

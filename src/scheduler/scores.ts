@@ -1,5 +1,5 @@
 // Which of the nodes that fit is best: pure. Every rule gives 0 to 100 a node, then they are weighed.
-import type { Pod } from '../api/index.ts';
+import type { Pod } from '../api/objects.ts';
 import type { ClusterView, NodeState } from './cluster-state.ts';
 import { termMatches, untoleratedTaint } from './node-selection.ts';
 import { affinityPreference } from './pod-affinity.ts';

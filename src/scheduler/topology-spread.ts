@@ -1,6 +1,6 @@
 // topologySpreadConstraints: pods of a kind even over zones, nodes and the like. Pure.
-import { labelSelectorOf } from '../api/index.ts';
-import type { Pod, core } from '../api/index.ts';
+import { labelSelectorOf } from '../api/objects.ts';
+import type { Pod, core } from '../api/objects.ts';
 import type { ClusterView, NodeState } from './cluster-state.ts';
 import { nodeMatches, untoleratedTaint } from './node-selection.ts';
 

@@ -5,8 +5,8 @@ import {
   nodes as nodeResource,
   pods as podResource,
   services as serviceResource,
-} from '../api/index.ts';
-import type { EndpointSlice, Node, Pod, Service } from '../api/index.ts';
+} from '../api/objects.ts';
+import type { EndpointSlice, Node, Pod, Service } from '../api/objects.ts';
 import type { Client } from '../client/index.ts';
 import { UserError } from '../errors/index.ts';
 import { canonicalIp } from '../ip/index.ts';

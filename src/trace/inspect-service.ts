@@ -1,7 +1,7 @@
 // One page of truth about a service: the object, its endpoints and why one is not ready, what DNS answers now, and for
 // each node what its kernel holds against what it should hold.
-import { endpointSlices, events as eventResource } from '../api/index.ts';
-import type { EndpointSlice, Service } from '../api/index.ts';
+import { endpointSlices, events as eventResource } from '../api/objects.ts';
+import type { EndpointSlice, Service } from '../api/objects.ts';
 import type { Client } from '../client/index.ts';
 import { UserError } from '../errors/index.ts';
 import { canonicalIp, isIpv6, joinHostPort } from '../ip/index.ts';

@@ -1,5 +1,5 @@
 // `portico trace`: does what a client would do (ask DNS, then connect) and reports the walk of its packets.
-import type { Pod, Service } from '../api/index.ts';
+import type { Pod, Service } from '../api/objects.ts';
 import type { Client } from '../client/index.ts';
 import { UserError } from '../errors/index.ts';
 import { isIpv6 } from '../ip/index.ts';

@@ -1,7 +1,7 @@
 // An API server's behaviour in memory, for tests of whatever uses a Client: versions, conflicts, finalizers,
 // status apart from spec, graceful deletion of pods, watches that can be cut. Validation and defaults are not its job.
-import { StatusError, apiVersionOf } from '../../api/index.ts';
-import type { KubeObject, Resource, Unstored } from '../../api/index.ts';
+import { StatusError, apiVersionOf } from '../../api/objects.ts';
+import type { KubeObject, Resource, Unstored } from '../../api/objects.ts';
 import { systemClock } from '../../clock/index.ts';
 import type { Clock } from '../../clock/index.ts';
 import type { Client, DeleteOptions, ListOptions, PatchOptions, ResourceClient } from '../contract.ts';

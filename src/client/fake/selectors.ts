@@ -1,5 +1,5 @@
 // Selection of the fake client: namespace, labels (`a=b`, `a!=b`, `a`, `!a`) and fields by path (`=`, `!=`).
-import type { KubeObject } from '../../api/index.ts';
+import type { KubeObject } from '../../api/objects.ts';
 
 interface Selection {
   namespace?: string;

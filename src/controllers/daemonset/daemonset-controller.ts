@@ -1,6 +1,6 @@
 // Keeps one pod of a DaemonSet on every node that should have one.
-import { controllerRevisions, daemonSets, labelSelectorOf, nodes, pods } from '../../api/index.ts';
-import type { DaemonSet, Node, Pod, apps } from '../../api/index.ts';
+import { controllerRevisions, daemonSets, labelSelectorOf, nodes, pods } from '../../api/objects.ts';
+import type { DaemonSet, Node, Pod, apps } from '../../api/objects.ts';
 import { indexBy, keyOf, objectKey } from '../../client/index.ts';
 import { allDone } from '../runtime/all-done.ts';
 import { sameValue } from '../runtime/canonical.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { DaemonSet, Node, Pod, apps, core } from '../../api/index.ts';
+import type { DaemonSet, Node, Pod, apps, core } from '../../api/objects.ts';
 import { daemonTemplate, nodeOfDaemon, nodeWants, planDaemons } from './plan-daemons.ts';
 
 const stored = (name: string) => ({ name, uid: name, resourceVersion: '1', creationTimestamp: '2026-01-01T00:00:00Z' });

@@ -1,6 +1,6 @@
 // On which nodes a DaemonSet's pod has to be made or deleted: pure.
-import { scaledIntOrPercent } from '../../api/index.ts';
-import type { DaemonSet, Node, Pod, core } from '../../api/index.ts';
+import { scaledIntOrPercent } from '../../api/objects.ts';
+import type { DaemonSet, Node, Pod, core } from '../../api/objects.ts';
 import { selectsNode, toleratesNode } from '../runtime/node-fit.ts';
 import type { PodTemplate } from '../runtime/pod-control.ts';
 import { isDeleting, isPodAvailable, isPodFinished, isPodReady } from '../runtime/pod-state.ts';

@@ -1,6 +1,6 @@
 // Rolls out Deployments: the IO around the pure decisions of this folder.
-import { deployments, isAlreadyExists, isNotFound, labelSelectorOf, pods, replicaSets } from '../../api/index.ts';
-import type { Deployment, ReplicaSet, apps } from '../../api/index.ts';
+import { deployments, isAlreadyExists, isNotFound, labelSelectorOf, pods, replicaSets } from '../../api/objects.ts';
+import type { Deployment, ReplicaSet, apps } from '../../api/objects.ts';
 import { indexBy, keyOf, objectKey } from '../../client/index.ts';
 import { sameValue } from '../runtime/canonical.ts';
 import { claim } from '../runtime/claim.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Deployment, ReplicaSet, apps } from '../../api/index.ts';
+import type { Deployment, ReplicaSet, apps } from '../../api/objects.ts';
 import { conditionOf, pauseCondition, rolloutStatus } from './deployment-status.ts';
 
 const stored = (name: string) => ({

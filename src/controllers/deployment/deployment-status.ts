@@ -1,6 +1,6 @@
 // A Deployment's status and conditions: pure. Reasons and texts are those that `kubectl rollout status` and
 // `kubectl wait` look at.
-import type { Deployment, ReplicaSet, apps } from '../../api/index.ts';
+import type { Deployment, ReplicaSet, apps } from '../../api/objects.ts';
 import { timestamp } from '../runtime/pod-state.ts';
 import { rolloutBounds } from './plan-rollout.ts';
 import { desiredReplicas, sumAvailable, sumReplicas } from './replica-sets.ts';

@@ -1,5 +1,5 @@
 // The ReplicaSet that a Deployment's template asks for: pure.
-import type { Deployment, ReplicaSet, Unstored } from '../../api/index.ts';
+import type { Deployment, ReplicaSet, Unstored } from '../../api/objects.ts';
 import { canonicalText } from '../runtime/canonical.ts';
 import { controllerReference } from '../runtime/owners.ts';
 import { shortHash } from '../runtime/short-hash.ts';

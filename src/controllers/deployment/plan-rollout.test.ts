@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Deployment, ReplicaSet } from '../../api/index.ts';
+import type { Deployment, ReplicaSet } from '../../api/objects.ts';
 import { isScalingEvent, newSetSize, rolloutBounds, scaleSets, setsToForget, shrinkOldSets } from './plan-rollout.ts';
 import { DESIRED_REPLICAS, MAX_REPLICAS, REVISION, findNewSet, newSetAnnotations, revisionOf } from './replica-sets.ts';
 

@@ -1,6 +1,6 @@
 // How far each ReplicaSet may be scaled now: rolling update, recreation, proportional scaling. Pure.
-import { resolveFenceposts } from '../../api/index.ts';
-import type { Deployment, ReplicaSet } from '../../api/index.ts';
+import { resolveFenceposts } from '../../api/objects.ts';
+import type { Deployment, ReplicaSet } from '../../api/objects.ts';
 import {
   DESIRED_REPLICAS,
   MAX_REPLICAS,

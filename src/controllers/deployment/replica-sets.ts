@@ -1,5 +1,5 @@
 // Reading a Deployment's ReplicaSets: which is the new one, what is written on them. Pure.
-import type { Deployment, ReplicaSet, core } from '../../api/index.ts';
+import type { Deployment, ReplicaSet, core } from '../../api/objects.ts';
 import { sameValue } from '../runtime/canonical.ts';
 
 export const HASH_LABEL = 'pod-template-hash';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Endpoints, Pod, Service, core } from '../../api/index.ts';
+import type { Endpoints, Pod, Service, core } from '../../api/objects.ts';
 import { mirroredGroups, mirroredMetadata, needsMirror } from '../endpointslice-mirroring/mirrored-groups.ts';
 import { desiredSubsets } from './desired-subsets.ts';
 

@@ -1,5 +1,5 @@
 // The same endpoints as in EndpointSlices, in the older shape of Endpoints objects: pure.
-import type { Pod, Service, core } from '../../api/index.ts';
+import type { Pod, Service, core } from '../../api/objects.ts';
 import { addressTypesOf, desiredGroups } from '../endpointslice/desired-endpoints.ts';
 import { isDeleting } from '../runtime/pod-state.ts';
 

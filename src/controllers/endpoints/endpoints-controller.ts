@@ -1,6 +1,6 @@
 // Keeps the Endpoints object of every Service that selects pods, for those who do not read EndpointSlices yet.
-import { endpoints, isAlreadyExists, isNotFound, pods, services } from '../../api/index.ts';
-import type { Endpoints, Service } from '../../api/index.ts';
+import { endpoints, isAlreadyExists, isNotFound, pods, services } from '../../api/objects.ts';
+import type { Endpoints, Service } from '../../api/objects.ts';
 import { sameValue } from '../runtime/canonical.ts';
 import { recorderOf } from '../runtime/context.ts';
 import type { ControllerContext, Running } from '../runtime/context.ts';

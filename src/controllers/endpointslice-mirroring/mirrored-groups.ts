@@ -1,5 +1,5 @@
 // From a hand-written Endpoints object to the groups of endpoints that its slices should have: pure.
-import type { Endpoints, Service, core, discovery } from '../../api/index.ts';
+import type { Endpoints, Service, core, discovery } from '../../api/objects.ts';
 import { ipFamily, parseIp } from '../../ip/index.ts';
 import { portsKey } from '../endpointslice/desired-endpoints.ts';
 import type { AddressType, EndpointGroup } from '../endpointslice/desired-endpoints.ts';

@@ -1,6 +1,6 @@
 // Shows hand-written Endpoints as EndpointSlices, which is what proxies read.
-import { endpointSlices, endpoints, isNotFound, services } from '../../api/index.ts';
-import type { EndpointSlice, Endpoints } from '../../api/index.ts';
+import { endpointSlices, endpoints, isNotFound, services } from '../../api/objects.ts';
+import type { EndpointSlice, Endpoints } from '../../api/objects.ts';
 import { indexBy, objectKey } from '../../client/index.ts';
 import type { AddressType } from '../endpointslice/desired-endpoints.ts';
 import { planSlices } from '../endpointslice/plan-slices.ts';

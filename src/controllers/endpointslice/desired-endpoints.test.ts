@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Node, Pod, Service, core } from '../../api/index.ts';
+import type { Node, Pod, Service, core } from '../../api/objects.ts';
 import { addressTypesOf, desiredGroups } from './desired-endpoints.ts';
 import { addHints, endpointsPerZone } from './topology-hints.ts';
 

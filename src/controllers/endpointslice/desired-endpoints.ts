@@ -1,5 +1,5 @@
 // From a Service and its pods to endpoints, grouped by the ports that they resolve to: pure.
-import type { Node, Pod, Service, core, discovery } from '../../api/index.ts';
+import type { Node, Pod, Service, core, discovery } from '../../api/objects.ts';
 import { isIpv6 } from '../../ip/index.ts';
 import { canonicalText } from '../runtime/canonical.ts';
 import { isDeleting, isPodFinished, isPodReady } from '../runtime/pod-state.ts';

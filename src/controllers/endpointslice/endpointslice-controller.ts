@@ -1,6 +1,6 @@
 // Keeps the EndpointSlices of every Service that selects pods.
-import { endpointSlices, isAlreadyExists, isNotFound, nodes, pods, services } from '../../api/index.ts';
-import type { EndpointSlice, Node, Pod, Service } from '../../api/index.ts';
+import { endpointSlices, isAlreadyExists, isNotFound, nodes, pods, services } from '../../api/objects.ts';
+import type { EndpointSlice, Node, Pod, Service } from '../../api/objects.ts';
 import { indexBy, keyOf, objectKey } from '../../client/index.ts';
 import { allDone } from '../runtime/all-done.ts';
 import { sameValue } from '../runtime/canonical.ts';

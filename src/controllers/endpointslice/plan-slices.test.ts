@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { EndpointSlice, discovery } from '../../api/index.ts';
+import type { EndpointSlice, discovery } from '../../api/objects.ts';
 import { portsKey } from './desired-endpoints.ts';
 import type { EndpointGroup } from './desired-endpoints.ts';
 import { planSlices } from './plan-slices.ts';

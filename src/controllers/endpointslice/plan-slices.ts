@@ -1,6 +1,6 @@
 // Which EndpointSlices to write so that they hold the desired endpoints, with as few and as small writes as
 // possible: proxies on every node read each of them. Pure.
-import type { EndpointSlice, discovery } from '../../api/index.ts';
+import type { EndpointSlice, discovery } from '../../api/objects.ts';
 import { sameValue } from '../runtime/canonical.ts';
 import { portsKey } from './desired-endpoints.ts';
 import type { EndpointGroup } from './desired-endpoints.ts';

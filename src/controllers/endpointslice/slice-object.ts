@@ -1,5 +1,5 @@
 // Metadata of EndpointSlices: names, labels, annotations. Pure.
-import type { EndpointSlice, KubeObject, Service, Unstored } from '../../api/index.ts';
+import type { EndpointSlice, KubeObject, Service, Unstored } from '../../api/objects.ts';
 import { controllerReference } from '../runtime/owners.ts';
 import { shortHash } from '../runtime/short-hash.ts';
 import type { AddressType, EndpointGroup } from './desired-endpoints.ts';

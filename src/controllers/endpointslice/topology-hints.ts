@@ -1,7 +1,7 @@
 // Hints that let proxies prefer near endpoints: pure.
-import type { Node, Service } from '../../api/index.ts';
-import { quantityValue } from '../../api/index.ts';
-import type { discovery } from '../../api/index.ts';
+import type { Node, Service } from '../../api/objects.ts';
+import { quantityValue } from '../../api/objects.ts';
+import type { discovery } from '../../api/objects.ts';
 import type { EndpointGroup } from './desired-endpoints.ts';
 
 type Groups = Map<string, EndpointGroup>;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Pod, Service } from '../../api/index.ts';
+import type { Pod, Service } from '../../api/objects.ts';
 import { TriggerTimes } from './trigger-time.ts';
 
 const stored = (uid: string) => ({ name: uid, uid, resourceVersion: '1', creationTimestamp: '2026-01-01T00:00:00Z' });

@@ -1,5 +1,5 @@
 // When the change happened that a slice shows: what the network programming latency is measured from.
-import type { Pod, Service } from '../../api/index.ts';
+import type { Pod, Service } from '../../api/objects.ts';
 import { podCondition } from '../runtime/pod-state.ts';
 
 interface Seen {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { KubeObject } from '../../api/index.ts';
+import type { KubeObject } from '../../api/objects.ts';
 import { decideItem } from './decide-item.ts';
 import type { OwnerState } from './decide-item.ts';
 

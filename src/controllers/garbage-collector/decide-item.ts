@@ -1,5 +1,5 @@
 // What is to happen to an object, given the state of its owners: pure.
-import type { KubeObject } from '../../api/index.ts';
+import type { KubeObject } from '../../api/objects.ts';
 import type { OwnerReference } from '../runtime/owners.ts';
 
 export const FOREGROUND = 'foregroundDeletion';

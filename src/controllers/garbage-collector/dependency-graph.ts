@@ -1,5 +1,5 @@
 // Who exists and who depends on whom, for all resources, kept up to date by their informers.
-import type { KubeObject, Resource } from '../../api/index.ts';
+import type { KubeObject, Resource } from '../../api/objects.ts';
 import type { Informer } from '../../client/index.ts';
 
 /** What of an object counts here; not its content. */

@@ -1,6 +1,6 @@
 // Deletes what has lost its owners, and carries out foreground and orphan deletion.
-import { apiVersionOf, isNotFound } from '../../api/index.ts';
-import type { KubeObject, Resource } from '../../api/index.ts';
+import { apiVersionOf, isNotFound } from '../../api/objects.ts';
+import type { KubeObject, Resource } from '../../api/objects.ts';
 import type { Informer } from '../../client/index.ts';
 import type { ControllerContext, Running } from '../runtime/context.ts';
 import type { OwnerReference } from '../runtime/owners.ts';

@@ -1,5 +1,5 @@
 // What keeps a namespace from going, as conditions on it: pure.
-import type { KubeObject, Resource, core } from '../../api/index.ts';
+import type { KubeObject, Resource, core } from '../../api/objects.ts';
 import { timestamp } from '../runtime/pod-state.ts';
 
 export interface Remaining {

@@ -1,6 +1,6 @@
 // Empties namespaces that are being deleted, then lets them go.
-import { events, isNotFound, namespaces, pods } from '../../api/index.ts';
-import type { KubeObject, Namespace, Resource, core } from '../../api/index.ts';
+import { events, isNotFound, namespaces, pods } from '../../api/objects.ts';
+import type { KubeObject, Namespace, Resource, core } from '../../api/objects.ts';
 import type { ControllerContext, Running } from '../runtime/context.ts';
 import { sameValue } from '../runtime/canonical.ts';
 import { messageOf } from '../runtime/pod-control.ts';

@@ -1,6 +1,6 @@
 // Gives every Node its part of the pod CIDRs and takes it back when the Node is gone.
-import { nodes } from '../../api/index.ts';
-import type { Node } from '../../api/index.ts';
+import { nodes } from '../../api/objects.ts';
+import type { Node } from '../../api/objects.ts';
 import { parseCidr } from '../../ip/index.ts';
 import { recorderOf } from '../runtime/context.ts';
 import type { ControllerContext, Running } from '../runtime/context.ts';

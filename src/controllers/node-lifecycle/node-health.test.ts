@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Node, Pod, core } from '../../api/index.ts';
+import type { Node, Pod, core } from '../../api/objects.ts';
 import { desiredTaints, evictionTimeMs, silentConditions } from './node-health.ts';
 
 const NOW = Date.parse('2026-01-01T00:10:00Z');

@@ -1,5 +1,5 @@
 // What a Node's silence and its conditions mean for its taints, and what taints mean for pods: pure.
-import type { Node, Pod, core } from '../../api/index.ts';
+import type { Node, Pod, core } from '../../api/objects.ts';
 import { timestamp } from '../runtime/pod-state.ts';
 
 const NOT_READY = 'node.kubernetes.io/not-ready';

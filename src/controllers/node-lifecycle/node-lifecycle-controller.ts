@@ -1,7 +1,7 @@
 // Watches over Nodes: one that is not heard of becomes Unknown, is tainted, its pods stop being endpoints at once
 // and are evicted when their tolerations run out.
-import { isConflict, isNotFound, leases, nodes, pods } from '../../api/index.ts';
-import type { Node, Pod } from '../../api/index.ts';
+import { isConflict, isNotFound, leases, nodes, pods } from '../../api/objects.ts';
+import type { Node, Pod } from '../../api/objects.ts';
 import { indexBy, keyOf } from '../../client/index.ts';
 import { sameValue } from '../runtime/canonical.ts';
 import { recorderOf } from '../runtime/context.ts';

@@ -1,7 +1,7 @@
 // Removes pods that nobody else will ever remove: those of nodes that are gone, those that were deleted before they
 // had a node, and the oldest of too many that have ended.
-import { isNotFound, nodes, pods } from '../../api/index.ts';
-import type { Pod } from '../../api/index.ts';
+import { isNotFound, nodes, pods } from '../../api/objects.ts';
+import type { Pod } from '../../api/objects.ts';
 import { indexBy } from '../../client/index.ts';
 import { recorderOf } from '../runtime/context.ts';
 import type { ControllerContext, Running } from '../runtime/context.ts';

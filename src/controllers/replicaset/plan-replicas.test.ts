@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Pod } from '../../api/index.ts';
+import type { Pod } from '../../api/objects.ts';
 import { planReplicas } from './plan-replicas.ts';
 import { replicaStatus } from './replica-status.ts';
 

@@ -1,5 +1,5 @@
 // How many pods to make, or which to delete first: pure.
-import type { Pod } from '../../api/index.ts';
+import type { Pod } from '../../api/objects.ts';
 import { isPodReady, podCondition } from '../runtime/pod-state.ts';
 
 export type ReplicaPlan = { create: number; delete: readonly Pod[] };

@@ -1,7 +1,7 @@
 // Keeps the number of pods of a ReplicaSet or a ReplicationController. Both kinds are the same work.
-import type { Pod, Resource, apps } from '../../api/index.ts';
-import { pods } from '../../api/index.ts';
-import type { KubeObject } from '../../api/index.ts';
+import type { Pod, Resource, apps } from '../../api/objects.ts';
+import { pods } from '../../api/objects.ts';
+import type { KubeObject } from '../../api/objects.ts';
 import { indexBy, keyOf, objectKey } from '../../client/index.ts';
 import { claim } from '../runtime/claim.ts';
 import { recorderOf } from '../runtime/context.ts';

@@ -1,5 +1,5 @@
 // The status of a ReplicaSet or ReplicationController, from its pods: pure.
-import type { Pod, apps } from '../../api/index.ts';
+import type { Pod, apps } from '../../api/objects.ts';
 import { availableAtMs, isPodReady, timestamp } from '../runtime/pod-state.ts';
 
 export interface ReplicaFailure {

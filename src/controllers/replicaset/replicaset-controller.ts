@@ -1,6 +1,6 @@
 // The two kinds that keep a number of pods.
-import { labelSelectorOf, replicaSets, replicationControllers, selectorMapMatches } from '../../api/index.ts';
-import type { ReplicaSet, ReplicationController } from '../../api/index.ts';
+import { labelSelectorOf, replicaSets, replicationControllers, selectorMapMatches } from '../../api/objects.ts';
+import type { ReplicaSet, ReplicationController } from '../../api/objects.ts';
 import type { ControllerContext, Running } from '../runtime/context.ts';
 import { startReplicaController } from './replica-controller.ts';
 

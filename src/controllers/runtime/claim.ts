@@ -1,6 +1,6 @@
 // Carries out claims: adopts and releases objects at the API server.
-import { isNotFound } from '../../api/index.ts';
-import type { KubeObject } from '../../api/index.ts';
+import { isNotFound } from '../../api/objects.ts';
+import type { KubeObject } from '../../api/objects.ts';
 import type { ResourceClient } from '../../client/index.ts';
 import { controllerReference, decideClaims } from './owners.ts';
 

@@ -1,5 +1,5 @@
 // May a pod's template run on a node, as far as selectors and taints go: pure.
-import type { Node, core } from '../../api/index.ts';
+import type { Node, core } from '../../api/objects.ts';
 import { tolerates } from '../node-lifecycle/node-health.ts';
 
 function requirementHolds(r: core.NodeSelectorRequirement, value: string | undefined): boolean {

@@ -1,5 +1,5 @@
 // Owner references, and which objects a controller may count as its own: pure.
-import type { KubeObject, meta } from '../../api/index.ts';
+import type { KubeObject, meta } from '../../api/objects.ts';
 
 export type OwnerReference = meta.OwnerReference;
 

@@ -1,6 +1,6 @@
 // Creates and deletes the pods of a controller, and tells about it in events.
-import { StatusError, isNotFound, pods } from '../../api/index.ts';
-import type { KubeObject, Pod, core } from '../../api/index.ts';
+import { StatusError, isNotFound, pods } from '../../api/objects.ts';
+import type { KubeObject, Pod, core } from '../../api/objects.ts';
 import type { Client, EventRecorder } from '../../client/index.ts';
 import { controllerReference } from './owners.ts';
 

@@ -1,5 +1,5 @@
 // Questions about a pod that several controllers ask: pure.
-import type { Pod, core } from '../../api/index.ts';
+import type { Pod, core } from '../../api/objects.ts';
 
 export function podCondition(pod: Pod, type: string): core.PodCondition | undefined {
   return pod.status?.conditions?.find((c) => c.type === type);

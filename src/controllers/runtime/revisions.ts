@@ -1,6 +1,6 @@
 // ControllerRevisions: the templates that a StatefulSet or DaemonSet has had, for roll-outs and for rolling back.
-import { controllerRevisions, isAlreadyExists, isNotFound } from '../../api/index.ts';
-import type { ControllerRevision, KubeObject } from '../../api/index.ts';
+import { controllerRevisions, isAlreadyExists, isNotFound } from '../../api/objects.ts';
+import type { ControllerRevision, KubeObject } from '../../api/objects.ts';
 import type { Client } from '../../client/index.ts';
 import { canonicalText, sameValue } from './canonical.ts';
 import { controllerReference } from './owners.ts';

@@ -1,6 +1,6 @@
 // Which pods a Service selects, and which Services select a pod, without walking through all of them.
-import type { Pod, Service } from '../../api/index.ts';
-import { pods, selectorMapMatches, services } from '../../api/index.ts';
+import type { Pod, Service } from '../../api/objects.ts';
+import { pods, selectorMapMatches, services } from '../../api/objects.ts';
 import type { Index, Key } from '../../client/index.ts';
 import { indexBy } from '../../client/index.ts';
 import type { SharedInformers } from './shared-informers.ts';

@@ -1,5 +1,5 @@
 // One informer per resource for all controllers of a process.
-import type { KubeObject, Resource } from '../../api/index.ts';
+import type { KubeObject, Resource } from '../../api/objects.ts';
 import type { Client, Informer } from '../../client/index.ts';
 import { createInformer } from '../../client/index.ts';
 import type { Clock } from '../../clock/index.ts';

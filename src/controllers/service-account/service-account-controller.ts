@@ -1,5 +1,5 @@
 // Gives every namespace its `default` ServiceAccount and the ConfigMap with the cluster's CA.
-import { configMaps, isAlreadyExists, isNotFound, namespaces, serviceAccounts } from '../../api/index.ts';
+import { configMaps, isAlreadyExists, isNotFound, namespaces, serviceAccounts } from '../../api/objects.ts';
 import { objectKey } from '../../client/index.ts';
 import type { ControllerContext, Running } from '../runtime/context.ts';
 import { isNamespaceTerminating } from '../runtime/pod-control.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Pod, StatefulSet, apps } from '../../api/index.ts';
+import type { Pod, StatefulSet, apps } from '../../api/objects.ts';
 import { planStatefulPods } from './plan-pods.ts';
 import { statefulTemplate } from './stateful-pod.ts';
 

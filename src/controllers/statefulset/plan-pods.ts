@@ -1,5 +1,5 @@
 // Which pod of a StatefulSet to make or delete next: pure.
-import type { Pod, StatefulSet } from '../../api/index.ts';
+import type { Pod, StatefulSet } from '../../api/objects.ts';
 import { isDeleting, isPodAvailable, isPodFinished, isPodReady } from '../runtime/pod-state.ts';
 import { REVISION_HASH } from '../runtime/revisions.ts';
 

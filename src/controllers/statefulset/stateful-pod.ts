@@ -1,5 +1,5 @@
 // The pod with a given number: a stable name, hostname and labels. Pure.
-import type { StatefulSet } from '../../api/index.ts';
+import type { StatefulSet } from '../../api/objects.ts';
 import type { PodTemplate } from '../runtime/pod-control.ts';
 import { REVISION_HASH } from '../runtime/revisions.ts';
 

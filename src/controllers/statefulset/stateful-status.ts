@@ -1,5 +1,5 @@
 // A StatefulSet's status: pure.
-import type { ControllerRevision, Pod, StatefulSet, apps } from '../../api/index.ts';
+import type { ControllerRevision, Pod, StatefulSet, apps } from '../../api/objects.ts';
 import { isDeleting, isPodAvailable, isPodReady } from '../runtime/pod-state.ts';
 import { REVISION_HASH, hashOf } from '../runtime/revisions.ts';
 

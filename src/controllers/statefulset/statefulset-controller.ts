@@ -6,8 +6,8 @@ import {
   labelSelectorOf,
   pods,
   statefulSets,
-} from '../../api/index.ts';
-import type { ControllerRevision, Pod, StatefulSet } from '../../api/index.ts';
+} from '../../api/objects.ts';
+import type { ControllerRevision, Pod, StatefulSet } from '../../api/objects.ts';
 import { indexBy, objectKey } from '../../client/index.ts';
 import { sameValue } from '../runtime/canonical.ts';
 import { claim } from '../runtime/claim.ts';

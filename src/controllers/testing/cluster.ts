@@ -1,7 +1,7 @@
 // A cluster in memory for tests: the fake API server, controllers, a scheduler of one line, and agents that make pods
 // run at once.
-import { namespaces, nodes, pods } from '../../api/index.ts';
-import type { Deployment, Node, Pod, Service, Unstored } from '../../api/index.ts';
+import { namespaces, nodes, pods } from '../../api/objects.ts';
+import type { Deployment, Node, Pod, Service, Unstored } from '../../api/objects.ts';
 import { createFakeClient } from '../../client/index.ts';
 import type { FakeClient } from '../../client/index.ts';
 import { systemClock } from '../../clock/index.ts';

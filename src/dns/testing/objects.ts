@@ -1,6 +1,6 @@
 // API objects in short notation, for the tests of this room.
-import { endpointSlices, namespaces, pods, services } from '../../api/index.ts';
-import type { core, discovery, EndpointSlice, Namespace, Pod, Service, Unstored } from '../../api/index.ts';
+import { endpointSlices, namespaces, pods, services } from '../../api/objects.ts';
+import type { core, discovery, EndpointSlice, Namespace, Pod, Service, Unstored } from '../../api/objects.ts';
 import type { FakeClient } from '../../client/index.ts';
 
 /** `http:80`, `dns:53/UDP`, `:9000` for an unnamed port. */

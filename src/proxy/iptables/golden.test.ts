@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { EndpointSlice, Service } from '../../api/index.ts';
+import type { EndpointSlice, Service } from '../../api/objects.ts';
 import { InformedTracker } from '../fixtures/informed-tracker.ts';
 import { matchesGolden } from '../fixtures/golden.ts';
 import { service, slice, type ServiceSpec } from '../fixtures/objects.ts';

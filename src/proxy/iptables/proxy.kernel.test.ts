@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import process from 'node:process';
 import { after, before, test } from 'node:test';
-import { endpointSlices, services } from '../../api/index.ts';
+import { endpointSlices, services } from '../../api/objects.ts';
 import { createFakeClient } from '../../client/index.ts';
 import { createNetns, deleteNetns, runCommand } from '../../linux/index.ts';
 import { service, slice } from '../fixtures/objects.ts';
@@ -35,6 +35,7 @@ before(async () => {
 
 after(async () => {
   await proxy?.stop();
+  client.close();
   deleteNetns(NETNS);
 });
 

@@ -1,5 +1,5 @@
 // Nodes and pods for the tables of this room.
-import type { Node, Pod, core, meta } from '../../api/index.ts';
+import type { Node, Pod, core, meta } from '../../api/objects.ts';
 import { ClusterState } from '../cluster-state.ts';
 
 let serial = 0;

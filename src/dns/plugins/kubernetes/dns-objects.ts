@@ -1,6 +1,6 @@
 // What DNS keeps of API objects. Informers apply these as transforms, so nothing else stays in memory; they also
 // cross to worker threads and into the snapshot file, so they are plain values.
-import type { EndpointSlice, KubeObject, Namespace, Pod, Service } from '../../../api/index.ts';
+import type { EndpointSlice, KubeObject, Namespace, Pod, Service } from '../../../api/objects.ts';
 import { formatAddress, packAddress } from '../../../dnswire/index.ts';
 
 export interface DnsPort {

@@ -1,5 +1,5 @@
 // From informers to the index: every batch of changes becomes answers in the same turn.
-import { endpointSlices, namespaces, pods, services } from '../../../api/index.ts';
+import { endpointSlices, namespaces, pods, services } from '../../../api/objects.ts';
 import { createInformer } from '../../../client/index.ts';
 import type { Client, Informer } from '../../../client/index.ts';
 import type { Logger } from '../../../log/index.ts';

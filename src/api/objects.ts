@@ -1,0 +1,14 @@
+// The light door of the api room: kinds, resources, failures, selectors and small values, which every component needs.
+// Schemas, rules, decoding and tables are behind index.ts: a process that only talks to a server never loads them.
+export * from './types.ts';
+export * from './resources.ts';
+export * from './resource-lookup.ts';
+export * from './status-error.ts';
+export * from './json.ts';
+export * from './names.ts';
+export * from './quantity.ts';
+export * from './int-or-string.ts';
+export * from './age.ts';
+export * from './select/label-selector.ts';
+export * from './select/field-selector.ts';
+export { summarizePod } from './table/pod-columns.ts';
