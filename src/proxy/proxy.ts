@@ -376,8 +376,13 @@ class RunningProxy implements Proxy {
         this.#active.add('IPv6');
         this.#loops.get('IPv6')?.request();
       }
-      if (await removeForeignRules(this.mode, this.#options.netns))
-        this.#log.info('removed the rules of another proxy');
+      if (!(await removeForeignRules(this.mode, this.#options.netns))) return;
+      this.#log.info('removed the rules of another proxy');
+      // Until now the old rules may have sent new UDP flows to endpoints that are gone.
+      for (const [family, loop] of this.#loops) {
+        const all = [...loop.tracker.committed].map(([key, after]) => [key, { after }] as const);
+        this.#conntrack.synced(family, new Map(all));
+      }
     } catch (error) {
       this.#log.warn('could not remove the rules of another mode; a restart tries again', { error });
     }

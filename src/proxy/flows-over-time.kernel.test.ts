@@ -1,0 +1,160 @@
+// What happens to connections while endpoints come and go, in both modes, with real sockets.
+import assert from 'node:assert/strict';
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import process from 'node:process';
+import { after, before, test } from 'node:test';
+import { endpointSlices, services } from '../api/objects.ts';
+import { createFakeClient } from '../client/index.ts';
+import { openUdpSocketIn, runCommand } from '../linux/index.ts';
+import { KernelWorld } from './fixtures/kernel-world.ts';
+import { service, slice } from './fixtures/objects.ts';
+import { HOSTS, NODE_NAME, type HostName } from './fixtures/world.ts';
+import { proxyConfigOf, startProxy, type Proxy, type ProxyMode } from './index.ts';
+
+const VIP = '10.96.0.53';
+const PORTS = [
+  { name: 'u', port: 8053, protocol: 'UDP' },
+  { name: 't', port: 8080, protocol: 'TCP' },
+];
+
+let world: KernelWorld;
+before(() => {
+  world = new KernelWorld('time');
+});
+after(async () => {
+  await world[Symbol.asyncDispose]();
+});
+
+async function eventually(what: string, check: () => Promise<boolean>): Promise<void> {
+  const end = Date.now() + 3000;
+  while (!(await check())) {
+    if (Date.now() > end) assert.fail(`not within 3 s: ${what}`);
+    await new Promise((r) => setTimeout(r, 10));
+  }
+}
+
+/** A client that keeps its port, as DNS resolvers and statsd clients do. */
+class SteadyClient {
+  readonly #socket: Socket = createSocket('udp4');
+  readonly #ready: Promise<unknown>;
+
+  constructor(netns: string) {
+    const fd = openUdpSocketIn(netns, { address: '0.0.0.0', port: 0 });
+    this.#ready = new Promise((r) => this.#socket.bind({ fd }, () => r(undefined)));
+  }
+
+  /** Who answers; '' for nobody. */
+  async ask(): Promise<string> {
+    await this.#ready;
+    this.#socket.send('?', 53, VIP);
+    const answer = once(this.#socket, 'message', { signal: AbortSignal.timeout(150) });
+    const text = await answer.then(
+      ([m]) => String(m),
+      () => '{"from":""}',
+    );
+    const { from }: { from: string } = JSON.parse(text);
+    return from;
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+}
+
+const at = (host: HostName) => `${HOSTS[host].ip}:8053`;
+
+for (const mode of ['iptables', 'nftables'] as const satisfies ProxyMode[]) {
+  test(`${mode}: a UDP client with a steady port follows the endpoints`, async () => {
+    const client = createFakeClient();
+    const ports = [
+      { name: 'u', port: 53, protocol: 'UDP' },
+      { name: 't', port: 53, protocol: 'TCP' },
+    ];
+    await client.resource(services).create(service('ns/dns', { clusterIP: VIP, ports }));
+    await client.resource(endpointSlices).create(slice('ns/dns', [{ ip: HOSTS.podA.ip }], { ports: PORTS }));
+    const move = (...hosts: HostName[]) =>
+      client.resource(endpointSlices).patch(
+        'dns-ipv4',
+        {
+          endpoints: slice(
+            'ns/dns',
+            hosts.map((h) => ({ ip: HOSTS[h].ip })),
+          ).endpoints,
+        },
+        { type: 'merge', namespace: 'ns' },
+      );
+    const config = proxyConfigOf({
+      mode,
+      clusterCIDR: '10.244.0.0/16',
+      healthzBindAddress: '',
+      metricsBindAddress: '',
+    });
+    const proxy: Proxy = await startProxy({ client, nodeName: NODE_NAME, config, netns: world.node });
+    const steady = new SteadyClient(`proxy-${process.pid}-time-client`);
+    try {
+      await proxy.synced;
+      await eventually('the first endpoint answers', async () => (await steady.ask()) === at('podA'));
+      await move('farA');
+      await eventually('the flow moved to the new endpoint', async () => (await steady.ask()) === at('farA'));
+      await move();
+      await eventually('nobody answers', async () => (await steady.ask()) === '');
+      await move('podB');
+      await eventually('the flow came back to life', async () => (await steady.ask()) === at('podB'));
+    } finally {
+      steady.close();
+      await proxy.stop();
+      client.close();
+    }
+  });
+}
+
+test('changing the mode moves the rules without a gap and leaves nothing of the other mode', async () => {
+  const client = createFakeClient();
+  const ports = [{ name: 't', port: 80, protocol: 'TCP' }];
+  await client.resource(services).create(service('ns/web', { clusterIP: VIP, ports }));
+  await client.resource(endpointSlices).create(slice('ns/web', [{ ip: HOSTS.podA.ip }], { ports: PORTS }));
+  const run = async (mode: ProxyMode) => {
+    const config = proxyConfigOf({
+      mode,
+      clusterCIDR: '10.244.0.0/16',
+      healthzBindAddress: '',
+      metricsBindAddress: '',
+    });
+    const proxy = await startProxy({ client, nodeName: NODE_NAME, config, netns: world.node });
+    await proxy.synced;
+    return proxy;
+  };
+  const failures: string[] = [];
+  let attempts = 0;
+  let phase = 'start';
+  let done = false;
+  const first = await run('iptables');
+  const load = (async () => {
+    while (!done) {
+      const got = await world.connect('client', 'tcp', { host: VIP, port: 80 });
+      attempts++;
+      if (got.kind !== 'reply' || got.from !== `${HOSTS.podA.ip}:8080`)
+        failures.push(`${phase}: ${JSON.stringify(got)}`);
+    }
+  })();
+  phase = 'to nftables';
+  await first.stop();
+  const nft = await run('nftables');
+  const rules = async (...args: string[]) =>
+    (await runCommand(args[0] ?? '', args.slice(1), { netns: world.node })).stdout;
+  await eventually('the iptables rules are gone', async () => !(await rules('iptables-save')).includes('KUBE-SVC-'));
+  phase = 'to iptables';
+  await nft.stop();
+  const ipt = await run('iptables');
+  await eventually(
+    'the nftables table is gone',
+    async () => !(await rules('nft', 'list', 'tables')).includes('portico'),
+  );
+  done = true;
+  await load;
+  await ipt.stop();
+  client.close();
+  assert.ok(attempts > 20, `${attempts} connections`);
+  assert.deepEqual(failures, [], `${failures.length} of ${attempts} connections failed`);
+});
