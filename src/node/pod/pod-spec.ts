@@ -2,8 +2,6 @@
 import type { core, Pod } from '../../api/objects.ts';
 import type { HostPort } from '../contract.ts';
 
-export type ContainerOfPod = core.Container;
-
 export const specOf = (pod: Pod): core.PodSpec => pod.spec ?? { containers: [] };
 export const namespaceOf = (pod: Pod): string => pod.metadata.namespace ?? 'default';
 export const podKey = (pod: Pod): string => `${namespaceOf(pod)}/${pod.metadata.name}`;

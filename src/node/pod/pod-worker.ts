@@ -19,14 +19,13 @@ import { runInContainer } from './run-in-container.ts';
 import { runHook } from './lifecycle-hook.ts';
 import { planPod, type Start } from './plan.ts';
 import type { PodContext } from './pod-context.ts';
+import { PodSandbox } from './pod-sandbox.ts';
 import { podStatus } from './pod-status.ts';
 import {
   allContainers,
   findContainer,
   gracePeriodSeconds,
-  hostPorts,
   isFinished,
-  isHostNetwork,
   isSidecar,
   namespaceOf,
   podKey,
@@ -43,7 +42,6 @@ interface Waiting {
 }
 
 const CONFIG_RETRY_MS = 5000;
-const SANDBOX_RETRY_MS = [100, 300, 1000, 3000, 10_000];
 /** How often files made from API objects are brought up to date. */
 const VOLUME_REFRESH_MS = 60_000;
 const DELETE_RETRY_MS = 1000;
@@ -53,6 +51,7 @@ export class PodWorker {
   readonly #ctx: PodContext;
   readonly #log: Logger;
   readonly #status: StatusWriter;
+  readonly #sandbox: PodSandbox;
   readonly #backOff = new RestartBackOff();
   readonly #imageBackOff = new RestartBackOff();
   readonly #waiting = new Map<string, Waiting>();
@@ -62,8 +61,6 @@ export class PodWorker {
   readonly #startTimeMs: number;
   readonly #onGone: (worker: PodWorker) => void;
   #pod: Pod;
-  #sandbox: { netns: string | undefined; ips: readonly string[] } | undefined;
-  #sandboxFailures = 0;
   #volumes: Map<string, string> | undefined;
   #volumesAtMs = 0;
   #failure: { reason: string; message: string } | undefined;
@@ -82,6 +79,7 @@ export class PodWorker {
     this.#onGone = onGone;
     this.#log = ctx.log.with({ pod: podKey(pod) });
     this.#status = new StatusWriter({ client: ctx.client, clock: ctx.clock, log: this.#log, pod });
+    this.#sandbox = new PodSandbox(ctx, this.#log);
     const known = Date.parse(pod.status?.startTime ?? '');
     this.#startTimeMs = Number.isNaN(known) ? ctx.clock.now() : known;
   }
@@ -96,7 +94,7 @@ export class PodWorker {
   }
 
   get netns(): string | undefined {
-    return this.#sandbox?.netns;
+    return this.#sandbox.netns;
   }
 
   update(pod: Pod): void {
@@ -160,12 +158,12 @@ export class PodWorker {
     }
     if (this.#termination !== undefined) return;
     if (isFinished(this.#pod) && this.#failure === undefined && this.#running().length === 0) {
-      await this.#releaseSandbox();
+      await this.#sandbox.release(this.#pod);
       return;
     }
     if (this.#failure === undefined) {
       // Of a pod that an earlier agent left running there is nothing to tell yet.
-      if (this.#sandbox === undefined && this.#running().length === 0) this.#report();
+      if (!this.#sandbox.exists && this.#running().length === 0) this.#report();
       if (!(await this.#ensureSandbox()) || !(await this.#ensureVolumes())) return;
     }
     this.#ensureProbes();
@@ -204,7 +202,7 @@ export class PodWorker {
     if ((specOf(this.#pod).volumes ?? []).some(isLive))
       wakeAtMs = Math.min(wakeAtMs, this.#volumesAtMs + VOLUME_REFRESH_MS);
     if (wakeAtMs !== Infinity) this.#wakeIn(wakeAtMs - clock.now());
-    if (this.#isPodOver()) await this.#releaseSandbox();
+    if (this.#isPodOver()) await this.#sandbox.release(this.#pod);
   }
 
   #isPodOver(): boolean {
@@ -219,47 +217,9 @@ export class PodWorker {
   // --- sandbox and volumes ---------------------------------------------------------------------------------------
 
   async #ensureSandbox(): Promise<boolean> {
-    if (this.#sandbox !== undefined) return true;
-    const { podNetwork, events } = this.#ctx;
-    if (isHostNetwork(this.#pod)) {
-      this.#sandbox = { netns: undefined, ips: this.#ctx.nodeIps };
-      return true;
-    }
-    try {
-      if (!podNetwork.ready()) throw new Error(podNetwork.problem?.() ?? 'the pod network is not ready yet');
-      const { netns, ips } = await podNetwork.attach({
-        uid: this.uid,
-        namespace: namespaceOf(this.#pod),
-        name: this.#pod.metadata.name,
-      });
-      await this.#ctx.hostPorts.set(this.uid, { pod: podKey(this.#pod), ips, ports: hostPorts(this.#pod) });
-      this.#sandbox = { netns, ips };
-      this.#sandboxFailures = 0;
-      return true;
-    } catch (error) {
-      const message = errorText(error);
-      if (podNetwork.ready()) {
-        events.event(this.#pod, 'Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${message}`);
-        this.#log.warn('a pod got no network', { error: message });
-      } else {
-        events.event(this.#pod, 'Warning', 'NetworkNotReady', `network is not ready: ${message}`);
-      }
-      const last = SANDBOX_RETRY_MS.length - 1;
-      this.#wakeIn(SANDBOX_RETRY_MS[Math.min(this.#sandboxFailures++, last)] ?? 10_000);
-      return false;
-    }
-  }
-
-  async #releaseSandbox(): Promise<void> {
-    if (this.#sandbox === undefined) return;
-    this.#sandbox = undefined;
-    await this.#detach();
-  }
-
-  async #detach(): Promise<void> {
-    if (isHostNetwork(this.#pod)) return;
-    await this.#ctx.hostPorts.remove(this.uid);
-    await this.#ctx.podNetwork.detach(this.uid);
+    const retryMs = await this.#sandbox.ensure(this.#pod);
+    if (retryMs !== undefined) this.#wakeIn(retryMs);
+    return retryMs === undefined;
   }
 
   #volumeContext(): VolumeContext {
@@ -306,7 +266,7 @@ export class PodWorker {
         ctx: this.#ctx,
         facts: this.#facts(),
         volumes: this.#volumes ?? new Map(),
-        netns: this.#sandbox?.netns,
+        netns: this.#sandbox.netns,
       });
       this.#waiting.delete(c.name);
       this.#imageBackOff.forget(c.name);
@@ -528,8 +488,7 @@ export class PodWorker {
 
   async #cleanUp(): Promise<void> {
     const { runtime, tokens, stateDir } = this.#ctx;
-    this.#sandbox = undefined;
-    await this.#detach();
+    await this.#sandbox.remove(this.#pod);
     await runtime.removePod(this.uid);
     tokens.forget(this.uid);
     rmSync(path.join(stateDir, 'pods', this.uid), { recursive: true, force: true });
@@ -595,7 +554,7 @@ export class PodWorker {
       startTimeMs: this.#startTimeMs,
       hostIps,
       podIps,
-      hasSandbox: this.#sandbox !== undefined,
+      hasSandbox: this.#sandbox.exists,
       ...(this.#failure === undefined ? {} : { failure: this.#failure }),
     });
   }
@@ -610,7 +569,7 @@ export class PodWorker {
       pod: this.#pod,
       nodeName: this.#ctx.nodeName,
       hostIps: this.#ctx.nodeIps,
-      podIps: this.#sandbox?.ips ?? known,
+      podIps: this.#sandbox.ips ?? known,
       allocatable: this.#ctx.allocatable,
     };
   }

@@ -1,9 +1,7 @@
 // Containers as process trees: a supervisor shell each, an overlay of the host's root, namespaces from util-linux.
 // Holds nothing that would be lost with the agent: a new runtime on the same folder goes on where this one stopped.
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { closeSync, constants, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import type net from 'node:net';
+import { closeSync, constants, mkdirSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Clock } from '../../clock/index.ts';
 import { errorText, UserError } from '../../errors/index.ts';
@@ -14,16 +12,18 @@ import { attachToContainer } from './attach.ts';
 import type { CgroupTree } from './cgroup-tree.ts';
 import type { ExecRequest, ExecSession } from './exec-contract.ts';
 import { startExec } from './exec-process.ts';
+import { exitReason, logTail, readTail } from './exit-report.ts';
 import { FifoPool } from './fifo-pool.ts';
 import { readHostMounts, programMounts } from './host-mounts.ts';
 import { LogFile } from './log-file.ts';
-import { parseLogLine, type LogStream } from './log-format.ts';
+import type { LogStream } from './log-format.ts';
 import { ensureMaskLayer, type LayerDirs } from './mask-layer.ts';
 import { prepareRoot, type RootContext } from './prepare-root.ts';
 import { isRunning } from './process-identity.ts';
 import { drainPipe, openPipe, readPipe, type PipeReader } from './pipe-reader.ts';
 import { namespaceWords, startScript, terminalWords, type Tools } from './start-script.ts';
 import { findProgram, findTools } from './tools.ts';
+import { startSupervisor } from './supervisor.ts';
 import { ensureTmpfs } from './tmpfs.ts';
 
 export interface ProcessRuntimeOptions {
@@ -41,12 +41,9 @@ export interface ProcessRuntimeOptions {
 
 /** Name of the process that holds a shared process tree; no container can be called so. */
 const TREE = '_tree';
-/** How long a start may take before the runtime gives it up. */
-const START_TIMEOUT_MS = 30_000;
 const DRAIN_TIMEOUT_MS = 2000;
 /** Exit status of a container whose end nobody saw: as after SIGKILL. */
 const UNKNOWN_EXIT = 137;
-const MAX_MESSAGE_BYTES = 4096;
 
 interface Entry {
   container: Container;
@@ -306,7 +303,7 @@ export class ProcessRuntime implements ContainerRuntime {
     ];
     this.#listen(entry);
     if (spec.stdin && spec.stdinOnce && !spec.tty) entry.stdinKeeper = openSync(dir.stdin, constants.O_RDWR);
-    const text = await this.#supervise(words, dir);
+    const text = await startSupervisor(words, dir, this.#options.clock);
     const pid = dir.readPid();
     if (text !== 'ok' || pid === undefined) {
       throw new Error(text === '' ? 'the container ended before it began' : text);
@@ -345,50 +342,6 @@ export class ProcessRuntime implements ContainerRuntime {
   #tree(podUid: string): Container | undefined {
     const roots = [...this.#entries.values()].filter((e) => e.record.pod.uid === podUid && e.record.name === TREE);
     return roots.map((e) => e.container).find((c) => c.state === 'running') ?? roots.at(-1)?.container;
-  }
-
-  /** Spawns the supervisor; resolves with what it says: `ok`, or why the container could not be set up. */
-  #supervise(words: readonly string[], dir: ContainerDir): Promise<string> {
-    const { O_RDONLY, O_WRONLY, O_RDWR, O_NONBLOCK, O_APPEND } = constants;
-    const fds = [
-      openSync(dir.exitFile, O_WRONLY | O_APPEND),
-      openSync(dir.acknowledge, O_RDWR),
-      openSync(dir.lifeLine, O_WRONLY),
-      openSync(dir.stdout, O_RDONLY | O_NONBLOCK),
-      openSync(dir.stderr, O_RDONLY | O_NONBLOCK),
-      openSync(dir.pidFile, O_WRONLY | O_APPEND),
-    ];
-    try {
-      const [command = '', ...args] = words;
-      const child = spawn(command, args, {
-        detached: true,
-        cwd: '/',
-        env: {},
-        stdio: ['ignore', 'ignore', 'ignore', 'pipe', ...fds],
-      });
-      child.unref();
-      const answer = child.stdio[3] as net.Socket;
-      return new Promise<string>((resolve, reject) => {
-        let text = '';
-        const timer = this.#options.clock.after(START_TIMEOUT_MS, () =>
-          finish(`no sign of life for ${START_TIMEOUT_MS / 1000} s`),
-        );
-        const finish = (result: string) => {
-          this.#options.clock.clear(timer);
-          answer.destroy();
-          resolve(result);
-        };
-        child.on('error', reject);
-        answer.on('data', (chunk: Buffer) => {
-          text += chunk.toString();
-          if (text.endsWith('ok\n')) finish(text.trim());
-        });
-        answer.on('end', () => finish(text.trim()));
-        answer.on('error', () => finish(text.trim()));
-      });
-    } finally {
-      for (const fd of fds) closeSync(fd);
-    }
   }
 
   /** Reads output and waits for the end. Must come before the supervisor starts: its pipes want a reader. */
@@ -545,41 +498,6 @@ function trySignal(pid: number, signal: NodeJS.Signals): boolean {
     return true;
   } catch {
     return false;
-  }
-}
-
-function exitReason(status: number, oomKilled: boolean): string {
-  if (oomKilled && status === 137) return 'OOMKilled';
-  return status === 0 ? 'Completed' : 'Error';
-}
-
-/** The last part of a file that a container wrote; '' when there is none. */
-function readTail(file: string): string {
-  try {
-    const text = readFileSync(file);
-    return text.subarray(Math.max(0, text.length - MAX_MESSAGE_BYTES)).toString();
-  } catch {
-    return '';
-  }
-}
-
-/** kubelet's limits for a message from the log. */
-const MAX_LOG_LINES = 80;
-const MAX_LOG_BYTES = 2048;
-
-function logTail(file: string): string {
-  try {
-    const lines = readFileSync(file)
-      .subarray(-8 * MAX_LOG_BYTES)
-      .toString('latin1')
-      .split('\n');
-    const texts = lines.slice(-MAX_LOG_LINES - 1).flatMap((line) => {
-      const parsed = parseLogLine(Buffer.from(line, 'latin1'));
-      return parsed === undefined ? [] : [parsed.text.toString() + (parsed.partial ? '' : '\n')];
-    });
-    return Buffer.from(texts.join('')).subarray(-MAX_LOG_BYTES).toString();
-  } catch {
-    return '';
   }
 }
 

@@ -1,5 +1,5 @@
 // Makes a pod's volumes on the node, keeps those made from API objects up to date, and finds the folder for a mount.
-import { chmodSync, chownSync, lstatSync, mkdirSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, lstatSync, mkdirSync, realpathSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { core, Pod } from '../../api/objects.ts';
 import type { DownwardFacts } from '../pod/downward.ts';
@@ -211,8 +211,4 @@ function nearest(dir: string): string {
 /** A link inside a volume is the pod's to set: it must not lead to the node's files. */
 function checkInside(root: string, real: string): void {
   if (real !== root && !real.startsWith(`${root}/`)) throw new VolumeError(`a link leads out of the volume to ${real}`);
-}
-
-export function removeVolumes(ctx: VolumeContext): void {
-  rmSync(ctx.diskDir, { recursive: true, force: true });
 }

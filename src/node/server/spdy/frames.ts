@@ -12,8 +12,6 @@ export const TYPE = {
 } as const;
 export const FLAG_FIN = 1;
 const HEADER_BYTES = 8;
-/** Larger frames come from no client we know; they would only fill memory. */
-export const MAX_FRAME_BYTES = 16 * 1024 * 1024 - 1;
 
 export type Frame =
   | { readonly kind: 'data'; readonly stream: number; readonly flags: number; readonly body: Buffer }

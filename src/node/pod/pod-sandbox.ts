@@ -1,0 +1,78 @@
+// What a pod has before and beside its containers: a network namespace, addresses, ports of the node.
+import type { Pod } from '../../api/index.ts';
+import { errorText } from '../../errors/index.ts';
+import type { Logger } from '../../log/index.ts';
+import type { PodContext } from './pod-context.ts';
+import { hostPorts, isHostNetwork, namespaceOf, podKey } from './pod-spec.ts';
+
+const RETRY_MS = [100, 300, 1000, 3000, 10_000];
+
+export class PodSandbox {
+  readonly #ctx: PodContext;
+  readonly #log: Logger;
+  #current: { netns: string | undefined; ips: readonly string[] } | undefined;
+  #failures = 0;
+
+  constructor(ctx: PodContext, log: Logger) {
+    this.#ctx = ctx;
+    this.#log = log;
+  }
+
+  get exists(): boolean {
+    return this.#current !== undefined;
+  }
+
+  /** Undefined on the host network, and as long as there is no sandbox. */
+  get netns(): string | undefined {
+    return this.#current?.netns;
+  }
+
+  get ips(): readonly string[] | undefined {
+    return this.#current?.ips;
+  }
+
+  /** Makes it, unless it is there. Returns when to try again if that failed. */
+  async ensure(pod: Pod): Promise<number | undefined> {
+    if (this.#current !== undefined) return undefined;
+    const { podNetwork, nodeIps } = this.#ctx;
+    if (isHostNetwork(pod)) {
+      this.#current = { netns: undefined, ips: nodeIps };
+      return undefined;
+    }
+    const { name, uid } = pod.metadata;
+    try {
+      if (!podNetwork.ready()) throw new Error(podNetwork.problem?.() ?? 'the pod network is not ready yet');
+      const { netns, ips } = await podNetwork.attach({ uid, namespace: namespaceOf(pod), name });
+      await this.#ctx.hostPorts.set(uid, { pod: podKey(pod), ips, ports: hostPorts(pod) });
+      this.#current = { netns, ips };
+      this.#failures = 0;
+      return undefined;
+    } catch (error) {
+      this.#report(pod, errorText(error));
+      return RETRY_MS[Math.min(this.#failures++, RETRY_MS.length - 1)];
+    }
+  }
+
+  #report(pod: Pod, message: string): void {
+    const { events, podNetwork } = this.#ctx;
+    if (!podNetwork.ready()) {
+      events.event(pod, 'Warning', 'NetworkNotReady', `network is not ready: ${message}`);
+      return;
+    }
+    events.event(pod, 'Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${message}`);
+    this.#log.warn('a pod got no network', { error: message });
+  }
+
+  /** The pod's work is done: what it holds is free for others. */
+  async release(pod: Pod): Promise<void> {
+    if (this.#current !== undefined) await this.remove(pod);
+  }
+
+  /** Removes also what an earlier agent made. */
+  async remove(pod: Pod): Promise<void> {
+    this.#current = undefined;
+    if (isHostNetwork(pod)) return;
+    await this.#ctx.hostPorts.remove(pod.metadata.uid);
+    await this.#ctx.podNetwork.detach(pod.metadata.uid);
+  }
+}
