@@ -40,8 +40,11 @@ interface Running {
 }
 
 async function start(mode: string): Promise<Running> {
+  // A small young generation halves the memory of a server whose queries leave little garbage.
+  const execArgv = ['--max-semi-space-size=2'];
   const script = path.join(import.meta.dirname, 'server-process.ts');
   const child = fork(script, [mode, String(SERVICES), String(ENDPOINTS_EACH)], {
+    execArgv,
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   const [{ port, syncedMs }] = (await once(child, 'message')) as [{ port: number; syncedMs: number }];

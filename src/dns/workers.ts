@@ -75,7 +75,11 @@ export class Workers {
   async start(count: number, start: WorkerStart): Promise<void> {
     const file = import.meta.url.endsWith('.ts') ? './worker-thread.ts' : './worker-thread.js';
     const listening = Array.from({ length: count }, () => {
-      const thread = new Worker(new URL(file, import.meta.url), { workerData: start });
+      const thread = new Worker(new URL(file, import.meta.url), {
+        workerData: start,
+        // Queries leave little garbage; a large young generation would only cost memory, per thread.
+        resourceLimits: { maxYoungGenerationSizeMb: 6 },
+      });
       this.#threads.push(thread);
       for (const message of this.#early) thread.postMessage(message);
       return this.#listening(thread);
