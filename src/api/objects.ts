@@ -1,5 +1,6 @@
 // The light door of the api room: kinds, resources, failures, selectors and small values, which every component needs.
 // Schemas, rules, decoding and tables are behind index.ts: a process that only talks to a server never loads them.
+export * from './kubernetes-version.ts';
 export * from './types.ts';
 export * from './resources.ts';
 export * from './resource-lookup.ts';

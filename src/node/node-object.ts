@@ -2,11 +2,8 @@
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
-import type { core, Node } from '../api/objects.ts';
+import { kubernetesVersion, type core, type Node } from '../api/objects.ts';
 import { formatTime } from './pod/container-status.ts';
-
-/** Kubernetes' version that the agent behaves like. */
-export const KUBELET_VERSION = 'v1.33.0+portico';
 
 export interface Machine {
   readonly cpus: number;
@@ -116,7 +113,7 @@ export function nodeStatus(facts: NodeFacts, before: core.NodeStatus | undefined
       containerRuntimeVersion: 'process://1.0',
       kernelVersion: machine.kernelVersion,
       kubeProxyVersion: '',
-      kubeletVersion: KUBELET_VERSION,
+      kubeletVersion: kubernetesVersion.gitVersion,
       machineID: machine.machineId,
       operatingSystem: 'linux',
       osImage: machine.osImage,

@@ -1,6 +1,6 @@
 // The OpenAPI documents, made from the schema of the api room when first asked for and kept as text.
 import { createHash } from 'node:crypto';
-import { openapiV2, openapiV3, openapiV3Index } from '../../api/index.ts';
+import { openapiV2, openapiV2Protobuf, openapiV3, openapiV3Index } from '../../api/index.ts';
 
 export interface OpenApiDocument {
   readonly text: string;
@@ -9,6 +9,7 @@ export interface OpenApiDocument {
 
 const documents = new Map<string, OpenApiDocument | undefined>();
 let v2: string | undefined;
+let v2Binary: Uint8Array | undefined;
 
 /** `path` is `api/v1` or `apis/GROUP/VERSION`; undefined when there is no such document. */
 export function openApiV3Text(path: string): OpenApiDocument | undefined {
@@ -33,15 +34,7 @@ export function openApiV2Text(): string {
   return (v2 ??= JSON.stringify(openapiV2()));
 }
 
-export const OPENAPI_V2_BINARY = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
-
-/**
- * kubectl up to 1.28 insists on this form before it sends anything with validation, then finds in v3 that the server
- * validates by itself. So it carries what those clients check: that it is there. In protobuf: swagger = 1, info = 2.
- */
+/** The only form in which kubectl up to 1.28 explains; later ones look at v3 first. */
 export function openApiV2Binary(): Uint8Array {
-  const field = (number: number, bytes: Uint8Array) =>
-    Buffer.concat([Buffer.from([(number << 3) | 2, bytes.length]), bytes]);
-  const text = (number: number, value: string) => field(number, Buffer.from(value));
-  return Buffer.concat([text(1, '2.0'), field(2, Buffer.concat([text(1, 'Kubernetes'), text(2, 'v1')]))]);
+  return (v2Binary ??= openapiV2Protobuf());
 }

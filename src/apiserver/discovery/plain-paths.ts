@@ -1,5 +1,5 @@
 // Everything that is not an object: version, health, metrics, discovery, OpenAPI, and the keys of tokens.
-import { methodNotAllowed, notAcceptable } from '../../api/index.ts';
+import { methodNotAllowed, notAcceptable, openapiV2ProtobufType } from '../../api/index.ts';
 import type { ServiceAccountTokens } from '../auth/service-account-tokens.ts';
 import { textAnswer, valueAnswer, type Answer } from '../request/answer.ts';
 import { groupDiscovery, oneGroup, resourceList } from './discovery.ts';
@@ -117,17 +117,13 @@ async function openapi(
   accept: string,
 ): Promise<Answer> {
   // Loaded when first asked for: most clients never do.
-  const { OPENAPI_V2_BINARY, openApiV2Binary, openApiV2Text, openApiV3Index, openApiV3Text } =
-    await import('./openapi.ts');
+  const { openApiV2Binary, openApiV2Text, openApiV3Index, openApiV3Text } = await import('./openapi.ts');
   if (version_ === 'v2') {
     if (rest.length > 0) return noSuchPath();
-    const types = ['application/json', OPENAPI_V2_BINARY];
-    if (accept.includes(OPENAPI_V2_BINARY) && !accept.includes('json')) {
-      // Asked for with an @, answered with a dot: what Go takes for a media type.
-      const contentType = OPENAPI_V2_BINARY.replace('@', '.');
-      return { status: 200, body: { form: 'bytes', bytes: openApiV2Binary(), contentType } };
+    if (accept.includes('proto-openapi.spec.v2') && !accept.includes('json')) {
+      return { status: 200, body: { form: 'bytes', bytes: openApiV2Binary(), contentType: openapiV2ProtobufType } };
     }
-    if (!/json|\*\/\*/.test(accept) && accept !== '') throw notAcceptable(types);
+    if (!/json|\*\/\*/.test(accept) && accept !== '') throw notAcceptable(['application/json', openapiV2ProtobufType]);
     return textAnswer(openApiV2Text(), 200, 'application/json');
   }
   if (rest.length === 0) return valueAnswer(openApiV3Index());

@@ -1,10 +1,9 @@
-// The version that clients are told. It says which Kubernetes API this server speaks; kubectl chooses by it.
+// The version that clients are told.
 import process from 'node:process';
+import { kubernetesVersion } from '../../api/index.ts';
 
 export const version = {
-  major: '1',
-  minor: '32',
-  gitVersion: 'v1.32.0+portico',
+  ...kubernetesVersion,
   gitCommit: '',
   gitTreeState: 'clean',
   buildDate: '1970-01-01T00:00:00Z',

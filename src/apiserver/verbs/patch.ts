@@ -66,9 +66,9 @@ export async function patchObject(deps: VerbDeps, request: ResourceRequest, mode
   if (patch.kind === 'apply') return applyObject(deps, request, patch, mode);
   return updateObject(deps, request, {
     mode,
+    // A patch that names another version than the current one meets a conflict.
+    startsFromCurrent: true,
     next(current) {
-      // A patch that does not speak of the version shall win over whoever was faster.
-      delete serverMetadata(current).resourceVersion;
       const next = asObject(request, expectedKind(request), applyPatch(patch, current, request.strategy.schema));
       checkName(request, next);
       return next;
@@ -99,9 +99,11 @@ async function applyObject(deps: VerbDeps, request: ResourceRequest, patch: Patc
     return await updateObject(deps, request, {
       mode,
       managesFields: true,
+      startsFromCurrent: true,
       next(current) {
         const next = merged(current);
-        if ((config.metadata.resourceVersion ?? '') === '') delete serverMetadata(next).resourceVersion;
+        const asked = config.metadata.resourceVersion ?? '';
+        serverMetadata(next).resourceVersion = asked === '' ? current.metadata.resourceVersion : asked;
         return next;
       },
     });

@@ -8,7 +8,6 @@ import {
   conflict,
   type ApiObject,
 } from '../../api/index.ts';
-import { serverMetadata } from '../objects/server-metadata.ts';
 import { storedObject } from '../objects/stored-object.ts';
 import { storageKey } from '../objects/storage-key.ts';
 import { valueAnswer, type Answer } from '../request/answer.ts';
@@ -63,9 +62,9 @@ export async function scale(deps: VerbDeps, request: ResourceRequest, verb: Verb
   const body = patch === undefined ? (await readValue(request.body, request.headers)).value : undefined;
   const written = await updateObject(deps, request, {
     mode: 'main',
+    startsFromCurrent: true,
     next(current) {
       const before = scaleOf(current);
-      if (patch !== undefined) delete serverMetadata(before).resourceVersion;
       const value = patch === undefined ? body : applyPatch(patch, before, 'autoscaling.Scale');
       const next = asObject(request, SCALE, value);
       const asked = next.metadata.resourceVersion ?? '';
@@ -76,7 +75,6 @@ export async function scale(deps: VerbDeps, request: ResourceRequest, verb: Verb
         throw invalid({ group: 'autoscaling', kind: 'Scale' }, name, [error]);
       }
       (current.spec as Scalable).replicas = replicas;
-      delete serverMetadata(current).resourceVersion;
       return current;
     },
   });

@@ -10,7 +10,6 @@ import {
   type ApiObject,
   type core,
 } from '../../api/index.ts';
-import { serverMetadata } from '../objects/server-metadata.ts';
 import { storedObject } from '../objects/stored-object.ts';
 import { storageKey } from '../objects/storage-key.ts';
 import type { Answer } from '../request/answer.ts';
@@ -148,6 +147,7 @@ async function ephemeralContainers(
   checkName(request, asked(storedObject(entry).object as unknown as ApiObject));
   const written = await updateObject(deps, request, {
     mode: 'main',
+    startsFromCurrent: true,
     next(current) {
       const wanted = (asked(current).spec as core.PodSpec | undefined)?.ephemeralContainers ?? [];
       const spec = current.spec as core.PodSpec;
@@ -158,7 +158,6 @@ async function ephemeralContainers(
         throw invalid(resource, name, [forbidden(`spec.ephemeralContainers[${i}]`, why)]);
       }
       spec.ephemeralContainers = wanted;
-      delete serverMetadata(current).resourceVersion;
       return current;
     },
   });

@@ -31,8 +31,8 @@ export interface ObjectChange {
   next(current: ApiObject): ApiObject | Promise<ApiObject>;
   /** Set by apply, which keeps its own record of field owners. */
   readonly managesFields?: boolean;
-  /** A lost race is the client's to see, because it named the version. PUT does; PATCH mostly does not. */
-  readonly preconditions?: { readonly uid?: string };
+  /** `next` starts from the current object: its version is then no wish of the client, and a lost race is run again. */
+  readonly startsFromCurrent?: true;
 }
 
 /** Another round is cheap; a client that loses this often learns of the conflict. */
@@ -47,7 +47,7 @@ export async function updateObject(deps: VerbDeps, request: ResourceRequest, cha
     if (entry === undefined) throw notFound(resource, name);
     const previous = servedObject(resource, entry).object as ApiObject;
     const next = await change.next(copyJson(previous));
-    const pinned = checkVersion(request, next, previous, change.mode);
+    const pinned = checkVersion(request, next, previous, change.mode) && change.startsFromCurrent !== true;
     const written = await updateOnce(deps, request, change, entry, next);
     if (written !== undefined) return written;
     if (pinned || attempt >= ATTEMPTS) throw conflict(resource, name);
