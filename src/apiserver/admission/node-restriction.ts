@@ -1,9 +1,6 @@
 // A node agent writes only its own Node, its own pods and its own lease, whatever its role would allow.
-import { forbiddenBecause, leases, nodes, pods, type ApiObject, type core, type Pod } from '../../api/index.ts';
-import type { Store } from '../../store/index.ts';
+import { forbiddenBecause, leases, nodes, pods, type ApiObject, type core } from '../../api/index.ts';
 import { nodeNameOf } from '../auth/node-name.ts';
-import { storedObject } from '../objects/stored-object.ts';
-import { storageKey } from '../objects/storage-key.ts';
 import type { ResourceRequest } from '../request/resource-request.ts';
 import type { AdmissionStep } from './admission.ts';
 
@@ -76,10 +73,3 @@ export const restrictNode: AdmissionStep = {
     }
   },
 };
-
-/** The pod a node agent names, if it runs on that node: for tokens and evictions. */
-export async function podOnNode(store: Store, namespace: string, name: string, node: string): Promise<Pod | undefined> {
-  const entry = await store.get(storageKey(pods, namespace, name));
-  const pod = entry === undefined ? undefined : (storedObject(entry).object as Pod);
-  return pod?.spec?.nodeName === node ? pod : undefined;
-}

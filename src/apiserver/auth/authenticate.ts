@@ -7,10 +7,8 @@ import { storedObject } from '../objects/stored-object.ts';
 import { storageKey } from '../objects/storage-key.ts';
 import type { ServiceAccountTokens, VerifiedToken } from './service-account-tokens.ts';
 
-export const ANONYMOUS: User = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
+const ANONYMOUS: User = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
 const AUTHENTICATED = 'system:authenticated';
-
-export const isAnonymous = (user: User): boolean => user.name === ANONYMOUS.name;
 
 const withAuthenticated = (user: User): User =>
   user.groups.includes(AUTHENTICATED) || user.groups.includes('system:unauthenticated')

@@ -87,14 +87,9 @@ export const servedResources: readonly ServedResource[] = [...stored, ...reviews
 const byPath = new Map(
   servedResources.map((s) => [`${s.resource.group}/${s.resource.version}/${s.resource.plural}`, s]),
 );
-const byGroupPlural = new Map(servedResources.map((s) => [`${s.resource.group}/${s.resource.plural}`, s]));
 
 export const findServed = (group: string, version: string, plural: string): ServedResource | undefined =>
   byPath.get(`${group}/${version}/${plural}`);
-
-/** By group and plural only, as RBAC and owner references name them. */
-export const findServedResource = (group: string, plural: string): ServedResource | undefined =>
-  byGroupPlural.get(`${group}/${plural}`);
 
 /** Groups in the order in which discovery shows them, each with its versions. */
 export const servedGroups: ReadonlyMap<string, readonly string[]> = groupsOf(servedResources);
@@ -106,7 +101,5 @@ function groupsOf(all: readonly ServedResource[]): Map<string, string[]> {
     if (!versions.includes(resource.version)) versions.push(resource.version);
     groups.set(resource.group, versions);
   }
-  // The subresources' own groups are discoverable too, as far as they hold no resource of their own: clients look
-  // there for the kinds Scale and Eviction.
   return groups;
 }

@@ -17,7 +17,7 @@ import { servedGroups } from '../discovery/served-resources.ts';
 import { runSubresource, bind } from '../verbs/subresources.ts';
 import type { VerbDeps } from '../verbs/deps.ts';
 import { runVerb } from '../verbs/resource-verbs.ts';
-import { checkAccept } from '../verbs/table.ts';
+import { checkAccept } from '../verbs/shape.ts';
 import type { Answer } from './answer.ts';
 import { failureAnswer } from './status-answer.ts';
 import type { InFlight } from './in-flight.ts';

@@ -26,7 +26,7 @@ import type { VerbDeps } from './deps.ts';
 import { listObjects } from './list.ts';
 import { patchObject } from './patch.ts';
 import { selectionOf, type Selection } from './selection.ts';
-import { tableAnswer, tableForm, tableWish } from './table.ts';
+import { shapeOf } from './shape.ts';
 import { updateObject, type UpdateMode } from './update.ts';
 
 export async function runVerb(deps: VerbDeps, request: ResourceRequest, verb: Verb): Promise<Answer> {
@@ -58,9 +58,8 @@ export async function get(deps: VerbDeps, request: ResourceRequest): Promise<Ans
   const entry = await deps.store.get(storageKey(resource, namespace, name));
   if (entry === undefined) throw notFound(resource, name);
   const stored = servedObject(resource, entry);
-  const wish = tableWish(request.headers['accept'] ?? '', request.query);
-  if (wish === undefined) return storedAnswer(stored);
-  return tableAnswer(resource, [stored.object], { resourceVersion: stored.resourceVersion }, wish, deps.clock);
+  const shape = shapeOf(request, deps.clock);
+  return shape === undefined ? storedAnswer(stored) : valueAnswer(shape.one(stored.object));
 }
 
 function selectionFor(request: ResourceRequest, query: ReturnType<typeof listQuery>): Selection {
@@ -69,18 +68,17 @@ function selectionFor(request: ResourceRequest, query: ReturnType<typeof listQue
 }
 
 async function list(deps: VerbDeps, request: ResourceRequest): Promise<Answer> {
-  const { resource } = request;
   const query = listQuery(request.query);
-  const wish = tableWish(request.headers['accept'] ?? '', request.query);
+  const shape = shapeOf(request, deps.clock);
   const listed = await listObjects(deps.store, request, query, selectionFor(request, query));
   const metadata = {
     resourceVersion: String(listed.revision),
     ...(listed.continueToken === '' ? {} : { continue: listed.continueToken }),
     ...(listed.remaining === undefined ? {} : { remainingItemCount: listed.remaining }),
   };
-  if (wish !== undefined) {
+  if (shape !== undefined) {
     const objects = listed.items.map((item) => item.object);
-    return tableAnswer(resource, objects, metadata, wish, deps.clock);
+    return valueAnswer(shape.list(objects, metadata));
   }
   const { apiVersion, kind } = expectedKind(request);
   return { status: 200, body: { form: 'list', apiVersion, kind: `${kind}List`, metadata, items: listed.items } };
@@ -88,14 +86,14 @@ async function list(deps: VerbDeps, request: ResourceRequest): Promise<Answer> {
 
 async function watch(deps: VerbDeps, request: ResourceRequest): Promise<Answer> {
   const query = watchQuery(request.query);
-  const wish = tableWish(request.headers['accept'] ?? '', request.query);
+  const shape = shapeOf(request, deps.clock);
   const batches = await watchBatches({
     store: deps.store,
     clock: deps.clock,
     target: { resource: request.resource, namespace: request.namespace, ...expectedKind(request) },
     query,
     selection: selectionFor(request, query),
-    form: wish === undefined ? objectForm : tableForm(request.resource, wish, deps.clock),
+    form: shape?.events() ?? objectForm,
     signal: request.signal,
   });
   return { status: 200, body: { form: 'watch', batches } };
@@ -104,11 +102,8 @@ async function watch(deps: VerbDeps, request: ResourceRequest): Promise<Answer> 
 /** The object just written, in the form the client asked for. */
 export function writtenAnswer(deps: VerbDeps, request: ResourceRequest, written: Written, status = 200): Answer {
   const { object, stored } = written;
-  const wish = tableWish(request.headers['accept'] ?? '', request.query);
-  if (wish !== undefined) {
-    const metadata = { resourceVersion: object.metadata.resourceVersion };
-    return tableAnswer(request.resource, [object], metadata, wish, deps.clock);
-  }
+  const shape = shapeOf(request, deps.clock);
+  if (shape !== undefined) return valueAnswer(shape.one(object), status);
   return stored === undefined ? valueAnswer(object, status) : storedAnswer(stored, status);
 }
 

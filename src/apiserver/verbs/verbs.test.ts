@@ -361,6 +361,47 @@ void describe('watch', () => {
   });
 });
 
+void describe('shapes', () => {
+  const as = (accept: string) => ({ headers: { accept } });
+
+  void it('are tables, with the columns in the first event of a watch only', async () => {
+    await using server = await startTestServer();
+    await server.ok('POST', CM, configMap('a'));
+    const table = as('application/json;as=Table;v=v1;g=meta.k8s.io,application/json');
+    const list = await server.ok('GET', CM, undefined, table);
+    assert.equal(list.kind, 'Table');
+    assert.deepEqual(
+      list.columnDefinitions.map((c: Loose) => c.name),
+      ['Name', 'Data', 'Age'],
+    );
+    assert.deepEqual(list.rows[0].cells.slice(0, 2), ['a', 1]);
+    assert.equal(list.rows[0].object.kind, 'PartialObjectMetadata');
+    const stop = new AbortController();
+    const { body } = await server.call('GET', `${CM}?watch=true`, undefined, { ...table, signal: stop.signal });
+    const steps = body[Symbol.asyncIterator]();
+    const first = (await steps.next()).value;
+    await server.ok('DELETE', `${CM}/a`);
+    const second = (await steps.next()).value;
+    assert.equal(first.object.columnDefinitions.length, 3);
+    assert.equal(second.type, 'DELETED');
+    assert.equal(second.object.columnDefinitions, null);
+    stop.abort();
+  });
+
+  void it('are bare metadata for those who only need to know what there is', async () => {
+    await using server = await startTestServer();
+    await server.ok('POST', CM, configMap('a'));
+    const accept = as(
+      'application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json',
+    );
+    const list = await server.ok('GET', CM, undefined, accept);
+    assert.equal(list.kind, 'PartialObjectMetadataList');
+    assert.equal(list.items[0].kind, 'PartialObjectMetadata');
+    assert.equal(list.items[0].metadata.name, 'a');
+    assert.equal(list.items[0].data, undefined);
+  });
+});
+
 void describe('paths', () => {
   void it('tells unknown resources, unknown groups and wrong methods apart', async () => {
     await using server = await startTestServer();
