@@ -1,12 +1,12 @@
 // One page of truth about a service: the object, its endpoints and why one is not ready, what DNS answers now, and for
 // each node what its kernel holds against what it should hold.
 import { endpointSlices, events as eventResource } from '../api/objects.ts';
-import type { EndpointSlice, Service } from '../api/objects.ts';
+import type { EndpointSlice, Node, Service } from '../api/objects.ts';
 import type { Client } from '../client/index.ts';
 import { UserError } from '../errors/index.ts';
 import { canonicalIp, isIpv6, joinHostPort } from '../ip/index.ts';
 import { openConntrack, openRtnl, runCommand } from '../linux/index.ts';
-import { clusterIps, ClusterView } from './cluster-view.ts';
+import { clusterIps, ClusterView, nodeIps } from './cluster-view.ts';
 import type { ServicePort, TraceEnvironment } from './cluster-view.ts';
 import type { Place } from './contract.ts';
 import { buildQuestion, parseAnswer } from './dns-question.ts';
@@ -84,10 +84,14 @@ export async function inspectService(options: InspectOptions): Promise<ServiceIn
     labelSelector: `kubernetes.io/service-name=${options.name}`,
   });
   const places = view.nodePlaces(options.nodes);
+  const nodeObjects = await Promise.all(places.map((place) => view.node(place.name)));
+  const nodeAddresses = new Map(
+    nodeObjects.flatMap((node) => (node === undefined ? [] : [[node.metadata.name, primaryIps(node)]])),
+  );
   const [endpoints, dns, rules, events] = await Promise.all([
     inspectEndpoints(view, slices),
     inspectDns(view, options, service, slices, places[0]),
-    inspectRules(service, slices, places),
+    inspectRules(service, slices, places, nodeAddresses),
     recentEvents(options),
   ]);
   return {
@@ -212,9 +216,10 @@ function expectation(
   port: ServicePort,
   slices: readonly EndpointSlice[],
   family: boolean,
-  node: string,
+  { node, external }: { node: string; external: boolean },
 ): Expectation {
-  const local = service.spec?.internalTrafficPolicy === 'Local';
+  const policy = external ? service.spec?.externalTrafficPolicy : service.spec?.internalTrafficPolicy;
+  const local = policy === 'Local';
   const usable = usability(slices);
   let subset = false;
   const targets = slices.flatMap((slice) => {
@@ -236,18 +241,36 @@ async function inspectRules(
   service: Service,
   slices: readonly EndpointSlice[],
   places: readonly Place[],
+  nodeAddresses: ReadonlyMap<string, readonly string[]>,
 ): Promise<InspectedRule[]> {
-  const addresses = clusterIps(service).flatMap((ip) =>
-    (service.spec?.ports ?? []).map((port) => ({ port, address: { ip, port: port.port, protocol: protocolOf(port) } })),
-  );
+  const ports = service.spec?.ports ?? [];
+  const virtual = clusterIps(service);
   const perNode = places.map(async (place) => {
-    const holdings = await readHoldings(place, new Set(addresses.map(({ address }) => isIpv6(address.ip))));
-    return addresses.map(({ port, address }) => {
-      const wanted = expectation(service, port, slices, isIpv6(address.ip), place.name);
+    const checks = [
+      ...virtual.flatMap((ip) =>
+        ports.map((port) => ({ port, address: { ip, port: port.port, protocol: protocolOf(port) } })),
+      ),
+      ...(nodeAddresses.get(place.name) ?? []).flatMap((ip) =>
+        ports.flatMap((port): { port: ServicePort; address: ServiceAddress }[] => {
+          if (!port.nodePort || !virtual.some((v) => isIpv6(v) === isIpv6(ip))) return [];
+          return [{ port, address: { ip, port: port.nodePort, protocol: protocolOf(port), nodePort: true } }];
+        }),
+      ),
+    ];
+    const holdings = await readHoldings(place, new Set(checks.map(({ address }) => isIpv6(address.ip))));
+    return checks.map(({ port, address }: { port: ServicePort; address: ServiceAddress }) => {
+      const at = { node: place.name, external: address.nodePort === true };
+      const wanted = expectation(service, port, slices, isIpv6(address.ip), at);
       return judgeRule(place, address, holdings, wanted, connectionsByEndpoint(place, address));
     });
   });
   return (await Promise.all(perNode)).flat();
+}
+
+/** Node ports answer on the primary address of each family in every mode. */
+function primaryIps(node: Node): string[] {
+  const all = nodeIps(node);
+  return [all.find((ip) => !isIpv6(ip)), all.find((ip) => isIpv6(ip))].flatMap((ip) => ip ?? []);
 }
 
 function protocolOf(port: ServicePort): ServiceAddress['protocol'] {

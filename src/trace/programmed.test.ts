@@ -13,6 +13,9 @@ const SAVE = `*nat
 -A KUBE-SVC-A ! -s 10.244.0.0/16 -d 10.96.0.10/32 -p tcp -m tcp --dport 80 -j KUBE-MARK-MASQ
 -A KUBE-SVC-A -m comment --comment "default/nginx -> 10.244.0.1:80" -m statistic --mode random --probability 0.50000000000 -j KUBE-SEP-X
 -A KUBE-SVC-A -m comment --comment "default/nginx -> 10.244.1.1:80" -j KUBE-SEP-Y
+-A KUBE-NODEPORTS -p tcp -m comment --comment "default/nginx" -m tcp --dport 30080 -j KUBE-EXT-A
+-A KUBE-EXT-A -m comment --comment "masquerade traffic for default/nginx external destinations" -j KUBE-MARK-MASQ
+-A KUBE-EXT-A -j KUBE-SVC-A
 COMMIT
 *filter
 -A KUBE-SERVICES -d 10.96.0.11/32 -p tcp -m comment --comment "default/empty has no endpoints" -m tcp --dport 80 -j REJECT --reject-with icmp-port-unreachable
@@ -28,6 +31,12 @@ test('programmedInIptables() follows a service to its targets', () => {
   assert.equal(programmedInIptables(SAVE, { ...ADDRESS, ip: '10.96.0.11' }).kind, 'reject');
   assert.equal(programmedInIptables(SAVE, { ...ADDRESS, port: 81 }).kind, 'absent');
   assert.equal(programmedInIptables(SAVE, { ...ADDRESS, protocol: 'udp' }).kind, 'absent');
+});
+
+test('programmedInIptables() follows a node port', () => {
+  const nodePort = { ip: '172.30.0.11', protocol: 'tcp', port: 30080, nodePort: true } as const;
+  assert.deepEqual(programmedInIptables(SAVE, nodePort).targets, ['10.244.0.1:80', '10.244.1.1:80']);
+  assert.equal(programmedInIptables(SAVE, { ...nodePort, port: 30081 }).kind, 'absent');
 });
 
 test('programmedInIptables() finds what was deleted', () => {

@@ -6,6 +6,8 @@ export interface ServiceAddress {
   readonly ip: string;
   readonly protocol: 'tcp' | 'udp' | 'sctp';
   readonly port: number;
+  /** The address is a node's and the port a node port. */
+  readonly nodePort?: boolean;
 }
 
 export interface Programmed {
@@ -25,13 +27,17 @@ interface SavedRule {
 /** Reads `iptables-save` (`ip6tables-save`). */
 export function programmedInIptables(save: string, address: ServiceAddress): Programmed {
   const rules = savedRules(save);
-  const about = (rule: SavedRule) =>
-    new RegExp(` -d ${escaped(address.ip)}/\\d+ `).test(rule.text) &&
-    rule.text.includes(` -p ${address.protocol} `) &&
-    new RegExp(` --dport ${address.port}( |$)`).test(rule.text);
-  const entry = (rules.get('nat KUBE-SERVICES') ?? []).find(about);
+  const onPort = (rule: SavedRule) =>
+    rule.text.includes(` -p ${address.protocol} `) && new RegExp(` --dport ${address.port}( |$)`).test(rule.text);
+  const about = (rule: SavedRule) => new RegExp(` -d ${escaped(address.ip)}/\\d+ `).test(rule.text) && onPort(rule);
+  const entry =
+    address.nodePort === true ? nodePortEntry(rules, onPort) : (rules.get('nat KUBE-SERVICES') ?? []).find(about);
   if (entry === undefined) {
-    const rejected = (rules.get('filter KUBE-SERVICES') ?? []).some((rule) => about(rule) && rule.target === 'REJECT');
+    const table = address.nodePort === true ? 'filter KUBE-EXTERNAL-SERVICES' : 'filter KUBE-SERVICES';
+    const matches = address.nodePort === true ? onPort : about;
+    const rejected = (rules.get(table) ?? []).some(
+      (rule) => matches(rule) && /^(REJECT|DROP)$/.test(rule.target ?? ''),
+    );
     return { kind: rejected ? 'reject' : 'absent', targets: [], problems: [] };
   }
   const problems: string[] = [];
@@ -48,6 +54,16 @@ export function programmedInIptables(save: string, address: ServiceAddress): Pro
     return to ?? [];
   });
   return { kind: 'translate', targets: targets.toSorted(), problems };
+}
+
+/** Node ports go through a chain that decides on masquerade and leads on to the endpoints. */
+function nodePortEntry(
+  rules: ReadonlyMap<string, readonly SavedRule[]>,
+  onPort: (rule: SavedRule) => boolean,
+): SavedRule | undefined {
+  const outer = (rules.get('nat KUBE-NODEPORTS') ?? []).find(onPort);
+  const leads = (rules.get(`nat ${outer?.target}`) ?? []).filter((rule) => /^KUBE-SV[CL]-/.test(rule.target ?? ''));
+  return leads.at(-1) ?? outer;
 }
 
 /** Of n remaining endpoints each rule must take 1/n, the last one all. */
@@ -86,6 +102,7 @@ export function programmedInNft(listing: string, address: ServiceAddress): Progr
   if (translated.kind === 'translate') {
     return { kind: 'translate', targets: translated.targets.toSorted(), problems: translated.problems };
   }
-  const refused = followPacket(ruleset, 'filter forward', packet).kind === 'stop';
+  const hook = address.nodePort === true ? 'filter input' : 'filter forward';
+  const refused = followPacket(ruleset, hook, packet).kind === 'stop';
   return { kind: refused ? 'reject' : 'absent', targets: [], problems: [] };
 }
