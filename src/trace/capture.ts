@@ -29,9 +29,11 @@ export function startCapture(place: Place, filter: readonly BpfInstruction[], sn
 function toFrames(packets: readonly CapturedPacket[], place: Place): CapturedFrame[] {
   const rtnl = openRtnl(place.netns);
   try {
-    const names = new Map(rtnl.links().map((link) => [link.index, link.name]));
+    const links = new Map(rtnl.links().map((link) => [link.index, link]));
     return packets.map(({ device, direction, timeNs, bytes, length }) => {
-      return { place, device: names.get(device) ?? `if${device}`, direction, timeNs, bytes, length };
+      const link = links.get(device);
+      const mtu = link === undefined ? {} : { mtu: link.mtu };
+      return { place, device: link?.name ?? `if${device}`, direction, timeNs, bytes, length, ...mtu };
     });
   } finally {
     rtnl.close();

@@ -22,6 +22,8 @@ export interface CapturedFrame {
   readonly bytes: Uint8Array;
   /** Length of the IP packet on the wire. */
   readonly length: number;
+  /** MTU of the device. */
+  readonly mtu?: number;
 }
 
 /** One rule, policy or return that a packet met, read from the kernel's own trace. */
@@ -62,7 +64,7 @@ export interface Hop {
   readonly changes: readonly Change[];
   /** Rules passed since the hop before, in order. */
   readonly rules: readonly RuleStep[];
-  /** MTU of the device, when the walk shows a change of it. */
+  /** MTU of the device, where it differs from that of the hop before. */
   readonly mtu?: number;
 }
 

@@ -178,6 +178,7 @@ function buildLeg(
     waiting.set(event.node, list);
   }
   const hops: Hop[] = [];
+  let mtu: number | undefined;
   let before: Look | undefined = name === 'request' ? input.client : undefined;
   for (const { frame, packet } of seen) {
     // Rules lie between the device a packet comes in by and the one it leaves by.
@@ -203,8 +204,10 @@ function buildLeg(
       ...(packet.envelope === undefined ? {} : { envelope: packet.envelope }),
       changes: before === undefined ? [] : changesBetween(name, before, packet),
       rules: passed?.map((event) => event.step) ?? [],
+      ...(frame.mtu === undefined || mtu === undefined || frame.mtu === mtu ? {} : { mtu: frame.mtu }),
     });
     before = packet;
+    mtu = frame.mtu;
   }
   const rulesAfter = [...waiting.values()].flat().map((event) => event.step);
   const arrived = name === 'reply' && input.onNode === true && before !== undefined && before.icmp === undefined;

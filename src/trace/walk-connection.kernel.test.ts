@@ -233,6 +233,8 @@ test('a walk across nodes through nftables and VXLAN', async () => {
     'c eth0 in',
   ]);
   assert.equal(route(w, 'reply')?.length, 8);
+  const mtus = w.legs[0]?.hops.map((hop) => hop.mtu);
+  assert.deepEqual(mtus, [undefined, undefined, 1450, 1500, undefined, 1450, 1500, undefined], 'where it changes');
   assert.deepEqual(w.legs[0]?.hops[3]?.envelope, {
     kind: 'vxlan',
     source: '172.30.0.11',
