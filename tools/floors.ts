@@ -5,7 +5,7 @@ import path from 'node:path';
 import process from 'node:process';
 
 const FLOORS: readonly (readonly string[])[] = [
-  ['ip', 'dnswire', 'log', 'clock', 'metrics', 'errors', 'pki'],
+  ['ip', 'dnswire', 'log', 'clock', 'metrics', 'errors', 'http', 'pki'],
   ['api', 'store', 'client', 'linux'],
   ['apiserver', 'controllers', 'scheduler', 'node', 'podnet', 'proxy', 'dns', 'trace'],
   ['roles'],

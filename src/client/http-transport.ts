@@ -1,7 +1,7 @@
 // HTTP/1.1 over node:https with kept connections. Watches have connections of their own, so that a burst of
 // requests never waits behind one.
-import http from 'node:http';
-import https from 'node:https';
+import type { Agent, ClientRequest, IncomingMessage } from 'node:http';
+import { http, https } from '../http/index.ts';
 import type { ClientConfig } from './contract.ts';
 import { ConnectionError } from './connection-error.ts';
 import type { RawWatchEvent, Transport, TransportRequest, TransportResponse } from './transport.ts';
@@ -34,7 +34,7 @@ export function createHttpTransport(config: ClientConfig, options: HttpTransport
   // URL keeps the brackets of an IPv6 host; sockets want it without.
   const hostname = base.hostname.replace(/^\[|\]$/g, '');
 
-  const open = (request: TransportRequest, agent: http.Agent): Promise<Answer> =>
+  const open = (request: TransportRequest, agent: Agent): Promise<Answer> =>
     new Promise<Answer>((resolve, reject) => {
       const payload = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
       const headers: Record<string, string | number> = { accept: 'application/json' };
@@ -107,8 +107,8 @@ export function createHttpTransport(config: ClientConfig, options: HttpTransport
 }
 
 interface Answer {
-  req: http.ClientRequest;
-  response: http.IncomingMessage;
+  req: ClientRequest;
+  response: IncomingMessage;
 }
 
 function parseServer(server: string): URL {
@@ -131,7 +131,7 @@ function failure(request: TransportRequest, server: string, cause: unknown): Err
   return new ConnectionError(`${request.method} ${server}${request.path}: ${why}`, cause);
 }
 
-function headersOf(response: http.IncomingMessage): Record<string, string> {
+function headersOf(response: IncomingMessage): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(response.headers)) {
     if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(', ') : value;
@@ -139,7 +139,7 @@ function headersOf(response: http.IncomingMessage): Record<string, string> {
   return headers;
 }
 
-async function readResponse(response: http.IncomingMessage): Promise<TransportResponse> {
+async function readResponse(response: IncomingMessage): Promise<TransportResponse> {
   const chunks: Buffer[] = [];
   for await (const chunk of response) chunks.push(chunk as Buffer);
   const text = Buffer.concat(chunks).toString('utf8');
@@ -156,7 +156,7 @@ async function readResponse(response: http.IncomingMessage): Promise<TransportRe
 }
 
 async function* readEvents(
-  response: http.IncomingMessage,
+  response: IncomingMessage,
   request: TransportRequest,
   server: string,
 ): AsyncGenerator<RawWatchEvent> {

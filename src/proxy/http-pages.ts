@@ -1,7 +1,8 @@
 // The pages of the proxy: /healthz and /livez for load balancers, /metrics, /proxyMode and /configz for people.
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Clock } from '../clock/index.ts';
+import { http } from '../http/index.ts';
 import { splitHostPort } from '../ip/index.ts';
 import { openTcpListenerIn } from '../linux/index.ts';
 import type { Registry } from '../metrics/index.ts';
@@ -90,7 +91,7 @@ export const metricsPages = (o: PagesOptions): Record<string, Page> => ({
 /** Serves pages on `address:port` inside the namespace. @throws KernelError when the port is taken */
 export function servePages(netns: string | undefined, bind: string, pages: Record<string, Page>): Server {
   const { host, port } = splitHostPort(bind) ?? { host: '', port: 0 };
-  const server = createServer((request: IncomingMessage, response: ServerResponse) => {
+  const server = http.createServer((request: IncomingMessage, response: ServerResponse) => {
     const page = pages[(request.url ?? '/').split('?')[0] ?? '/'];
     if (page === undefined) send(response, 404, 'text/plain; charset=utf-8', '404 page not found\n');
     else if (request.method !== 'GET' && request.method !== 'HEAD') send(response, 405, 'text/plain', 'GET only\n');

@@ -1,7 +1,8 @@
 // The health-check node ports of load-balancer services with externalTrafficPolicy Local: 200 on nodes that have
 // ready endpoints of the service, 503 elsewhere.
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import { closeSync } from 'node:fs';
+import { http } from '../http/index.ts';
 import { openTcpListenerIn } from '../linux/index.ts';
 import type { Logger } from '../log/index.ts';
 import type { ServiceKey, ServiceState } from './contract.ts';
@@ -63,7 +64,7 @@ export class ServiceHealth {
 
   #listen(key: ServiceKey, check: Check, address: string): void {
     const [namespace = '', name = ''] = key.split('/');
-    const server = createServer((_, response) => {
+    const server = http.createServer((_, response) => {
       const serviceProxyHealthy = this.#options.proxyHealthy();
       const ok = check.localEndpoints > 0 && serviceProxyHealthy;
       response.writeHead(ok ? 200 : 503, {

@@ -1,7 +1,7 @@
 // Passes a request on to a node agent or into the pod network, and its answer back, byte for byte.
-import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
-import { request as httpsRequest } from 'node:https';
+import type { IncomingMessage, RequestOptions } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { http, https } from '../../http/index.ts';
 import { serviceUnavailable, StatusError } from '../../api/index.ts';
 import type { NodeAgentTls } from '../contract.ts';
 import type { Answer } from '../request/answer.ts';
@@ -62,7 +62,7 @@ export interface Forwarded {
 /** A request and its answer, streamed. */
 export function forward(to: Destination, tls: NodeAgentTls | undefined, request: Forwarded): Promise<Answer> {
   const options = optionsFor(to, tls);
-  const send = to.scheme === 'https' ? httpsRequest : httpRequest;
+  const send = to.scheme === 'https' ? https.request : http.request;
   return new Promise((resolve, reject) => {
     const outgoing = send({
       ...options,
@@ -103,7 +103,7 @@ export interface Upgrade {
  */
 export function tunnel(to: Destination, tls: NodeAgentTls | undefined, upgrade: Upgrade): Promise<void> {
   const options = optionsFor(to, tls);
-  const send = to.scheme === 'https' ? httpsRequest : httpRequest;
+  const send = to.scheme === 'https' ? https.request : http.request;
   const { socket, head } = upgrade;
   const headers = {
     ...passedOn(upgrade.headers),

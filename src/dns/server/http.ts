@@ -1,7 +1,7 @@
 // /health, /ready and /metrics, each on its own port as in CoreDNS.
-import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import { once } from 'node:events';
+import { http } from '../../http/index.ts';
 
 export interface HttpPage {
   readonly path: string;
@@ -21,7 +21,7 @@ export interface HttpListener {
 
 /** Serves the pages on one port. */
 export async function listenHttp(address: string, port: number, pages: readonly HttpPage[]): Promise<HttpListener> {
-  const server: Server = createServer((request, response) => {
+  const server: Server = http.createServer((request, response) => {
     const path = (request.url ?? '').split('?')[0];
     const page = pages.find((p) => p.path === path);
     if (page === undefined || (request.method !== 'GET' && request.method !== 'HEAD')) {

@@ -1,11 +1,8 @@
 // HTTP and HTTPS requests of probes and hooks. Certificates are not checked, as kubelet does not check them.
 import type { IncomingMessage } from 'node:http';
 import type { core } from '../../api/objects.ts';
+import { http, https } from '../../http/index.ts';
 import type { ProbeOutcome, ProbeTarget } from './contract.ts';
-
-// Not imported: as ES modules these two load WebSocket and fetch with them, 10 MB and 55 ms of every process.
-const http = process.getBuiltinModule('node:http');
-const https = process.getBuiltinModule('node:https');
 
 const MAX_BODY = 10 * 1024;
 const MAX_REDIRECTS = 10;

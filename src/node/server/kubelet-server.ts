@@ -7,6 +7,7 @@ import type { TLSSocket } from 'node:tls';
 import type { Pod } from '../../api/objects.ts';
 import type { Clock } from '../../clock/index.ts';
 import type { KubeletTls } from '../contract.ts';
+import { https } from '../../http/index.ts';
 import { errorText, UserError } from '../../errors/index.ts';
 import type { Logger } from '../../log/index.ts';
 import type { Container, ContainerRuntime } from '../runtime/contract.ts';
@@ -16,9 +17,6 @@ import { sendLog } from './log-reader.ts';
 import { upgradeExec } from './remote-command.ts';
 import { upgradePortForward } from './port-forward.ts';
 import { podStats } from './stats.ts';
-
-// Not imported: see probes/http-probe.ts.
-const https = process.getBuiltinModule('node:https');
 
 /** A pod of this node, as far as requests need it. */
 export interface ServedPod {
