@@ -26,6 +26,21 @@ describe('openPty', () => {
     pty.close();
   });
 
+  it('takes a size that comes late: the program has ended, what it showed is not read yet', async () => {
+    const pty = openPty();
+    const child = spawn('sh', ['-c', 'echo bye'], { stdio: [pty.slaveFd, pty.slaveFd, pty.slaveFd] });
+    pty.closeSlave();
+    // Nobody is fast: the descriptor is closed by the end of the terminal, not by us.
+    pty.stream.resume();
+    await Promise.all([once(child, 'close'), once(pty.stream, 'end')]);
+    for (let turn = 0; turn < 20; turn++) {
+      pty.resize({ columns: 80, rows: 24 });
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    pty.close();
+    pty.resize({ columns: 80, rows: 24 });
+  });
+
   it('says which terminal device is missing', () => {
     assert.throws(
       () => openPty({ ptmx: '/proc/self/no-such-ptmx' }),

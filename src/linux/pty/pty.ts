@@ -51,7 +51,7 @@ export function openPty(options: { readonly ptmx?: string } = {}): Pty {
 const O_CLOEXEC = 0o2000000;
 
 /** The master end, with the error by which a terminal says that nobody holds its slave any more turned into an end. */
-function masterStream(master: number): Duplex {
+function masterStream(master: number): { stream: Duplex; isOpen: () => boolean } {
   const tty = new ReadStream(master);
   const stream = new Duplex({
     read: () => void tty.resume(),
@@ -69,7 +69,8 @@ function masterStream(master: number): Duplex {
     if (error.code === 'EIO') stream.push(null);
     else stream.destroy(error);
   });
-  return stream;
+  // The end of the terminal closes the descriptor, also while what it showed is still being read.
+  return { stream, isOpen: () => !tty.destroyed };
 }
 
 class OpenPty implements Pty {
@@ -77,18 +78,19 @@ class OpenPty implements Pty {
   readonly slaveFd: number;
   readonly number: number;
   readonly #master: number;
+  readonly #isOpen: () => boolean;
   #slaveOpen = true;
 
   constructor(master: number, slaveFd: number, number: number) {
     this.#master = master;
     this.slaveFd = slaveFd;
     this.number = number;
-    this.stream = masterStream(master);
+    ({ stream: this.stream, isOpen: this.#isOpen } = masterStream(master));
   }
 
   resize(size: { readonly columns: number; readonly rows: number }): void {
-    // The descriptor is gone with the stream, and may be somebody else's by now.
-    if (this.stream.destroyed) return;
+    // A descriptor that is closed may be somebody else's by now.
+    if (!this.#isOpen()) return;
     const value = Buffer.alloc(8); // struct winsize
     value.writeUInt16LE(size.rows, 0);
     value.writeUInt16LE(size.columns, 2);
