@@ -49,6 +49,8 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     serviceCidrs: options.serviceCidrs,
     uplink: options.uplink,
     stateDir: path.join(options.stateDir, 'network'),
+    // Who is asked outside the cluster (its nameservers, its API server) has no way back to a pod's own address.
+    masquerade: true,
     log: log.with({ room: 'podnet' }),
   });
   const [agent, proxy] = await Promise.all([
