@@ -7,6 +7,7 @@ import { helpText, integerFlag, listFlag, parseCommand, requiredFlag, stringFlag
 const command: Command = {
   usage: 'FROM [flags]',
   summary: 'Does it.',
+  positionals: true,
   flags: {
     count: { value: 'N', short: 'n', help: 'How many.' },
     cidr: { value: 'CIDR', multiple: true, help: 'Ranges.' },
@@ -29,6 +30,7 @@ test('a wrong flag is one sentence that says where help is', () => {
     [['--quikc'], /Unknown option '--quikc'; see 'portico do --help'/],
     [['--count'], /'-n, --count <value>' argument missing/],
     [['--quick=yes'], /'--quick' does not take an argument/],
+    [['--count', '-1'], /^--count wants a value; one that begins with '-' is written --count=-…; see/],
   ] as const) {
     assert.throws(
       () => parseCommand('do', command, argv),
@@ -40,6 +42,15 @@ test('a wrong flag is one sentence that says where help is', () => {
     /--count 1.5: give a whole number/,
   );
   assert.throws(() => requiredFlag(parseCommand('do', command, []), 'count'), /--count is required/);
+});
+
+test('an argument that nobody reads is refused, except beside --help', () => {
+  const { positionals: _, ...flagsOnly } = command;
+  assert.throws(
+    () => parseCommand('do', flagsOnly, ['--quick', 'now']),
+    (e) => e instanceof UserError && /^'now' is not a flag.*'portico do --help'$/.test(e.message),
+  );
+  assert.equal(parseCommand('do', flagsOnly, ['now', '--help']).flags['help'], true);
 });
 
 test('helpText() lists every flag once, with its value and help', () => {

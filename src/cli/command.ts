@@ -22,6 +22,8 @@ export interface Command {
   usage: string;
   summary: string;
   flags: Readonly<Record<string, Flag>>;
+  /** Takes arguments that are not flags. */
+  positionals?: boolean;
   /** Hand over everything after the name unparsed (for `kubectl`). */
   passThrough?: boolean;
   /** Resolves with the exit code. */
@@ -41,13 +43,32 @@ export function parseCommand(name: string, command: Command, argv: readonly stri
       },
     ]),
   );
+  let values: Parsed['flags'];
+  let positionals: string[];
   try {
-    const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true, strict: true });
-    return { flags: values as Parsed['flags'], positionals };
+    const parsed = parseArgs({ args: [...argv], options, allowPositionals: true, strict: true });
+    values = parsed.values as Parsed['flags'];
+    positionals = parsed.positionals;
   } catch (e) {
-    const first = (e instanceof Error ? e.message : String(e)).split('. ')[0] ?? '';
-    throw new UserError(`${first}; see 'portico ${name} --help'`);
+    throw new UserError(`${parseFailure(e)}; see 'portico ${name} --help'`);
   }
+  if (positionals[0] !== undefined && command.positionals !== true && values['help'] !== true) {
+    throw new UserError(
+      `'${positionals[0]}' is not a flag, and nothing else is expected; see 'portico ${name} --help'`,
+    );
+  }
+  return { flags: values, positionals };
+}
+
+/** The first sentence of what parseArgs says; the rest is advice over several lines. */
+function parseFailure(e: unknown): string {
+  const text = e instanceof Error ? e.message : String(e);
+  const ambiguous = /^Option '(.*?)(?: <value>)?' argument is ambiguous/.exec(text)?.[1];
+  if (ambiguous !== undefined) {
+    const flag = ambiguous.split(', ').at(-1) ?? ambiguous;
+    return `${flag} wants a value; one that begins with '-' is written ${flag}=-…`;
+  }
+  return text.split('. ')[0] ?? '';
 }
 
 const HELP: Flag = { short: 'h', help: 'Show this help.' };

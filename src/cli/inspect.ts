@@ -18,6 +18,7 @@ async function print(value: unknown, text: string, output: string | undefined): 
 export const command: Command = {
   usage: 'service NAME [flags]',
   summary: 'One page of truth: the object, its endpoints, its DNS answers, and the rules read back from each kernel.',
+  positionals: true,
   flags: {
     ...VIEW_FLAGS,
     output: { value: 'FORMAT', short: 'o', help: 'json or yaml.' },

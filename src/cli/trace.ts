@@ -10,6 +10,7 @@ export const command: Command = {
   usage: 'FROM TO[:PORT] [flags]',
   summary:
     'Shows the walk of a real connection: FROM is a pod, node/NAME or external; TO a service name, an address or pod/NAME.',
+  positionals: true,
   flags: {
     ...VIEW_FLAGS,
     udp: { help: 'Use UDP.' },

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import process from 'node:process';
 import path from 'node:path';
+import { UserError } from '../errors/index.ts';
 import type { ClientConfig } from './contract.ts';
 import { tokenFromFile } from './token-file.ts';
 
@@ -19,7 +20,7 @@ export function inClusterConfig(options: InClusterOptions = {}): ClientConfig {
   const host = env['KUBERNETES_SERVICE_HOST'] ?? '';
   const port = env['KUBERNETES_SERVICE_PORT'] ?? '';
   if (host === '' || port === '') {
-    throw new Error(
+    throw new UserError(
       'KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set: not in a pod; give a kubeconfig instead',
     );
   }
@@ -29,7 +30,9 @@ export function inClusterConfig(options: InClusterOptions = {}): ClientConfig {
   try {
     caPem = readFileSync(caFile, 'utf8');
   } catch (cause) {
-    throw new Error(`cannot read the cluster's CA from ${caFile}: does the pod mount its service account?`, { cause });
+    throw new UserError(`cannot read the cluster's CA from ${caFile}: does the pod mount its service account?`, {
+      cause,
+    });
   }
   const token = tokenFromFile(path.join(dir, 'token'));
   token();

@@ -4,6 +4,7 @@ import process from 'node:process';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import type * as YamlModule from 'yaml';
+import { UserError } from '../errors/index.ts';
 import type { ClientConfig } from './contract.ts';
 import { tokenFromFile } from './token-file.ts';
 
@@ -26,7 +27,7 @@ export function loadKubeconfig(pathOrText: string, options: KubeconfigOptions = 
   try {
     text = readFileSync(pathOrText, 'utf8');
   } catch (cause) {
-    throw new Error(`cannot read the kubeconfig ${pathOrText}`, { cause });
+    throw new UserError(`cannot read the kubeconfig ${pathOrText}`, { cause });
   }
   return parseKubeconfig(text, options, path.dirname(path.resolve(pathOrText)), `kubeconfig ${pathOrText}`);
 }
@@ -35,14 +36,14 @@ function parseKubeconfig(text: string, options: KubeconfigOptions, dir: string, 
   const root = parseDocument(text, where);
   const contextName = options.context ?? textOf(root['current-context']);
   if (contextName === undefined || contextName === '') {
-    throw new Error(`${where} has no current-context: set one with "kubectl config use-context NAME"`);
+    throw new UserError(`${where} has no current-context: set one with "kubectl config use-context NAME"`);
   }
   const context = find(root, 'contexts', 'context', contextName, where);
   const cluster = find(root, 'clusters', 'cluster', textOf(context['cluster']) ?? '', where);
   const userName = textOf(context['user']) ?? '';
   const user = userName === '' ? {} : find(root, 'users', 'user', userName, where);
   const server = textOf(cluster['server']);
-  if (server === undefined || server === '') throw new Error(`${where}: the cluster has no server URL`);
+  if (server === undefined || server === '') throw new UserError(`${where}: the cluster has no server URL`);
   refuseUnsupported(cluster, user, where);
 
   const config: ClientConfig = { server };
@@ -54,7 +55,7 @@ function parseKubeconfig(text: string, options: KubeconfigOptions, dir: string, 
   const certPem = pem(user, 'client-certificate', dir, where);
   const keyPem = pem(user, 'client-key', dir, where);
   if ((certPem === undefined) !== (keyPem === undefined)) {
-    throw new Error(`${where}: user "${userName}" needs both a client certificate and its key`);
+    throw new UserError(`${where}: user "${userName}" needs both a client certificate and its key`);
   }
   if (certPem !== undefined) config.certPem = certPem;
   if (keyPem !== undefined) config.keyPem = keyPem;
@@ -67,15 +68,15 @@ function parseKubeconfig(text: string, options: KubeconfigOptions, dir: string, 
 
 function refuseUnsupported(cluster: Fields, user: Fields, where: string): void {
   if (user['exec'] !== undefined || user['auth-provider'] !== undefined) {
-    throw new Error(
+    throw new UserError(
       `${where}: credentials from a plug-in (exec, auth-provider) are not supported; use a client certificate or a token`,
     );
   }
   if (user['username'] !== undefined) {
-    throw new Error(`${where}: Kubernetes no longer takes a user name and password; use a certificate or a token`);
+    throw new UserError(`${where}: Kubernetes no longer takes a user name and password; use a certificate or a token`);
   }
   if (cluster['proxy-url'] !== undefined) {
-    throw new Error(`${where}: proxy-url is not supported; use a server URL that can be reached directly`);
+    throw new UserError(`${where}: proxy-url is not supported; use a server URL that can be reached directly`);
   }
 }
 
@@ -84,9 +85,11 @@ function parseDocument(text: string, where: string): Fields {
   try {
     value = text.trimStart().startsWith('{') ? JSON.parse(text) : parseYaml(text);
   } catch (cause) {
-    throw new Error(`${where} cannot be parsed: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new UserError(`${where} cannot be parsed: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
   }
-  if (!isFields(value)) throw new Error(`${where} is empty or no kubeconfig`);
+  if (!isFields(value)) throw new UserError(`${where} is empty or no kubeconfig`);
   return value;
 }
 
@@ -107,7 +110,7 @@ function find(root: Fields, list: string, field: string, name: string, where: st
   const found = named.find((e) => e.name === name);
   if (found === undefined || !isFields(found.value)) {
     const known = named.map((e) => `"${e.name}"`).join(', ');
-    throw new Error(`${where} has no ${field} "${name}"; it has ${known === '' ? 'none' : known}`);
+    throw new UserError(`${where} has no ${field} "${name}"; it has ${known === '' ? 'none' : known}`);
   }
   return found.value;
 }
@@ -121,6 +124,6 @@ function pem(fields: Fields, key: string, dir: string, where: string): string | 
   try {
     return readFileSync(full, 'utf8');
   } catch (cause) {
-    throw new Error(`${where}: cannot read ${key} from ${full}`, { cause });
+    throw new UserError(`${where}: cannot read ${key} from ${full}`, { cause });
   }
 }

@@ -23,6 +23,9 @@ test('checkSpec() refuses with a sentence that names the flag', () => {
     [{ underlayCidr: '172.30.0.0/28', nodes: 6 }, /^--underlay-cidr 172.30.0.0\/28: too small for 6 nodes/],
     [{ underlayCidr: '127.1.0.0/24' }, /loopback/],
     [{ apiPort: 0 }, /^--api-port 0/],
+    [{ upstreamDns: ['1.1.1.1', 'resolver'] }, /^--upstream-dns resolver: not an address/],
+    [{ clusterDomain: 'Bad_Name' }, /^--cluster-domain Bad_Name: not a DNS name/],
+    [{ clusterDomain: 'a..b' }, /^--cluster-domain/],
   ];
   for (const [change, says] of cases) {
     assert.throws(

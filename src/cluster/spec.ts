@@ -1,6 +1,7 @@
 // What a local cluster is made of: the values behind the flags of `portico up`, checked as a whole before anything
 // is touched. Pure.
 import { UserError } from '../errors/index.ts';
+import { parseUpstream } from './dns-relay.ts';
 import { cidrsOverlap, formatCidr, formatIp, nthAddress, parseCidr, type Cidr } from '../ip/index.ts';
 
 export type NetworkMode = 'native' | 'vxlan';
@@ -38,6 +39,8 @@ export const DEFAULT_SPEC: ClusterSpec = {
 /** Interface and namespace names derive from the cluster's name: 15 bytes is the kernel's limit for a link. */
 const NAME = /^[a-z]([-a-z0-9]{0,18}[a-z0-9])?$/;
 const MAX_NODES = 100;
+/** Short enough that names of services and namespaces still fit before it. */
+const DOMAIN = /^(?=.{1,100}$)[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$/;
 
 function ipv4Cidr(flag: string, text: string): Cidr {
   const cidr = parseCidr(text);
@@ -66,6 +69,13 @@ export function checkSpec(spec: ClusterSpec): void {
   }
   if (!Number.isInteger(spec.apiPort) || spec.apiPort < 1 || spec.apiPort > 65535) {
     throw new UserError(`--api-port ${spec.apiPort}: give a port from 1 to 65535`);
+  }
+  const badUpstream = spec.upstreamDns.find((text) => parseUpstream(text) === undefined);
+  if (badUpstream !== undefined) {
+    throw new UserError(`--upstream-dns ${badUpstream}: not an address; write ADDRESS, ADDRESS:PORT or [IPV6]:PORT`);
+  }
+  if (!DOMAIN.test(spec.clusterDomain)) {
+    throw new UserError(`--cluster-domain ${spec.clusterDomain}: not a DNS name; write it like cluster.local`);
   }
   const ranges = [
     ['--pod-cidr', ipv4Cidr('--pod-cidr', spec.podCidr)],

@@ -41,7 +41,16 @@ const LOG_LIMIT_BYTES = 20 * 1024 * 1024;
 const PORTS_TRIED = 100;
 
 export function readSpec(paths: StatePaths): ClusterSpec | undefined {
-  return existsSync(paths.spec) ? (JSON.parse(readFileSync(paths.spec, 'utf8')) as ClusterSpec) : undefined;
+  try {
+    return JSON.parse(readFileSync(paths.spec, 'utf8')) as ClusterSpec;
+  } catch (e) {
+    const code = e instanceof Error && 'code' in e ? e.code : undefined;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    if (code === 'EACCES') throw new UserError(`${paths.dir} belongs to root: run with sudo`, { cause: e });
+    throw new UserError(`${paths.spec} cannot be read (${errorText(e)}): remove the cluster with 'portico down'`, {
+      cause: e,
+    });
+  }
 }
 
 /** The API port that an earlier start used: kubeconfigs name it, so it is kept while it is free. */
