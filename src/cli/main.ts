@@ -19,6 +19,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   kubectl: { summary: 'Run kubectl against a cluster.', load: () => import('./kubectl.ts') },
   trace: { summary: 'Show the walk of a real connection, hop by hop.', load: () => import('./trace.ts') },
   inspect: { summary: 'Compare an object with what each kernel holds.', load: () => import('./inspect.ts') },
+  ui: { summary: 'Serve a page that shows the cluster and lets packets walk.', load: () => import('./ui.ts') },
   doctor: { summary: 'Check this machine and its clusters for known traps.', load: () => import('./doctor.ts') },
   server: { summary: 'Run the API server, controllers and scheduler.', load: () => import('./server.ts') },
   agent: { summary: 'Run the agent of one node: pods, pod network, proxy.', load: () => import('./agent.ts') },

@@ -1,0 +1,34 @@
+import { useEffect } from 'preact/hooks';
+
+import { route } from '../state/view.ts';
+import { onPageKey } from './page-keys.ts';
+import { PictureView } from './picture-view.tsx';
+import { ServiceView } from './service-view.tsx';
+import { TopBar } from './top-bar.tsx';
+import { TracePanel } from './trace-panel.tsx';
+
+export function App() {
+  useEffect(() => {
+    addEventListener('keydown', onPageKey);
+    return () => removeEventListener('keydown', onPageKey);
+  }, []);
+  const { service } = route.value;
+  return (
+    <>
+      <a class="skip" href="#main">
+        Skip to the picture
+      </a>
+      <TopBar />
+      {service === undefined ? (
+        <main id="main" class="desk" tabIndex={-1}>
+          <PictureView />
+          <TracePanel />
+        </main>
+      ) : (
+        <main id="main" class="sheet" tabIndex={-1}>
+          <ServiceView name={service} />
+        </main>
+      )}
+    </>
+  );
+}

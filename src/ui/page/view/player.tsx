@@ -1,0 +1,82 @@
+import {
+  chooseWalk,
+  chosenWalk,
+  goTo,
+  playing,
+  playOrPause,
+  position,
+  reached,
+  replay,
+  rows,
+  speed,
+  walks,
+} from '../state/trace.ts';
+
+const SPEEDS = [0.5, 1, 2, 4];
+
+/** Which walk, and where in it. */
+export function Player() {
+  const last = Math.max(0, rows.value.length - 1);
+  const row = rows.value[reached.value];
+  return (
+    <div class="player" role="group" aria-label="Player">
+      {walks.value.length > 1 && (
+        <div class="walks" role="group" aria-label="Walk">
+          {walks.value.map(({ name }, i) => (
+            <button key={name} type="button" aria-pressed={chosenWalk.value === i} onClick={() => chooseWalk(i)}>
+              {name}
+            </button>
+          ))}
+        </div>
+      )}
+      <div class="controls">
+        <button type="button" aria-label="Replay from the start" title="Replay" onClick={replay}>
+          ⏮
+        </button>
+        <button
+          type="button"
+          aria-label="One hop back"
+          title="Back  ( , )"
+          onClick={() => goTo(reached.value - (position.value > reached.value ? 0 : 1))}
+        >
+          ◀
+        </button>
+        <button
+          type="button"
+          class="play"
+          aria-label={playing.value ? 'Pause' : 'Play'}
+          title="Play or pause  ( p )"
+          onClick={playOrPause}
+        >
+          {playing.value ? '❚❚' : '▶'}
+        </button>
+        <button type="button" aria-label="One hop on" title="On  ( . )" onClick={() => goTo(reached.value + 1)}>
+          ▶|
+        </button>
+        <input
+          type="range"
+          aria-label="Hop"
+          aria-valuetext={
+            row === undefined ? '' : `hop ${reached.value + 1} of ${last + 1}, ${row.place} ${row.device}`
+          }
+          min={0}
+          max={last}
+          step={1}
+          value={reached.value}
+          onInput={(event) => goTo(Number(event.currentTarget.value))}
+        />
+        <select
+          aria-label="Speed"
+          value={String(speed.value)}
+          onChange={(event) => (speed.value = Number(event.currentTarget.value))}
+        >
+          {SPEEDS.map((s) => (
+            <option key={s} value={String(s)}>
+              {s}×
+            </option>
+          ))}
+        </select>
+      </div>
+    </div>
+  );
+}
