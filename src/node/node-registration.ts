@@ -159,7 +159,8 @@ export class NodeRegistration {
     let waitMs = HEARTBEAT_MS;
     try {
       await this.#renewLease();
-      if (this.#o.clock.now() - this.#writtenAtMs > STATUS_EVERY_MS) this.refresh();
+      // The control plane may have given the node up meanwhile, and only we can take that back.
+      this.refresh();
     } catch (error) {
       this.#lease = undefined;
       this.#o.log.debug('the heartbeat failed, trying again', { error: errorText(error) });

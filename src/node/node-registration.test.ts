@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { tmpdir } from 'node:os';
+import { test } from 'node:test';
+import { leases, nodes } from '../api/objects.ts';
+import { createFakeClient } from '../client/index.ts';
+import { ManualClock } from '../clock/index.ts';
+import { silentLogger } from '../log/index.ts';
+import { NodeRegistration } from './node-registration.ts';
+
+function register() {
+  const clock = new ManualClock(Date.UTC(2030, 0));
+  const client = createFakeClient();
+  const registration = new NodeRegistration({
+    client,
+    clock,
+    log: silentLogger,
+    name: 'node-1',
+    ips: ['10.0.0.1'],
+    labels: {},
+    maxPods: 110,
+    stateDir: tmpdir(),
+    kubeletPort: 10250,
+    networkProblem: () => undefined,
+    onReady: () => undefined,
+  });
+  registration.start();
+  const ready = () => client.find(nodes, 'node-1')?.status?.conditions?.find((c) => c.type === 'Ready')?.status;
+  return { clock, client, registration, ready };
+}
+
+/** Lets what was started come to its end: nothing here waits for IO. */
+const settle = async () => {
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+};
+
+test('a node that was given up is Ready again with the next heartbeat', async () => {
+  const { clock, client, registration, ready } = register();
+  await settle();
+  assert.equal(ready(), 'True');
+  const node = client.find(nodes, 'node-1');
+  assert.ok(node?.status?.conditions);
+  const conditions = node.status.conditions.map((c) => ({ ...c, status: 'Unknown' }));
+  await client.resource(nodes).patch('node-1', { status: { conditions } }, { type: 'merge', subresource: 'status' });
+  assert.equal(ready(), 'Unknown');
+  clock.advance(10_000);
+  await settle();
+  assert.equal(ready(), 'True');
+  registration.stop();
+});
+
+test('a heartbeat without news renews the lease and leaves the Node alone', async () => {
+  const { clock, client, registration } = register();
+  await settle();
+  const version = client.find(nodes, 'node-1')?.metadata.resourceVersion;
+  const renewed = client.find(leases, 'kube-node-lease/node-1')?.spec?.renewTime;
+  clock.advance(10_000);
+  await settle();
+  assert.equal(client.find(nodes, 'node-1')?.metadata.resourceVersion, version);
+  assert.notEqual(client.find(leases, 'kube-node-lease/node-1')?.spec?.renewTime, renewed);
+  registration.stop();
+});
+
+test('a Node that somebody deleted is registered again', async () => {
+  const { clock, client, registration, ready } = register();
+  await settle();
+  await client.resource(nodes).delete('node-1');
+  clock.advance(10_000);
+  await settle();
+  assert.equal(ready(), 'True');
+  registration.stop();
+});
