@@ -93,8 +93,9 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     },
   };
 
-  const firstObjects = () =>
+  const firstObjects = (atStart: boolean) =>
     bootstrap(writes, {
+      atStart,
       serviceCidrs: pools.map((p) => p.text),
       serviceAddress: primary.at(0),
       advertise,
@@ -103,11 +104,11 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     keepTrue({ store, clock, log, signal: stopped.signal }, resource, run);
   const prepare = async () => {
     await rbac.start(store, stopped.signal, (error) => log.error('the index of roles stopped', { error }));
-    await firstObjects();
+    await firstObjects(true);
     await keep(clusterRoles, () => aggregateRoles(store, writes));
     await keep(serviceCIDRs, () => serviceCidrObjects.reconcile(writes));
     isReady = true;
-    startUpkeep({ store, clock, log, bootstrap: firstObjects, signal: stopped.signal });
+    startUpkeep({ store, clock, log, bootstrap: () => firstObjects(false), signal: stopped.signal });
   };
   const ready = prepare();
   // Whoever waits for `ready` hears of a failure; nobody has to.

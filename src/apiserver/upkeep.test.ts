@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ManualClock } from '../clock/index.ts';
+import { createMemoryStore } from '../store/index.ts';
 import { repairBookings } from './services/repair.ts';
 import { NODE_PORT_PREFIX } from './services/service-allocation.ts';
 import { startTestServer, type Loose } from './testing/test-server.ts';
@@ -98,5 +99,22 @@ void describe('first objects', () => {
     for (let i = 0; i < 50; i++) await new Promise(setImmediate);
     const { spec } = await server.ok('GET', `${SERVICES}/kubernetes`);
     assert.equal(spec.clusterIP, '10.96.0.1');
+  });
+
+  void it('follow the program they came from, unless somebody says otherwise', async () => {
+    const at = '/apis/rbac.authorization.k8s.io/v1/clusterroles/system:coredns';
+    const store = createMemoryStore();
+    const merge = { headers: { 'content-type': 'application/merge-patch+json' } };
+    const rulesAfterRestart = async (annotations: object) => {
+      const before = await startTestServer({ store });
+      await before.ok('PATCH', at, { metadata: { annotations }, rules: [] }, merge);
+      await before.api.close();
+      const after = await startTestServer({ store });
+      const { rules } = await after.ok('GET', at);
+      await after.api.close();
+      return rules?.length ?? 0;
+    };
+    assert.ok((await rulesAfterRestart({})) > 0);
+    assert.equal(await rulesAfterRestart({ 'rbac.authorization.kubernetes.io/autoupdate': 'false' }), 0);
   });
 });

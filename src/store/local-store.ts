@@ -42,7 +42,7 @@ export interface Retention {
   windowMs?: number;
   /** Changes kept even when older than the window. @default 1000 */
   minChanges?: number;
-  /** Beyond this many the oldest go, however young. @default 50000 */
+  /** Beyond this many the oldest go, however young. @default 20000 */
   maxChanges?: number;
 }
 
@@ -71,7 +71,7 @@ export class LocalStore implements Store {
 
   constructor(journal: Journal, retention: Retention = {}) {
     this.#journal = journal;
-    this.#retention = { windowMs: 300_000, minChanges: 1000, maxChanges: 50_000, ...retention };
+    this.#retention = { windowMs: 300_000, minChanges: 1000, maxChanges: 20_000, ...retention };
     const loaded = journal.load((row) => this.#replay(row));
     this.#compacted = loaded.compactedRevision;
     this.#durable = loaded.currentRevision;

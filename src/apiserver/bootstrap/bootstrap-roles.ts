@@ -71,6 +71,23 @@ const lease = (name: string): readonly Rule[] => [
   rule(['get', 'update', 'patch'], 'coordination.k8s.io', 'leases', [name]),
 ];
 
+const CHANGE = ['delete', 'deletecollection', 'patch', 'update'];
+const EVERY_KIND = [
+  [
+    '',
+    'configmaps endpoints events namespaces namespaces/finalize namespaces/status nodes nodes/status pods pods/status replicationcontrollers replicationcontrollers/scale replicationcontrollers/status secrets serviceaccounts services services/status',
+  ],
+  ['apps', APPS],
+  ['coordination.k8s.io', 'leases'],
+  ['discovery.k8s.io', 'endpointslices'],
+  ['events.k8s.io', 'events'],
+  [
+    'networking.k8s.io',
+    'ingressclasses ingresses ingresses/status ipaddresses networkpolicies servicecidrs servicecidrs/status',
+  ],
+  ['rbac.authorization.k8s.io', 'clusterrolebindings clusterroles rolebindings roles'],
+] as const;
+
 const aggregateTo = (role: string) => ({ [`rbac.authorization.k8s.io/aggregate-to-${role}`]: 'true' });
 
 export const bootstrapRoles: readonly BootstrapRole[] = [
@@ -174,8 +191,8 @@ export const bootstrapRoles: readonly BootstrapRole[] = [
     rules: [
       ...EVENTS,
       ...lease('kube-controller-manager'),
-      // The garbage collector and the namespace controller work on every kind.
-      { verbs: [...READ, 'delete', 'deletecollection', 'patch', 'update'], apiGroups: ['*'], resources: ['*'] },
+      // The garbage collector and the namespace controller work on every kind; nobody here needs a pod's exec or proxy.
+      ...EVERY_KIND.map(([group, resources]) => rule([...READ, ...CHANGE], group, resources)),
       rule(
         ['create'],
         '',
@@ -184,7 +201,7 @@ export const bootstrapRoles: readonly BootstrapRole[] = [
       rule(['create'], 'apps', 'controllerrevisions replicasets'),
       rule(['create'], 'discovery.k8s.io', 'endpointslices'),
       rule(['create'], 'networking.k8s.io', 'ipaddresses servicecidrs'),
-      rule(['create'], '', 'pods/eviction pods/binding'),
+      rule(['create'], '', 'pods/eviction'),
       rule(['create'], 'authentication.k8s.io', 'tokenreviews'),
       rule(['create'], 'authorization.k8s.io', 'subjectaccessreviews'),
     ],

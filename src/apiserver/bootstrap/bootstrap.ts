@@ -3,24 +3,28 @@
 import {
   clusterRoleBindings,
   clusterRoles,
+  deepEqual,
   endpoints,
   endpointSlices,
   isNotFound,
   namespaces,
   serviceCIDRs,
   services,
+  type ClusterRole,
   type KubeObject,
   type Resource,
 } from '../../api/index.ts';
 import { ipFamily } from '../../ip/index.ts';
 import type { ServerWrites } from './server-writes.ts';
-import { bootstrapBindings, bootstrapRoles } from './bootstrap-roles.ts';
+import { bootstrapBindings, bootstrapRoles, type BootstrapRole } from './bootstrap-roles.ts';
 
 export interface BootstrapOptions {
   readonly serviceCidrs: readonly string[];
   /** First address of the primary service CIDR. */
   readonly serviceAddress: string;
   readonly advertise: { readonly address: string; readonly port: number };
+  /** The first run of a server: roles of earlier versions are brought up to date. */
+  readonly atStart: boolean;
 }
 
 const NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
@@ -33,13 +37,16 @@ export async function bootstrap(api: ServerWrites, options: BootstrapOptions): P
   await Promise.all(NAMESPACES.map((name) => ensure(namespaces, { metadata: { name } })));
   await Promise.all([
     ensure(serviceCIDRs, { metadata: { name: 'kubernetes' }, spec: { cidrs: [...options.serviceCidrs] } }),
-    ...bootstrapRoles.map((role) =>
-      ensure(clusterRoles, {
+    ...bootstrapRoles.map(async (role) => {
+      const now = await ensure(clusterRoles, {
         metadata: { name: role.name, ...AUTOUPDATE, labels: { ...BOOTSTRAP_LABEL, ...role.labels } },
         rules: role.rules,
         ...(role.aggregate === undefined ? {} : { aggregationRule: aggregationRule(role.aggregate) }),
-      }),
-    ),
+      });
+      if (options.atStart && isOutdated(now as ClusterRole, role)) {
+        await api.update(clusterRoles, { ...now, rules: role.rules });
+      }
+    }),
     ...bootstrapBindings.map((binding) =>
       ensure(clusterRoleBindings, {
         metadata: { name: binding.name, ...AUTOUPDATE, labels: BOOTSTRAP_LABEL },
@@ -49,6 +56,12 @@ export async function bootstrap(api: ServerWrites, options: BootstrapOptions): P
     ),
     kubernetesService(api, options),
   ]);
+}
+
+/** A role from an earlier version of this program, unless somebody took it into their own hands. */
+function isOutdated(now: ClusterRole, role: BootstrapRole): boolean {
+  const automatic = now.metadata.annotations?.['rbac.authorization.kubernetes.io/autoupdate'] === 'true';
+  return automatic && role.aggregate === undefined && !deepEqual(now.rules ?? [], role.rules);
 }
 
 const aggregationRule = (roles: readonly string[]) => ({

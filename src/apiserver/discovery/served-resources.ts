@@ -1,7 +1,6 @@
 // Everything this server answers for: the stored kinds, the reviews that are only computed, and the subresources of
 // each. Routing, discovery and authorization read this one table.
-import * as api from '../../api/index.ts';
-import type { Resource } from '../../api/index.ts';
+import { allResources, type Resource } from '../../api/index.ts';
 
 export interface ServedSubresource {
   readonly name: string;
@@ -68,12 +67,12 @@ const reviewRows: readonly ReviewRow[] = [
   { group: '', kind: 'Binding', plural: 'bindings', namespaced: true },
 ];
 
-const isResource = (value: unknown): value is Resource =>
-  typeof value === 'object' && value !== null && 'plural' in value && 'namespaced' in value && 'kind' in value;
-
-const stored: readonly ServedResource[] = Object.values(api as Readonly<Record<string, unknown>>)
-  .filter(isResource)
-  .map((resource) => ({ resource, stored: true, verbs: ALL_VERBS, subresources: subresourcesOf(resource) }));
+const stored: readonly ServedResource[] = allResources.map((resource) => ({
+  resource,
+  stored: true,
+  verbs: ALL_VERBS,
+  subresources: subresourcesOf(resource),
+}));
 
 const reviews: readonly ServedResource[] = reviewRows.map((row) => ({
   resource: { ...row, version: 'v1', singular: row.kind.toLowerCase() },

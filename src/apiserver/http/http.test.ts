@@ -113,6 +113,14 @@ void describe('HTTP', () => {
     assert.equal((await post('x', 'text/plain')).status, 415);
     assert.equal((await post('')).status, 400);
     assert.equal((await get(tls, at, who, { headers: { accept: 'text/html' } })).status, 406);
+    const deep = `{"metadata":{"name":"d"},"data":${'{"a":'.repeat(200_000)}1${'}'.repeat(200_000)}}`;
+    assert.equal((await post(deep)).status, 400);
+    const patch = await get(tls, `${at.replace('configmaps', 'services')}/kubernetes`, who, {
+      method: 'PATCH',
+      headers: { 'content-type': 'application/merge-patch+json' },
+      body: deep,
+    });
+    assert.equal(patch.status, 400);
     const yaml = await post('metadata:\n  name: y\ndata:\n  a: b\n', 'application/yaml');
     assert.equal(yaml.status, 201);
     assert.ok(yaml.headers['audit-id']);

@@ -1,5 +1,5 @@
 // Failures and successes as Status objects.
-import { internalError, StatusError } from '../../api/index.ts';
+import { badRequest, internalError, StatusError } from '../../api/index.ts';
 import type { Logger } from '../../log/index.ts';
 import type { Answer } from './answer.ts';
 
@@ -7,6 +7,7 @@ import type { Answer } from './answer.ts';
 export function failureAnswer(error: unknown, log: Logger, path: string): Answer {
   let failure: StatusError;
   if (error instanceof StatusError) failure = error;
+  else if (isTooDeep(error)) failure = badRequest('the body is nested too deeply');
   else if (error instanceof URIError) failure = new StatusError(400, 'BadRequest', `the path ${path} has a bad escape`);
   else {
     log.error('a request failed in a way that was not foreseen', { path, error });
@@ -20,6 +21,9 @@ export function failureAnswer(error: unknown, log: Logger, path: string): Answer
     ...(retry === undefined ? {} : { headers: { 'retry-after': String(retry) } }),
   };
 }
+
+/** A small body can nest deeper than any recursion over it can go. */
+const isTooDeep = (error: unknown): boolean => error instanceof RangeError && error.message.includes('call stack');
 
 /** A Status that says it went well. */
 export function successStatus(details: object, code = 200): Answer {
