@@ -1,6 +1,6 @@
 // The walk of a packet over the picture: for each hop the way that led to it. Pure.
 import type { Change, Hop, Leg, Walk } from '../../contract.ts';
-import { bottomMiddle, centre, leftMiddle } from './geometry.ts';
+import { bottomMiddle, centre } from './geometry.ts';
 import type { Point } from './geometry.ts';
 import type { NodeFrame, Picture } from './picture.ts';
 
@@ -22,46 +22,52 @@ export const hopsOf = (walk: Walk): { leg: Leg['name']; hop: Hop }[] =>
 export function buildJourney(walk: Walk, picture: Picture): Step[] {
   const hops = hopsOf(walk);
   const frames = new Map(picture.nodes.map((frame) => [frame.node.key, frame]));
-  const pods = new Map(picture.pods.map(({ pod, box }) => [pod.key, box]));
+  const pods = new Map(picture.pods.map((placed) => [placed.pod.key, placed]));
   const placeOf = (index: number): Point => {
     const { hop } = hops[index] ?? {};
     if (hop === undefined || hop.place.kind === 'external') return bottomMiddle(picture.outside);
     if (hop.place.kind === 'pod') {
-      const box = pods.get(hop.place.name);
-      return box === undefined ? bottomMiddle(picture.outside) : centre(box);
+      const placed = pods.get(hop.place.name);
+      return placed === undefined ? bottomMiddle(picture.outside) : centre(placed.box);
     }
     const frame = frames.get(hop.place.name);
     if (frame === undefined) return bottomMiddle(picture.outside);
-    // A node's device whose other end is in a pod is drawn at that pod: the neighbour in the walk tells which.
-    const other = hops[hop.direction === 'in' ? index - 1 : index + 1]?.hop;
-    const box =
-      other?.place.kind === 'pod' && other.place.name !== hop.place.name ? pods.get(other.place.name) : undefined;
-    return box === undefined ? frame.uplink : leftMiddle(box);
+    return wireOf(index)?.at(-1) ?? frame.uplink;
+  };
+  /** A node's device whose other end is in a pod is drawn at that pod: the neighbour in the walk tells which. */
+  const wireOf = (index: number): readonly Point[] | undefined => {
+    const hop = hops[index]?.hop;
+    const other = hops[hop?.direction === 'in' ? index - 1 : index + 1]?.hop;
+    if (hop?.place.kind !== 'node' || other?.place.kind !== 'pod') return undefined;
+    return pods.get(other.place.name)?.wire;
   };
   return hops.map(({ leg, hop }, index): Step => {
     const to = placeOf(index);
     const before = hops[index - 1];
     if (before === undefined) return { leg, hop, index, path: [to] };
-    const via = betweenHops(before.hop, hop, frames, picture);
+    const frame = before.hop.place.name === hop.place.name ? frames.get(hop.place.name) : undefined;
+    const via =
+      frame === undefined
+        ? betweenNodes(before.hop, hop, frames, picture)
+        : [...(wireOf(index - 1)?.toReversed() ?? []), centre(frame.kernel), ...(wireOf(index) ?? [])];
+    const changedAt = frame === undefined ? to : centre(frame.kernel);
     return {
       leg,
       hop,
       index,
       path: [placeOf(index - 1), ...via, to],
-      ...(hop.changes.length > 0 && { changedAt: via[0] ?? to }),
+      ...(hop.changes.length > 0 && { changedAt }),
     };
   });
 }
 
-/** Through the node's kernel, or along the underlay from one node to the other. */
-function betweenHops(from: Hop, to: Hop, frames: ReadonlyMap<string, NodeFrame>, { underlay }: Picture): Point[] {
-  if (from.place.name === to.place.name) {
-    const frame = from.place.kind === 'node' ? frames.get(from.place.name) : undefined;
-    return frame === undefined ? [] : [centre(frame.kernel)];
-  }
-  const ends = [from, to].map((hop) => (hop.place.kind === 'node' ? frames.get(hop.place.name)?.uplink.y : undefined));
+/** Along the underlay, from one node to another or to whoever is outside. */
+function betweenNodes(from: Hop, to: Hop, frames: ReadonlyMap<string, NodeFrame>, { underlay }: Picture): Point[] {
   if (from.place.kind === 'pod' || to.place.kind === 'pod') return [];
-  return ends.flatMap((y) => (y === undefined ? [] : [{ x: underlay.x, y }]));
+  return [from, to].flatMap((hop) => {
+    const y = hop.place.kind === 'node' ? frames.get(hop.place.name)?.uplink.y : undefined;
+    return y === undefined ? [] : [{ x: underlay.x, y }];
+  });
 }
 
 const NAMES: Readonly<Record<Change['kind'], string>> = {

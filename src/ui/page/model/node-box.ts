@@ -1,13 +1,16 @@
 // The inside of one node's frame: its kernel on the left, its pods beside it as cards or, when there are many, as dots
 // under the name of their workload. Pure: sizes and places relative to the frame.
 import type { PodView } from '../../contract.ts';
-import type { Box } from './geometry.ts';
+import { bottomMiddle, rightMiddle } from './geometry.ts';
+import type { Box, Point } from './geometry.ts';
 
 export type Density = 'cards' | 'dots';
 
 export interface PlacedPod {
   readonly pod: PodView;
   readonly box: Box;
+  /** From the kernel to the pod's interface, below its row so that it crosses no other pod. */
+  readonly wire: readonly Point[];
 }
 
 export interface GroupLabel {
@@ -25,26 +28,33 @@ export interface NodeInside {
 
 const HEADER = 34;
 const PAD = 12;
-const CARD = { width: 142, height: 40, gap: 10 };
+const CARD = { width: 142, height: 40, gap: 10, rowGap: 20 };
 const DOT = { size: 16, gap: 5, label: 18, group: 8 };
-const LEAST_HEIGHT = 104;
 
-export function placePods(pods: readonly PodView[], width: number, density: Density): NodeInside {
+export function placePods(pods: readonly PodView[], width: number, density: Density, leastHeight: number): NodeInside {
   const kernelWidth = width < 420 ? 58 : 76;
   const left = PAD + kernelWidth + (width < 420 ? 22 : 34);
   const room = width - left - PAD;
   const inside = density === 'cards' ? placeCards(pods, left, room) : placeDots(pods, left, room);
-  const height = Math.max(LEAST_HEIGHT, inside.bottom + PAD);
+  const height = Math.max(leastHeight, inside.bottom + PAD);
+  const kernel = { x: PAD, y: HEADER + 4, width: kernelWidth, height: height - HEADER - 4 - PAD };
+  const out = rightMiddle(kernel);
+  const riser = (out.x + left) / 2;
   return {
     height,
-    kernel: { x: PAD, y: HEADER + 4, width: kernelWidth, height: height - HEADER - 4 - PAD },
-    pods: inside.pods,
+    kernel,
+    pods: inside.pods.map(({ pod, box, below }) => {
+      const port = bottomMiddle(box);
+      const level = port.y + below;
+      return { pod, box, wire: [out, { x: riser, y: out.y }, { x: riser, y: level }, { x: port.x, y: level }, port] };
+    }),
     labels: inside.labels,
   };
 }
 
 interface Inside {
-  pods: PlacedPod[];
+  /** `below`: how far under the box its row's wire runs. */
+  pods: { pod: PodView; box: Box; below: number }[];
   labels: GroupLabel[];
   bottom: number;
 }
@@ -56,18 +66,19 @@ function placeCards(pods: readonly PodView[], left: number, room: number): Insid
     pod,
     box: {
       x: left + (i % columns) * (width + CARD.gap),
-      y: HEADER + 4 + Math.floor(i / columns) * (CARD.height + CARD.gap),
+      y: HEADER + 4 + Math.floor(i / columns) * (CARD.height + CARD.rowGap),
       width,
       height: CARD.height,
     },
+    below: CARD.rowGap / 2,
   }));
   const rows = Math.ceil(pods.length / columns);
-  return { pods: placed, labels: [], bottom: HEADER + 4 + rows * (CARD.height + CARD.gap) - CARD.gap };
+  return { pods: placed, labels: [], bottom: HEADER + 4 + rows * (CARD.height + CARD.rowGap) - CARD.rowGap / 2 };
 }
 
 function placeDots(pods: readonly PodView[], left: number, room: number): Inside {
   const columns = Math.max(1, Math.floor((room + DOT.gap) / (DOT.size + DOT.gap)));
-  const placed: PlacedPod[] = [];
+  const placed: Inside['pods'] = [];
   const labels: GroupLabel[] = [];
   let top = HEADER + 2;
   for (const [workload, members] of Map.groupBy(pods, (pod) => `${pod.namespace}/${pod.workload}`)) {
@@ -81,7 +92,7 @@ function placeDots(pods: readonly PodView[], left: number, room: number): Inside
     for (const [i, pod] of members.entries()) {
       const x = left + (i % columns) * (DOT.size + DOT.gap);
       const y = top + Math.floor(i / columns) * (DOT.size + DOT.gap);
-      placed.push({ pod, box: { x, y, width: DOT.size, height: DOT.size } });
+      placed.push({ pod, box: { x, y, width: DOT.size, height: DOT.size }, below: DOT.gap / 2 });
     }
     top += Math.ceil(members.length / columns) * (DOT.size + DOT.gap) - DOT.gap + DOT.group;
   }

@@ -61,21 +61,27 @@ const MARGIN = 14;
 const SERVICE = { width: 196, height: 58, gap: 12 };
 const BUS = 26;
 const NODE_GAP = 18;
+/** Frames grow into the room there is, within reason. */
+const NODE_HEIGHT = { least: 104, most: 190 };
 const OUTSIDE = { width: 84, height: 28 };
 const DOTS_ABOVE = 48;
 
 export const chooseDensity = (wish: Density | 'auto', pods: number): Density =>
   wish !== 'auto' ? wish : pods > DOTS_ABOVE ? 'dots' : 'cards';
 
-export function layoutPicture(shown: Shown, width: number, density: Density): Picture {
+/** `height` is what is there to fill; the picture may need more. */
+export function layoutPicture(shown: Shown, size: { width: number; height: number }, density: Density): Picture {
+  const { width } = size;
   const narrow = width < NARROW;
   const edges = edgesOf(shown);
   const gap = narrow ? 0 : Math.min(120, Math.max(64, width * 0.1));
   const left = narrow ? MARGIN + BUS - 8 : MARGIN + SERVICE.width + gap + BUS;
   const nodeWidth = width - left - MARGIN;
+  const share = (size.height - MARGIN * 2 - OUTSIDE.height - 10) / Math.max(1, shown.nodes.length) - NODE_GAP;
+  const leastHeight = Math.min(NODE_HEIGHT.most, Math.max(NODE_HEIGHT.least, share));
   const byNode = Map.groupBy(shown.pods, (pod) => pod.node);
   const insides = new Map(
-    shown.nodes.map((node) => [node.key, placePods(byNode.get(node.key) ?? [], nodeWidth, density)]),
+    shown.nodes.map((node) => [node.key, placePods(byNode.get(node.key) ?? [], nodeWidth, density, leastHeight)]),
   );
   const sizes = new Map([...insides].map(([key, inside]) => [key, inside.height]));
   const order = orderServices(shown, edges, sizes);
@@ -99,7 +105,10 @@ export function layoutPicture(shown: Shown, width: number, density: Density): Pi
       labels: inside.labels.map((label) => ({ ...label, x: label.x + left, y: label.y + y })),
       podCount: inside.pods.length,
     });
-    for (const placed of inside.pods) pods.push({ pod: placed.pod, box: moved(placed.box) });
+    const top = y;
+    for (const { pod, box, wire } of inside.pods) {
+      pods.push({ pod, box: moved(box), wire: wire.map((p) => ({ x: p.x + left, y: p.y + top })) });
+    }
     y += inside.height + NODE_GAP;
   }
   const counts = endpointCounts(shown.slices);

@@ -12,7 +12,7 @@ export const query = signal('');
 export const namespace = signal('');
 export const density = signal<Density | 'auto'>('auto');
 export const selected = signal<Selected | undefined>(undefined);
-export const pictureWidth = signal(760);
+export const pictureSize = signal({ width: 760, height: 600 });
 /** Pods that are drawn whatever the filter says: those of the walk. */
 export const alwaysShown = signal<ReadonlySet<string>>(new Set());
 
@@ -31,7 +31,7 @@ export const picture = computed(() => {
       services: selectServices(topology.value, filter, new Set(pods.map((pod) => pod.key))),
       slices: Object.values(slices),
     },
-    pictureWidth.value,
+    pictureSize.value,
     shownDensity.value,
   );
 });

@@ -1,22 +1,27 @@
 // The picture: frames, marks and lines in their order, and the packet above them all.
 import { useEffect, useRef } from 'preact/hooks';
 
-import { curve, leftMiddle, rightMiddle, bottomMiddle, topMiddle } from '../model/geometry.ts';
+import { pathThrough, curve, leftMiddle, rightMiddle, bottomMiddle, topMiddle } from '../model/geometry.ts';
 import type { Edge, Picture } from '../model/picture.ts';
 import { connection } from '../state/live.ts';
-import { picture, pictureWidth, related, selected, shownDensity } from '../state/view.ts';
+import { picture, pictureSize, related, selected, shownDensity } from '../state/view.ts';
 import { NodeMark } from './node-mark.tsx';
 import { PacketMark, TrailMark } from './packet-mark.tsx';
 import { moveFocus } from './picture-keys.ts';
 import { PodMark } from './pod-mark.tsx';
 import { ServiceBoxMark } from './service-mark.tsx';
 
+const LEGEND_HEIGHT = 40;
+
 export function PictureView() {
   const frame = useRef<HTMLElement>(null);
   useEffect(() => {
     const box = frame.current;
     if (box === null) return undefined;
-    const observer = new ResizeObserver(() => (pictureWidth.value = Math.max(320, box.clientWidth)));
+    const observer = new ResizeObserver(() => {
+      const height = document.documentElement.clientHeight - box.offsetTop - LEGEND_HEIGHT;
+      pictureSize.value = { width: Math.max(320, box.clientWidth), height };
+    });
     observer.observe(box);
     return () => observer.disconnect();
   }, []);
@@ -32,13 +37,14 @@ export function PictureView() {
         onKeyDown={moveFocus}
       >
         <Underlay drawn={drawn} />
-        <Edges drawn={drawn} />
         {drawn.services.map((mark) => (
           <ServiceBoxMark key={mark.service.key} mark={mark} />
         ))}
         {drawn.nodes.map((node) => (
           <NodeMark key={node.node.key} frame={node} />
         ))}
+        <Wires drawn={drawn} />
+        <Edges drawn={drawn} />
         <TrailMark />
         {drawn.pods.map((placed) => (
           <PodMark key={placed.pod.uid} placed={placed} dots={shownDensity.value === 'dots'} />
@@ -69,6 +75,18 @@ function Underlay({ drawn }: { drawn: Picture }) {
       <text x={outside.x + outside.width / 2} y={outside.y + 18} text-anchor="middle">
         outside
       </text>
+    </g>
+  );
+}
+
+/** Each pod's link to its node. */
+function Wires({ drawn }: { drawn: Picture }) {
+  if (shownDensity.value === 'dots') return null;
+  return (
+    <g class="wires" aria-hidden="true">
+      {drawn.pods.map(({ pod, wire }) => (
+        <path key={pod.uid} d={pathThrough(wire)} />
+      ))}
     </g>
   );
 }

@@ -14,6 +14,12 @@ import {
 
 const SPEEDS = [0.5, 1, 2, 4];
 
+const Icon = ({ path }: { path: string }) => (
+  <svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">
+    <path d={path} />
+  </svg>
+);
+
 /** Which walk, and where in it. */
 export function Player() {
   const last = Math.max(0, rows.value.length - 1);
@@ -31,7 +37,7 @@ export function Player() {
       )}
       <div class="controls">
         <button type="button" aria-label="Replay from the start" title="Replay" onClick={replay}>
-          ⏮
+          <Icon path="M3 2h2v5l8-5v12L5 9v5H3z" />
         </button>
         <button
           type="button"
@@ -39,7 +45,7 @@ export function Player() {
           title="Back  ( , )"
           onClick={() => goTo(reached.value - (position.value > reached.value ? 0 : 1))}
         >
-          ◀
+          <Icon path="M2 2h2v12H2zM14 2v12L5 8z" />
         </button>
         <button
           type="button"
@@ -48,10 +54,10 @@ export function Player() {
           title="Play or pause  ( p )"
           onClick={playOrPause}
         >
-          {playing.value ? '❚❚' : '▶'}
+          <Icon path={playing.value ? 'M3 2h4v12H3zM9 2h4v12H9z' : 'M3 2v12l11-6z'} />
         </button>
         <button type="button" aria-label="One hop on" title="On  ( . )" onClick={() => goTo(reached.value + 1)}>
-          ▶|
+          <Icon path="M2 2v12l9-6zM12 2h2v12h-2z" />
         </button>
         <input
           type="range"

@@ -10,7 +10,10 @@ export function PodMark({ placed, dots }: { placed: PlacedPod; dots: boolean }) 
   const chosen = selected.value?.kind === 'pod' && selected.value.key === pod.key;
   const dim =
     related.value.size > 0 && !chosen && selected.value?.kind === 'service' && !related.value.has(`pod ${pod.key}`);
-  const select = () => (selected.value = chosen ? undefined : { kind: 'pod', key: pod.key });
+  const select = () => {
+    selected.value = chosen ? undefined : { kind: 'pod', key: pod.key };
+    if (!chosen && client.value === '' && pod.running) client.value = `pod/${pod.key}`;
+  };
   const condition = pod.terminating ? 'leaving' : pod.ready ? 'ready' : 'unready';
   const status = pod.terminating ? 'Terminating' : pod.status;
   const says = `Pod ${pod.key}, ${status}${pod.ready ? ', ready' : ', not ready'}, ${pod.addresses[0] ?? 'no address'}, on ${pod.node}`;

@@ -1,6 +1,7 @@
 import { clientChoices, serviceChoices } from '../model/trace-names.ts';
 import type { ChoiceGroup } from '../model/trace-names.ts';
 import { facts, topology } from '../state/live.ts';
+import { selected } from '../state/view.ts';
 import { answer, client, failure, runTrace, running, target, walk, walks } from '../state/trace.ts';
 import { HopTable } from './hop-table.tsx';
 import { Player } from './player.tsx';
@@ -25,6 +26,7 @@ export function TracePanel() {
           {running.value ? 'Tracing…' : 'Trace'}
         </button>
       </form>
+      {report === undefined && selected.value === undefined && failure.value === '' && !running.value && <Hint />}
       <SelectionCard />
       {failure.value !== '' && (
         <p class="failure" role="alert">
@@ -62,6 +64,36 @@ export function TracePanel() {
   );
 }
 
+const KEYS: readonly (readonly [key: string, what: string])[] = [
+  ['/', 'search'],
+  ['↑ ↓ ← →', 'move between pods and Services'],
+  ['Enter', 'select'],
+  ['p', 'play or pause'],
+  [',  .', 'one hop back, one on'],
+  ['Esc', 'let go'],
+];
+
+function Hint() {
+  return (
+    <div class="first">
+      <p>
+        Choose a client and a Service, or click them in the picture, and press Trace: a real connection is made, and its
+        packets are shown at every interface they pass.
+      </p>
+      <dl>
+        {KEYS.map(([key, what]) => (
+          <>
+            <dt>
+              <kbd>{key}</kbd>
+            </dt>
+            <dd>{what}</dd>
+          </>
+        ))}
+      </dl>
+    </div>
+  );
+}
+
 function Choose({
   label,
   groups,
@@ -71,11 +103,16 @@ function Choose({
   groups: readonly ChoiceGroup[];
   chosen: { value: string };
 }) {
+  const id = `choose-${label.toLowerCase()}`;
   const known = groups.some((group) => group.choices.some((choice) => choice.value === chosen.value));
   return (
-    <label class="choose">
-      <span>{label}</span>
-      <select value={known ? chosen.value : ''} onChange={(event) => (chosen.value = event.currentTarget.value)}>
+    <div class="choose">
+      <label for={id}>{label}</label>
+      <select
+        id={id}
+        value={known ? chosen.value : ''}
+        onChange={(event) => (chosen.value = event.currentTarget.value)}
+      >
         <option value="">choose…</option>
         {groups.map((group) => (
           <optgroup key={group.label} label={group.label}>
@@ -87,6 +124,6 @@ function Choose({
           </optgroup>
         ))}
       </select>
-    </label>
+    </div>
   );
 }
