@@ -1,0 +1,109 @@
+// The loop of one family against a kernel that fails, and one that others meddle with.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ManualClock } from '../clock/index.ts';
+import { silentLogger } from '../log/index.ts';
+import { Registry } from '../metrics/index.ts';
+import type { StateChanges } from './contract.ts';
+import { FamilyLoop } from './family-loop.ts';
+import { InformedTracker } from './fixtures/informed-tracker.ts';
+import { service, slice } from './fixtures/objects.ts';
+import { createProxyMetrics } from './metrics.ts';
+import type { RuleSync } from './rule-sync.ts';
+
+const settle = () => new Promise((r) => setImmediate(r));
+
+function setUp() {
+  const clock = new ManualClock(1_000_000);
+  const tracker = new InformedTracker([
+    service('ns/a', { clusterIP: '10.96.0.1', ports: [{ port: 80 }] }),
+    slice('ns/a', [{ ip: '10.1.0.1' }]),
+  ]);
+  const seen: { changes: StateChanges; all: string[] }[] = [];
+  const kernel = { broken: false, verified: true, fullAsked: 0 };
+  const sync: RuleSync = {
+    sync(changes, all) {
+      seen.push({ changes, all: [...all()].map(([key]) => key) });
+      return kernel.broken ? Promise.reject(new Error('EBUSY')) : Promise.resolve({ kind: 'partial' });
+    },
+    requireFull: () => void kernel.fullAsked++,
+    verify: () => Promise.resolve(kernel.verified),
+    present: () => Promise.resolve(false),
+  };
+  const registry = new Registry();
+  const failures: string[] = [];
+  const loop = new FamilyLoop({
+    tracker,
+    sync,
+    clock,
+    log: silentLogger,
+    metrics: createProxyMetrics(registry, () => undefined),
+    syncPeriodMs: 30_000,
+    minSyncPeriodMs: 1000,
+    pacing: 'adaptive',
+    failed: (kind) => void failures.push(kind),
+    synced: () => undefined,
+  });
+  return { clock, tracker, seen, kernel, loop, registry, failures };
+}
+
+test('a refused sync keeps its changes, counts as waiting, and is tried again', async () => {
+  const { clock, tracker, seen, kernel, loop, failures } = setUp();
+  kernel.broken = true;
+  loop.request();
+  await settle();
+  assert.deepEqual(failures, ['full']);
+  assert.equal(tracker.committed.size, 0);
+  assert.equal(loop.health.queuedSince, 1_000_000);
+  clock.advance(500);
+  await settle();
+  assert.equal(seen.length, 2, 'the first retry comes after half a second');
+  kernel.broken = false;
+  clock.advance(1000);
+  await settle();
+  assert.equal(seen.length, 3);
+  assert.deepEqual([...(seen[2]?.changes.keys() ?? [])], ['ns/a'], 'with the change of the first try');
+  assert.equal(tracker.committed.size, 1);
+  assert.equal(loop.health.queuedSince, undefined);
+  await loop.firstSync;
+  await loop.stop();
+});
+
+test('what changes during a sync is not lost', async () => {
+  const { clock, tracker, seen, loop } = setUp();
+  loop.request();
+  tracker.apply({ kind: 'slice', key: 'ns/a-ipv4', object: slice('ns/a', [{ ip: '10.1.0.2' }]) });
+  loop.request();
+  await settle();
+  clock.advance(0);
+  await settle();
+  assert.equal(seen.length, 2);
+  assert.equal(tracker.committed.get('ns/a')?.ports[0]?.cluster[0]?.ip, '10.1.0.2');
+  await loop.stop();
+});
+
+test('rules that are gone at the periodic look are written again', async () => {
+  const { clock, kernel, loop, registry } = setUp();
+  loop.request();
+  await settle();
+  clock.advance(30_000);
+  await settle();
+  assert.equal(kernel.fullAsked, 0);
+  kernel.verified = false;
+  clock.advance(30_000);
+  await settle();
+  assert.equal(kernel.fullAsked, 1);
+  assert.match(registry.render(), /kubeproxy_rules_repaired_total\{ip_family="IPv4"\} 1/);
+  await loop.stop();
+});
+
+test('the time from a change elsewhere to the kernel is measured', async () => {
+  const { clock, loop, registry } = setUp();
+  loop.noteTrigger(clock.now() - 700);
+  loop.request();
+  await settle();
+  const text = registry.render();
+  assert.match(text, /kubeproxy_network_programming_duration_seconds_bucket\{ip_family="IPv4",le="0\.5"\} 0/);
+  assert.match(text, /kubeproxy_network_programming_duration_seconds_bucket\{ip_family="IPv4",le="1"\} 1/);
+  await loop.stop();
+});
