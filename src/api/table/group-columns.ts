@@ -1,5 +1,5 @@
 // Tables of the kinds outside the core group.
-import type { IPAddress, ServiceCIDR, apps, coordination, discovery, networking, rbac } from '../types.ts';
+import type { IPAddress, KubeObject, ServiceCIDR, apps, coordination, discovery, networking, rbac } from '../types.ts';
 import {
   ageColumn,
   containerColumns,
@@ -109,6 +109,19 @@ export const controllerRevisionColumns: readonly Column<apps.ControllerRevision>
   { name: 'Revision', type: 'string', description: 'Number of the state.', cell: (r) => r.revision },
   ageColumn,
 ];
+
+/** The scale subresource of any workload. */
+export const scaleColumns: readonly Column<Scale>[] = [
+  nameColumn,
+  { name: 'Desired', type: 'string', description: 'Pods wanted.', cell: (s) => s.spec?.replicas ?? 0 },
+  { name: 'Available', type: 'string', description: 'Pods there.', cell: (s) => s.status?.replicas ?? 0 },
+  ageColumn,
+];
+
+interface Scale extends KubeObject {
+  readonly spec?: { readonly replicas?: number };
+  readonly status?: { readonly replicas?: number };
+}
 
 export const endpointSliceColumns: readonly Column<discovery.EndpointSlice>[] = [
   nameColumn,

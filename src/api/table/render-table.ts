@@ -27,6 +27,7 @@ const tables: Readonly<Record<string, readonly AnyColumn[]>> = {
   'apps/ReplicaSet': row(group.replicaSetColumns),
   'apps/StatefulSet': row(group.statefulSetColumns),
   'apps/DaemonSet': row(group.daemonSetColumns),
+  'autoscaling/Scale': row(group.scaleColumns),
   'apps/ControllerRevision': row(group.controllerRevisionColumns),
   'discovery.k8s.io/EndpointSlice': row(group.endpointSliceColumns),
   'coordination.k8s.io/Lease': row(group.leaseColumns),

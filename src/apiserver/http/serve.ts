@@ -109,6 +109,7 @@ async function serveUpgrade(deps: ServeDeps, incoming: IncomingMessage, parts: U
     },
     rest,
   );
+  if (to === undefined) throw badRequest('this resource does not take upgraded connections');
   const started = performance.now();
   await tunnel(to, deps.nodeAgentTls, { method, headers, socket, head });
   deps.dispatch.onAnswer({ auditId: '', request, user, route, status: 101, milliseconds: performance.now() - started });

@@ -2,7 +2,7 @@
 import { badRequest, methodNotAllowed, StatusError } from '../../api/index.ts';
 import type { Store } from '../../store/index.ts';
 import type { NodeAgentTls } from '../contract.ts';
-import type { Answer } from '../request/answer.ts';
+import { textAnswer, type Answer } from '../request/answer.ts';
 import type { Connect } from '../request/dispatch.ts';
 import type { ResourceRequest } from '../request/resource-request.ts';
 import { agentDestination, proxyDestination, type Destination } from './destination.ts';
@@ -17,6 +17,7 @@ export function createConnect(store: Store, tls: NodeAgentTls | undefined): Conn
     }
     if (subresource === 'log' && raw.method !== 'GET') throw methodNotAllowed();
     const to = await destinationOf(store, request, route.path.rest);
+    if (to === undefined) return textAnswer('');
     const body = raw.body instanceof Uint8Array ? raw.body : undefined;
     const answer = await forward(to, tls, { method: raw.method, headers: raw.headers, body, signal: raw.signal });
     if (subresource === 'log' && answer.status >= 300) throw await failureOf(answer);
@@ -39,6 +40,7 @@ async function failureOf({ status, body }: Answer): Promise<StatusError> {
   return new StatusError(status, REASONS[status] ?? 'InternalError', text.trim());
 }
 
-export function destinationOf(store: Store, request: ResourceRequest, rest: string): Promise<Destination> {
+/** Undefined: there is nowhere to go, and nothing to read. */
+export function destinationOf(store: Store, request: ResourceRequest, rest: string): Promise<Destination | undefined> {
   return request.subresource === 'proxy' ? proxyDestination(store, request, rest) : agentDestination(store, request);
 }

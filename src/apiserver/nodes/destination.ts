@@ -46,17 +46,25 @@ async function agentOf(store: Store, nodeName: string): Promise<{ host: string; 
   return { host, port: status?.daemonEndpoints?.kubeletEndpoint?.Port ?? AGENT_PORT };
 }
 
-/** For pods/log, exec, attach and portforward: the agent's own paths. @throws StatusError 400, 404, 503 */
-export async function agentDestination(store: Store, request: ResourceRequest): Promise<Destination> {
+/**
+ * For pods/log, exec, attach and portforward: the agent's own paths; undefined for the log of a pod that no node has
+ * yet, which is empty. @throws StatusError 400, 404, 503
+ */
+export async function agentDestination(store: Store, request: ResourceRequest): Promise<Destination | undefined> {
   const pod = await read<Pod>(store, request);
-  const { nodeName } = pod.spec ?? {};
-  if (nodeName === undefined) throw badRequest(`pod ${request.name} does not have a host assigned`);
-  const agent = await agentOf(store, nodeName);
   const { namespace, name, subresource } = request;
   const query = new URLSearchParams(request.query);
+  // A container that does not exist is said before anything about the node.
+  const container =
+    subresource === 'portforward' ? '' : chooseContainer(pod, query.get('container') ?? '', subresource === 'log');
+  const { nodeName = '' } = pod.spec ?? {};
+  if (nodeName === '') {
+    if (subresource === 'log') return undefined;
+    throw badRequest(`pod ${request.name} does not have a host assigned`);
+  }
+  const agent = await agentOf(store, nodeName);
   let path = `/portForward/${namespace}/${name}`;
   if (subresource !== 'portforward') {
-    const container = chooseContainer(pod, query.get('container') ?? '', subresource === 'log');
     query.delete('container');
     path = `/${subresource === 'log' ? 'containerLogs' : subresource}/${namespace}/${name}/${container}`;
     if (subresource !== 'log') renameStreams(query);

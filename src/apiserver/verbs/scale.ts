@@ -7,6 +7,8 @@ import {
   notFound,
   conflict,
   type ApiObject,
+  type KubeObject,
+  type Resource,
 } from '../../api/index.ts';
 import { storedObject } from '../objects/stored-object.ts';
 import { storageKey } from '../objects/storage-key.ts';
@@ -16,9 +18,18 @@ import type { Verb } from '../request/request-path.ts';
 import type { ResourceRequest } from '../request/resource-request.ts';
 import type { VerbDeps } from './deps.ts';
 import { applyPatch, readPatch } from './patch.ts';
+import { shapeOf } from './shape.ts';
 import { updateObject } from './update.ts';
 
 const SCALE = { apiVersion: 'autoscaling/v1', kind: 'Scale' };
+const SCALE_RESOURCE: Resource = {
+  group: 'autoscaling',
+  version: 'v1',
+  kind: 'Scale',
+  plural: 'scales',
+  singular: 'scale',
+  namespaced: true,
+};
 
 interface Scalable {
   replicas?: number;
@@ -52,10 +63,15 @@ function selectorText(kind: string, selector: Scalable['selector']): string {
 
 export async function scale(deps: VerbDeps, request: ResourceRequest, verb: Verb): Promise<Answer> {
   const { resource, namespace, name } = request;
+  const shape = shapeOf({ ...request, resource: SCALE_RESOURCE }, deps.clock);
+  const answer = (workload: ApiObject): Answer => {
+    const value = scaleOf(workload);
+    return valueAnswer(shape === undefined ? value : shape.one(value as unknown as KubeObject));
+  };
   if (verb === 'get') {
     const entry = await deps.store.get(storageKey(resource, namespace, name));
     if (entry === undefined) throw notFound(resource, name);
-    return valueAnswer(scaleOf(storedObject(entry).object as unknown as ApiObject));
+    return answer(storedObject(entry).object as unknown as ApiObject);
   }
   if (verb !== 'update' && verb !== 'patch') throw methodNotAllowed();
   const patch = verb === 'patch' ? await readPatch(request) : undefined;
@@ -78,5 +94,5 @@ export async function scale(deps: VerbDeps, request: ResourceRequest, verb: Verb
       return current;
     },
   });
-  return valueAnswer(scaleOf(written.object as unknown as ApiObject));
+  return answer(written.object as unknown as ApiObject);
 }
