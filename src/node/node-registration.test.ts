@@ -2,14 +2,15 @@ import assert from 'node:assert/strict';
 import { tmpdir } from 'node:os';
 import { test } from 'node:test';
 import { leases, nodes } from '../api/objects.ts';
-import { createFakeClient } from '../client/index.ts';
+import { createFakeClient, type FakeClient } from '../client/index.ts';
 import { ManualClock } from '../clock/index.ts';
 import { silentLogger } from '../log/index.ts';
 import { NodeRegistration } from './node-registration.ts';
 
-function register() {
+function register(before: { client?: FakeClient; networkProblem?: string } = {}) {
   const clock = new ManualClock(Date.UTC(2030, 0));
-  const client = createFakeClient();
+  const client = before.client ?? createFakeClient();
+  const network = { problem: before.networkProblem };
   const registration = new NodeRegistration({
     client,
     clock,
@@ -20,12 +21,12 @@ function register() {
     maxPods: 110,
     stateDir: tmpdir(),
     kubeletPort: 10250,
-    networkProblem: () => undefined,
+    networkProblem: () => network.problem,
     onReady: () => undefined,
   });
   registration.start();
   const ready = () => client.find(nodes, 'node-1')?.status?.conditions?.find((c) => c.type === 'Ready')?.status;
-  return { clock, client, registration, ready };
+  return { clock, client, registration, ready, network };
 }
 
 /** Lets what was started come to its end: nothing here waits for IO. */
@@ -67,5 +68,33 @@ test('a Node that somebody deleted is registered again', async () => {
   clock.advance(10_000);
   await settle();
   assert.equal(ready(), 'True');
+  registration.stop();
+});
+
+test('a new agent takes a Ready node over without a word, and says so when its network stays away', async () => {
+  const first = register();
+  await settle();
+  first.registration.stop();
+  const { clock, client, registration, ready, network } = register({
+    client: first.client,
+    networkProblem: 'the list of nodes has not arrived yet',
+  });
+  await settle();
+  assert.equal(ready(), 'True', 'pods of this node stay in their Services');
+  clock.advance(5_000);
+  await settle();
+  assert.equal(ready(), 'False');
+  network.problem = undefined;
+  registration.networkChanged();
+  await settle();
+  assert.equal(ready(), 'True');
+  assert.equal(client.objects(nodes).length, 1);
+  registration.stop();
+});
+
+test('a new node is not Ready before its network is', async () => {
+  const { registration, ready } = register({ networkProblem: 'no pod CIDR yet' });
+  await settle();
+  assert.equal(ready(), 'False');
   registration.stop();
 });

@@ -21,6 +21,8 @@ const HEARTBEAT_MS = 10_000;
 const FAST_RETRY_MS = 500;
 /** The status is written anew now and then even without news, as kubelet does. */
 const STATUS_EVERY_MS = 300_000;
+/** A new agent on a node that runs well finds the network as it was: so long it says nothing of a network it does not know yet. */
+const TAKE_OVER_MS = 5_000;
 /** While the network is not ready: how soon to look again. */
 const NETWORK_CHECK_MS = 100;
 
@@ -39,6 +41,9 @@ export interface NodeRegistrationOptions {
   readonly onReady: () => void;
 }
 
+const isReady = (node: Node) =>
+  node.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') === true;
+
 export class NodeRegistration {
   readonly #o: NodeRegistrationOptions;
   readonly machine: Machine;
@@ -46,6 +51,7 @@ export class NodeRegistration {
   #stopped = false;
   #writing = false;
   #again = false;
+  #startedAtMs = 0;
   #writtenAtMs = -Infinity;
   #lastProblem: string | undefined = 'not looked yet';
   #lease: Lease | undefined;
@@ -57,6 +63,8 @@ export class NodeRegistration {
   }
 
   start(): void {
+    this.#startedAtMs = this.#o.clock.monotonic();
+    this.#after(TAKE_OVER_MS, () => this.refresh());
     this.refresh();
     void this.#beat();
     this.#watchNetwork();
@@ -133,6 +141,8 @@ export class NodeRegistration {
     if (missing.length > 0) {
       node = await api.patch(name, { metadata: { labels: Object.fromEntries(missing) } }, { type: 'merge' });
     }
+    const isTakingOver = clock.monotonic() - this.#startedAtMs < TAKE_OVER_MS;
+    if (isTakingOver && facts.networkProblem !== undefined && isReady(node)) return;
     const status = nodeStatus(facts, node.status, clock.now());
     const isDue = clock.now() - this.#writtenAtMs > STATUS_EVERY_MS;
     if (!isDue && !isNodeStatusNews(node.status, status)) return;
