@@ -91,12 +91,13 @@ export function openNftKernel(family: Family, options: KernelOptions): NftKernel
     async apply(ops) {
       const operations = transactionOf(ops, family);
       // The kernel reports every element; of so many the socket would lose some, and nobody learns anything from ours.
-      const quiet = watch !== undefined && countElements(ops) > MANY;
-      if (quiet) watch.pause();
+      if (watch === undefined) return nft.run({ operations });
+      if (countElements(ops) <= MANY) return watch.own(() => nft.run({ operations }));
+      watch.pause();
       try {
         await nft.run({ operations });
       } finally {
-        if (quiet) watch.resume();
+        watch.resume();
       }
     },
     async read() {

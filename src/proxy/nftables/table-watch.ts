@@ -1,4 +1,5 @@
 // Notices within milliseconds that another process changed our tables, by the kernel's nftables notifications.
+import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { monitorNft } from '../../linux/index.ts';
 import type { Family } from '../contract.ts';
@@ -12,6 +13,8 @@ export class TableWatch {
   #monitor: { close(): void } | undefined;
   /** Families that the transaction whose messages are coming in is about. */
   readonly #touched = new Set<Family>();
+  /** Transactions of ours whose notification is still to come. */
+  #expected = 0;
   #stopped = false;
 
   constructor(netns: string | undefined, changed: (family: Family, why: string) => void) {
@@ -20,7 +23,21 @@ export class TableWatch {
     this.resume();
   }
 
+  /** Runs one of our own transactions. */
+  async own(run: () => Promise<void>): Promise<void> {
+    const watching = this.#monitor !== undefined;
+    if (watching) this.#expected++;
+    try {
+      await run();
+    } catch (e) {
+      // What was refused is not notified.
+      if (watching) this.#expected--;
+      throw e;
+    }
+  }
+
   pause(): void {
+    this.#expected = 0;
     this.#monitor?.close();
     this.#monitor = undefined;
     this.#touched.clear();
@@ -31,10 +48,11 @@ export class TableWatch {
     this.#monitor = monitorNft(this.#netns, (event) => {
       if (event.kind === 'overflow') {
         this.#touched.clear();
+        this.#expected = 0;
         for (const family of FAMILIES) this.#changed(family, 'notifications of the kernel were lost');
       } else if (event.kind === 'generation') {
         // Comes last in a transaction and says who made it.
-        if (event.processId !== process.pid) {
+        if (!this.#isOwn(event)) {
           for (const f of this.#touched) this.#changed(f, `by ${event.processName} (process ${event.processId})`);
         }
         this.#touched.clear();
@@ -45,8 +63,17 @@ export class TableWatch {
     });
   }
 
+  /** The kernel gives the number outside of all PID namespaces: inside one, our own is another. */
+  #isOwn(event: { processId: number; processName: string }): boolean {
+    const own = event.processId === process.pid || (this.#expected > 0 && event.processName === threadName());
+    if (own && this.#expected > 0) this.#expected--;
+    return own;
+  }
+
   stop(): void {
     this.#stopped = true;
     this.pause();
   }
 }
+
+const threadName = (): string => readFileSync('/proc/thread-self/comm', 'utf8').trimEnd();
