@@ -176,7 +176,12 @@ class RunningProxy implements Proxy {
         syncPeriodMs: rules.syncPeriodMs,
         minSyncPeriodMs: rules.minSyncPeriodMs,
         pacing: rules.pacing,
-        failed: (kind) => this.#parts.failed(family, kind),
+        failed: (kind) => {
+          this.#parts.failed(family, kind);
+          const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: options.nodeName } };
+          const text = `the kernel refused the ${family} rules; the old ones stay and it is tried again`;
+          recorder.event(node, 'Warning', 'FailedToProgramServices', text);
+        },
         synced: (changes) => this.#afterSync(family, changes),
       });
       this.#loops.set(family, loop);
