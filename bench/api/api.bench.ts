@@ -139,6 +139,7 @@ try {
   const sessions = Array.from({ length: CLIENTS }, () => open(server.port));
   let next = 0;
   const at = '/api/v1/namespaces/default/services';
+  const cpuBefore = weight(server.pid).cpuSeconds;
   const creating = await seconds(() =>
     Promise.all(
       sessions.map(async (session) => {
@@ -149,7 +150,14 @@ try {
       }),
     ),
   );
-  report({ bench: 'api/creates', clients: CLIENTS, services: SERVICES, perSecond: SERVICES / creating });
+  const cpuMsEach = ((weight(server.pid).cpuSeconds - cpuBefore) / SERVICES) * 1000;
+  report({
+    bench: 'api/creates',
+    clients: CLIENTS,
+    services: SERVICES,
+    perSecond: SERVICES / creating,
+    serverCpuMsEach: cpuMsEach,
+  });
 
   const [session = open(server.port)] = sessions;
   for (const [form, accept] of [
