@@ -1,12 +1,15 @@
 // `portico down`: ends the processes of a cluster and removes its namespaces, mounts, cgroups and files. Works from
 // whatever is left: after a crash, a killed supervisor, a half-made start.
-import { readdirSync, rmSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 
 import { netnsId } from '../linux/index.ts';
 import { clusterNamespaces, removeFabric } from './fabric.ts';
 import { removeCgroupTree, unmountBelow } from './leftovers.ts';
-import { statePaths } from './paths.ts';
+import { statePaths, type StatePaths } from './paths.ts';
 import { endProcess, identify, readRecords, signal, type ProcessRecord } from './process-record.ts';
+import type { ClusterSpec } from './spec.ts';
+import { refuseForeignState, removeStateDir } from './state-dir.ts';
+import { readSpec } from './supervisor.ts';
 
 /** Every process whose network namespace is one of these: pods, and agents whose record was lost. */
 function processesIn(namespaces: readonly string[]): ProcessRecord[] {
@@ -23,9 +26,22 @@ function processesIn(namespaces: readonly string[]): ProcessRecord[] {
     });
 }
 
-/** True when there was something to remove. */
+/** A broken specification says at least that a cluster lived here. */
+function readSpecIfWhole(paths: StatePaths): ClusterSpec | undefined {
+  try {
+    return readSpec(paths);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * True when there was something to remove.
+ * @throws UserError when the directory is not this cluster's: then nothing is touched.
+ */
 export async function downCluster(name: string, stateDir: string): Promise<boolean> {
   const paths = statePaths(stateDir);
+  refuseForeignState(paths, name, readSpecIfWhole);
   const records = readRecords(paths.run);
   // The supervisor first: it would start again whatever ends.
   const supervisor = records.get('supervisor');
@@ -48,6 +64,6 @@ export async function downCluster(name: string, stateDir: string): Promise<boole
   } catch {
     hadFiles = false;
   }
-  rmSync(paths.dir, { recursive: true, force: true });
+  removeStateDir(paths);
   return hadFiles || records.size > 0 || namespaces.length > 0;
 }

@@ -15,6 +15,7 @@ import { statePaths, type StatePaths } from './paths.ts';
 import { preflight } from './preflight.ts';
 import { isAlive, readRecord } from './process-record.ts';
 import { addressPlan, checkSpec, DEFAULT_SPEC, namespaceNames, nodeNames, type ClusterSpec } from './spec.ts';
+import { refuseForeignState } from './state-dir.ts';
 import { readSpec, type SupervisorMessage } from './supervisor.ts';
 
 export interface UpOptions {
@@ -40,14 +41,6 @@ function changedFlags(have: ClusterSpec, given: Partial<ClusterSpec>): string[] 
 }
 
 const flagOf = (key: string) => `--${key.replaceAll(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;
-
-/** `down` removes the state directory as a whole: it must not be somebody's home. */
-function refuseForeignState(paths: StatePaths): void {
-  if (!existsSync(paths.dir) || existsSync(paths.spec)) return;
-  if (readdirSync(paths.dir).length > 0) {
-    throw new UserError(`${paths.dir} exists and is no cluster's state directory: choose another with --state-dir`);
-  }
-}
 
 /** Starts the supervisor as a process of its own and waits for its word. */
 async function startSupervisor(paths: StatePaths, onStep: (text: string) => void): Promise<void> {
@@ -138,7 +131,7 @@ async function waitForCluster(spec: ClusterSpec, options: UpOptions, paths: Stat
  */
 export async function upCluster(options: UpOptions): Promise<UpResult> {
   const paths = statePaths(options.stateDir);
-  refuseForeignState(paths);
+  refuseForeignState(paths, options.name, readSpec);
   const existing = readSpec(paths);
   const spec: ClusterSpec = { ...DEFAULT_SPEC, ...existing, ...options.given, name: options.name };
   checkSpec(spec);
