@@ -124,6 +124,7 @@ export async function startNodeAgent(o: NodeAgentOptions): Promise<NodeAgent> {
       return resolveImage([...(read?.entries ?? []), ...builtin], request, {
         findProgram,
         ...(o.imagesFile === undefined ? {} : { imagesFile: o.imagesFile }),
+        ...(read?.problem === undefined ? {} : { imagesProblem: read.problem }),
       });
     },
     startGate: createGate(PARALLEL_STARTS),

@@ -58,6 +58,16 @@ test('resolveImage(): command and args take the place of ENTRYPOINT and CMD', ()
   assert.ok('argv' in full && full.env['A'] === '1' && full.workingDir === '/w');
 });
 
+test('an unknown image names the mistake in the catalog when there is one', () => {
+  const request = { image: 'mine', command: [], args: [] };
+  const r = resolveImage([], request, {
+    findProgram: () => undefined,
+    imagesFile: '/etc/images.yaml',
+    imagesProblem: '/etc/images.yaml: images[0].command is not known',
+  });
+  assert.match('message' in r ? r.message : '', /"mine" is unknown here, and .* images\[0\]\.command is not known$/);
+});
+
 test('every built-in image resolves or says what is missing', () => {
   for (const e of builtinEntries('src/cli/main.ts')) {
     const r = resolveImage([e], { image: e.image, command: [], args: ['x'] }, { findProgram: () => undefined });

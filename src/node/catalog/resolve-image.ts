@@ -32,7 +32,12 @@ const NO_NEEDS = { node: false, program: false };
 export function resolveImage(
   entries: readonly CatalogEntry[],
   request: ImageRequest,
-  o: { findProgram: (name: string) => string | undefined; imagesFile?: string },
+  o: {
+    findProgram: (name: string) => string | undefined;
+    imagesFile?: string;
+    /** Why the file's entries are not in use. */
+    imagesProblem?: string;
+  },
 ): ResolvedImage | ImageProblem {
   const { image, command, args } = request;
   if (image.trim() === '' || /\s/.test(image)) {
@@ -47,7 +52,7 @@ export function resolveImage(
   };
   // Whatever the image: an explicit command is a program of the host's file system.
   if (command.length > 0) return { argv: [...command, ...args], ...facts };
-  if (entry === undefined) return { reason: 'ErrImagePull', message: unknownImage(image, o.imagesFile) };
+  if (entry === undefined) return { reason: 'ErrImagePull', message: unknownImage(image, o) };
   const missing = entry.requires === undefined ? undefined : notInstalled(entry.requires.program, o.findProgram);
   if (missing !== undefined) {
     const pkg = entry.requires?.package ?? missing;
@@ -67,7 +72,9 @@ function notInstalled(program: string, findProgram: (name: string) => string | u
   return program.startsWith('/') || findProgram(program) !== undefined ? undefined : program;
 }
 
-function unknownImage(image: string, imagesFile: string | undefined): string {
-  const add = imagesFile === undefined ? '' : `, or add an entry for it to ${imagesFile}`;
-  return `image "${image}" is unknown here: Portico runs programs of this machine and pulls no images; use portico/web or portico/shell, set the container's command${add}`;
+function unknownImage(image: string, o: { imagesFile?: string; imagesProblem?: string }): string {
+  const unknown = `image "${image}" is unknown here`;
+  if (o.imagesProblem !== undefined) return `${unknown}, and the catalog has a mistake: ${o.imagesProblem}`;
+  const add = o.imagesFile === undefined ? '' : `, or add an entry for it to ${o.imagesFile}`;
+  return `${unknown}: Portico runs programs of this machine and pulls no images; use portico/web or portico/shell, set the container's command${add}`;
 }
