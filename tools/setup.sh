@@ -35,11 +35,11 @@ if [ -n "$missing" ]; then
   rm -f "$apt_log"
 fi
 
-# npm writes node_modules/.package-lock.json last, so its age tells whether the tree is whole and current.
-if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
+# The lock file that node_modules was made from is kept in it: that tells whether the tree is whole and current.
+if ! cmp -s package-lock.json node_modules/.made-from-lock.json; then
   step "installing npm packages"
   npm ci --ignore-scripts --loglevel=error || fail "npm ci failed (see above)"
-  touch node_modules/.package-lock.json
+  cp package-lock.json node_modules/.made-from-lock.json
 fi
 [ -x node_modules/.bin/node ] || {
   major=$(node -p 'process.versions.node.split(".")[0]')
