@@ -1,8 +1,12 @@
 // The query parameters of list and watch, read once.
 import {
   badRequest,
+  forbidden,
+  invalid,
+  notSupported,
   parseFieldSelector,
   parseLabelSelector,
+  type FieldError,
   type FieldSelector,
   type LabelSelectorMatcher,
 } from '../../api/index.ts';
@@ -58,6 +62,40 @@ export function watchQuery(query: URLSearchParams): WatchQuery {
     initialEvents: flag(query, 'sendInitialEvents'),
     timeoutSeconds: integer(query, 'timeoutSeconds'),
   };
+}
+
+const MATCH = 'resourceVersionMatch';
+
+function refuse(problems: readonly FieldError[]): void {
+  if (problems.length > 0) throw invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', problems);
+}
+
+/** @throws StatusError 422 */
+export function checkListQuery({ resourceVersion, resourceVersionMatch: match, continueToken }: ListQuery): void {
+  if (match === '') return;
+  const problems: FieldError[] = [];
+  if (resourceVersion === '')
+    problems.push(forbidden(MATCH, `${MATCH} is forbidden unless resourceVersion is provided`));
+  if (continueToken !== '') problems.push(forbidden(MATCH, `${MATCH} is forbidden when continue is provided`));
+  if (match !== 'Exact' && match !== 'NotOlderThan') {
+    problems.push(notSupported(MATCH, match, ['Exact', 'NotOlderThan']));
+  }
+  if (match === 'Exact' && resourceVersion === '0') {
+    problems.push(forbidden(MATCH, `${MATCH} "exact" is forbidden for resourceVersion "0"`));
+  }
+  refuse(problems);
+}
+
+/** @throws StatusError 422 */
+export function checkWatchQuery({ initialEvents, resourceVersionMatch: match }: WatchQuery): void {
+  const problems: FieldError[] = [];
+  if (initialEvents !== undefined && match !== 'NotOlderThan') {
+    problems.push(forbidden(MATCH, `sendInitialEvents requires setting ${MATCH} to NotOlderThan`));
+  }
+  if (initialEvents === undefined && match !== '') {
+    problems.push(forbidden(MATCH, `${MATCH} is forbidden for watch unless sendInitialEvents is provided`));
+  }
+  refuse(problems);
 }
 
 /** @throws StatusError 400 when the text is no resource version. */

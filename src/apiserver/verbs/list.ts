@@ -1,10 +1,10 @@
 // LIST: one revision, selectors, pages.
-import { badRequest, expiredContinueToken, tooLargeResourceVersion, tooOldResourceVersion } from '../../api/index.ts';
+import { expiredContinueToken, tooLargeResourceVersion, tooOldResourceVersion } from '../../api/index.ts';
 import { servedObject } from '../objects/served-object.ts';
 import type { StoredObject } from '../objects/stored-object.ts';
 import { keyPrefix, storageKey } from '../objects/storage-key.ts';
 import { formatContinueToken, parseContinueToken } from '../request/continue-token.ts';
-import { parseRevision, type ListQuery } from '../request/list-options.ts';
+import { checkListQuery, parseRevision, type ListQuery } from '../request/list-options.ts';
 import { CompactedError, type Entry, type Store } from '../../store/index.ts';
 import type { Selection } from './selection.ts';
 
@@ -74,23 +74,11 @@ function selectEntries({ resource }: ListTarget, entries: readonly Entry[], sele
 /** The revision to show; undefined for the newest. */
 function listRevision(store: Store, query: ListQuery): number | undefined {
   const { resourceVersion: text, resourceVersionMatch: match } = query;
-  if (text === '') {
-    if (match !== '') {
-      throw badRequest('resourceVersionMatch is forbidden unless resourceVersion is provided');
-    }
-    return undefined;
-  }
+  checkListQuery(query);
+  if (text === '') return undefined;
   const revision = parseRevision(text);
   if (revision > store.currentRevision) throw tooLargeResourceVersion(revision, store.currentRevision);
-  if (match === 'Exact') {
-    if (revision === 0) throw badRequest('resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
-    return revision;
-  }
-  if (match !== '' && match !== 'NotOlderThan') {
-    throw badRequest(
-      `resourceVersionMatch: Unsupported value: ${JSON.stringify(match)}: supported values: "Exact", "NotOlderThan"`,
-    );
-  }
+  if (match === 'Exact') return revision;
   // Anything not older will do, and the newest is at hand.
   return undefined;
 }

@@ -1,11 +1,5 @@
 // WATCH: the store's changes as the events one client asked for: initial objects, selectors, bookmarks, time-outs.
-import {
-  invalidValue,
-  StatusError,
-  tooLargeResourceVersion,
-  tooOldResourceVersion,
-  type Status,
-} from '../../api/index.ts';
+import { StatusError, tooLargeResourceVersion, tooOldResourceVersion, type Status } from '../../api/index.ts';
 import type { Clock } from '../../clock/index.ts';
 import { CompactedError, type Change, type Store } from '../../store/index.ts';
 import type { WatchStep } from '../contract.ts';
@@ -13,7 +7,7 @@ import { servedObject } from '../objects/served-object.ts';
 import type { StoredObject } from '../objects/stored-object.ts';
 import { keyPrefix } from '../objects/storage-key.ts';
 import type { WatchBatch } from '../request/answer.ts';
-import { parseRevision, type WatchQuery } from '../request/list-options.ts';
+import { checkWatchQuery, parseRevision, type WatchQuery } from '../request/list-options.ts';
 import { listObjects, type ListTarget } from '../verbs/list.ts';
 import type { Selection } from '../verbs/selection.ts';
 import { eventLine, type EventType } from './watch-lines.ts';
@@ -66,7 +60,7 @@ const MIN_TIMEOUT_SECONDS = 1800;
  */
 export async function watchBatches(request: WatchRequest): Promise<AsyncIterable<WatchBatch>> {
   const { store, target, query, selection } = request;
-  checkInitialEvents(query);
+  checkWatchQuery(query);
   const asked = query.resourceVersion === '' ? 0 : parseRevision(query.resourceVersion);
   if (asked > store.currentRevision) throw tooLargeResourceVersion(asked, store.currentRevision);
   const withState = query.initialEvents ?? asked === 0;
@@ -80,33 +74,6 @@ export async function watchBatches(request: WatchRequest): Promise<AsyncIterable
   const first: Item[] = state.items.map((stored) => ({ type: 'ADDED', stored, revision: stored.entry.revision }));
   if (query.initialEvents === true && query.bookmarks) first.push(bookmark(request, state.revision, true));
   return live(request, state.revision, first);
-}
-
-function checkInitialEvents(query: WatchQuery): void {
-  const problems = [];
-  if (query.initialEvents === true && query.resourceVersionMatch !== 'NotOlderThan') {
-    problems.push(
-      invalidValue(
-        'resourceVersionMatch',
-        query.resourceVersionMatch,
-        'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
-      ),
-    );
-  }
-  if (query.initialEvents === undefined && query.resourceVersionMatch !== '') {
-    problems.push({
-      type: 'Forbidden' as const,
-      field: 'resourceVersionMatch',
-      detail: 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
-    });
-  }
-  if (problems.length === 0) return;
-  const [problem] = problems;
-  const text = `${problem?.field}: ${problem?.type}: ${problem?.detail}`;
-  throw new StatusError(422, 'Invalid', `ListOptions.meta.k8s.io "" is invalid: ${text}`, {
-    kind: 'ListOptions',
-    group: 'meta.k8s.io',
-  });
 }
 
 /** An event, or a line that is ready. */
