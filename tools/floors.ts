@@ -10,7 +10,8 @@ const FLOORS: readonly (readonly string[])[] = [
   ['apiserver', 'controllers', 'scheduler', 'node', 'podnet', 'proxy', 'dns', 'trace'],
   ['roles'],
   ['cluster'],
-  ['cli', 'ui'],
+  ['ui'],
+  ['cli'],
 ];
 
 /** Imports on one floor that are allowed, each with its reason. */
