@@ -27,9 +27,9 @@ after(async () => {
 });
 
 async function eventually(what: string, check: () => Promise<boolean>): Promise<void> {
-  const end = Date.now() + 3000;
+  const end = Date.now() + 8000;
   while (!(await check())) {
-    if (Date.now() > end) assert.fail(`not within 3 s: ${what}`);
+    if (Date.now() > end) assert.fail(`not within 8 s: ${what}`);
     await new Promise((r) => setTimeout(r, 10));
   }
 }
@@ -48,7 +48,7 @@ class SteadyClient {
   async ask(): Promise<string> {
     await this.#ready;
     this.#socket.send('?', 53, VIP);
-    const answer = once(this.#socket, 'message', { signal: AbortSignal.timeout(150) });
+    const answer = once(this.#socket, 'message', { signal: AbortSignal.timeout(250) });
     const text = await answer.then(
       ([m]) => String(m),
       () => '{"from":""}',
