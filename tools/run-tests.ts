@@ -1,6 +1,6 @@
 // The test command: static checks, unit tests in one process, kernel tests a process a file, whole-cluster scenarios
-// one after the other. Ends with a plain line `N passed, N failed`.
-// Usage: node tools/run-tests.ts [check] [unit] [kernel] [scenario]   (default: all)
+// and the page in a browser, one after the other. Ends with a plain line `N passed, N failed`.
+// Usage: node tools/run-tests.ts [check] [unit] [kernel] [scenario] [browser]   (default: all)
 import { spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
 import path from 'node:path';
@@ -50,6 +50,7 @@ const CHECKS: readonly (readonly [name: string, command: string, ...args: string
   ['format', path.join(bin, 'oxfmt'), '--check', 'src', 'tools', 'test', 'bench'],
   ['lint', path.join(bin, 'oxlint'), '--type-aware', '--deny-warnings', 'src', 'tools', 'test', 'bench'],
   ['types', path.join(bin, 'tsc'), '--noEmit'],
+  ['types of the page', path.join(bin, 'tsc'), '--noEmit', '--project', 'src/ui/page'],
   ['floors', node, 'tools/floors.ts'],
   ['dead code', path.join(bin, 'knip')],
 ];
@@ -113,6 +114,14 @@ const STAGES: Readonly<Record<string, () => Promise<Outcome>>> = {
     let total: Outcome = { passed: 0, failed: 0 };
     for (const file of find('test/**/*.scenario.test.ts')) {
       const one = await runFiles(path.basename(file, '.scenario.test.ts'), [file], ['--test-timeout=300000'], 600_000);
+      total = { passed: total.passed + one.passed, failed: total.failed + one.failed };
+    }
+    return total;
+  },
+  browser: async () => {
+    let total: Outcome = { passed: 0, failed: 0 };
+    for (const file of find('test/browser/**/*.browser.test.ts')) {
+      const one = await runFiles(path.basename(file, '.test.ts'), [file], ['--test-timeout=300000'], 600_000);
       total = { passed: total.passed + one.passed, failed: total.failed + one.failed };
     }
     return total;

@@ -38,12 +38,14 @@ export function placePods(pods: readonly PodView[], width: number, density: Dens
   const inside = density === 'cards' ? placeCards(pods, left, room) : placeDots(pods, left, room);
   const height = Math.max(leastHeight, inside.bottom + PAD);
   const kernel = { x: PAD, y: HEADER + 4, width: kernelWidth, height: height - HEADER - 4 - PAD };
+  const spare = density === 'cards' ? (height - PAD - inside.bottom) / 2 : 0;
   const out = rightMiddle(kernel);
   const riser = (out.x + left) / 2;
   return {
     height,
     kernel,
-    pods: inside.pods.map(({ pod, box, below }) => {
+    pods: inside.pods.map(({ pod, box: placed, below }) => {
+      const box = { ...placed, y: placed.y + spare };
       const port = bottomMiddle(box);
       const level = port.y + below;
       return { pod, box, wire: [out, { x: riser, y: out.y }, { x: riser, y: level }, { x: port.x, y: level }, port] };

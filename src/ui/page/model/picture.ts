@@ -147,6 +147,20 @@ function edgesOf(shown: Shown): Edge[] {
   return [...edges.values()];
 }
 
+/** One line of a Service to a node instead of one to each of its pods there. */
+export function leadEdges(edges: readonly Edge[], pods: readonly PlacedPod[]): Edge[] {
+  const place = new Map(pods.map(({ pod, box }) => [pod.key, { node: pod.node, y: box.y, x: box.x }]));
+  const leads = new Map<string, { edge: Edge; y: number; x: number }>();
+  for (const edge of edges) {
+    const at = place.get(edge.pod);
+    if (at === undefined) continue;
+    const key = `${edge.service} ${at.node}`;
+    const lead = leads.get(key);
+    if (lead === undefined || at.y < lead.y || (at.y === lead.y && at.x < lead.x)) leads.set(key, { edge, ...at });
+  }
+  return [...leads.values()].map(({ edge }) => edge);
+}
+
 function endpointCounts(slices: readonly SliceView[]): Map<string, { ready: number; total: number }> {
   const states = new Map<string, Map<string, boolean>>();
   for (const slice of slices) {

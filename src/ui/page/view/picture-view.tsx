@@ -2,8 +2,10 @@
 import { useEffect, useRef } from 'preact/hooks';
 
 import { pathThrough, curve, leftMiddle, rightMiddle, bottomMiddle, topMiddle } from '../model/geometry.ts';
+import { leadEdges } from '../model/picture.ts';
 import type { Edge, Picture } from '../model/picture.ts';
 import { connection } from '../state/live.ts';
+import { answer, journey } from '../state/trace.ts';
 import { picture, pictureSize, related, selected, shownDensity } from '../state/view.ts';
 import { NodeMark } from './node-mark.tsx';
 import { PacketMark, TrailMark } from './packet-mark.tsx';
@@ -12,6 +14,8 @@ import { PodMark } from './pod-mark.tsx';
 import { ServiceBoxMark } from './service-mark.tsx';
 
 const LEGEND_HEIGHT = 40;
+/** As in page.css. */
+const STACKED = '(max-width: 1000px)';
 
 export function PictureView() {
   const frame = useRef<HTMLElement>(null);
@@ -26,6 +30,11 @@ export function PictureView() {
     return () => observer.disconnect();
   }, []);
   const drawn = picture.value;
+  const traced = answer.value;
+  useEffect(() => {
+    // Where the panel stands below, the walk would play out of sight.
+    if (traced !== undefined && matchMedia(STACKED).matches) frame.current?.scrollIntoView();
+  }, [traced]);
   return (
     <section class="picture" ref={frame} aria-label="Topology">
       {connection.value === 'opening' && <p class="hint">Reading the cluster…</p>}
@@ -33,6 +42,7 @@ export function PictureView() {
         width={drawn.width}
         height={drawn.height}
         role="group"
+        class={journey.value.length > 0 ? 'walking' : ''}
         aria-label={`${drawn.nodes.length} nodes, ${drawn.pods.length} pods, ${drawn.services.length} services; arrow keys move between them`}
         onKeyDown={moveFocus}
       >
@@ -91,23 +101,22 @@ function Wires({ drawn }: { drawn: Picture }) {
   );
 }
 
-/** More lines than this are drawn only for what is selected. */
-const MANY_EDGES = 120;
-
 function Edges({ drawn }: { drawn: Picture }) {
   const chosen = selected.value;
   const touches = (edge: Edge) =>
     (chosen?.kind === 'service' && edge.service === chosen.key) || (chosen?.kind === 'pod' && edge.pod === chosen.key);
-  const all = !drawn.narrow && drawn.edges.length <= MANY_EDGES;
+  // Among dots a Service's lines are told apart only when it is chosen.
+  const quiet = shownDensity.value === 'dots' ? leadEdges(drawn.edges, drawn.pods) : drawn.edges;
+  const edges = [...new Set([...(drawn.narrow ? [] : quiet), ...drawn.edges.filter(touches)])];
   const services = new Map(drawn.services.map((mark) => [mark.service.key, mark.box]));
   const pods = new Map(drawn.pods.map(({ pod, box }) => [pod.key, box]));
   return (
     <g class="edges" aria-hidden="true">
-      {drawn.edges.map((edge) => {
+      {edges.map((edge) => {
         const from = services.get(edge.service);
         const to = pods.get(edge.pod);
         const lit = touches(edge);
-        if (from === undefined || to === undefined || !(all || lit)) return null;
+        if (from === undefined || to === undefined) return null;
         const line = drawn.narrow
           ? curve(bottomMiddle(from), topMiddle(to), 'down')
           : curve(rightMiddle(from), leftMiddle(to), 'across');

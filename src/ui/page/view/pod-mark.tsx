@@ -31,7 +31,7 @@ export function PodMark({ placed, dots }: { placed: PlacedPod; dots: boolean }) 
       class={classes.filter(Boolean).join(' ')}
       style={{ transform: `translate(${box.x}px, ${box.y}px)` }}
       role="button"
-      tabIndex={chosen || (selected.value === undefined && first) ? 0 : -1}
+      tabindex={chosen || (selected.value === undefined && first) ? 0 : -1}
       aria-label={says}
       aria-pressed={chosen}
       data-mark="pod"

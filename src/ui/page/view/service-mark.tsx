@@ -25,7 +25,7 @@ export function ServiceBoxMark({ mark }: { mark: ServiceMark }) {
       class={`service${chosen ? ' chosen' : ''}${dim ? ' dim' : ''}${mark.ready === 0 ? ' empty' : ''}`}
       style={{ transform: `translate(${box.x}px, ${box.y}px)` }}
       role="button"
-      tabIndex={0}
+      tabindex={0}
       aria-label={says}
       aria-pressed={chosen}
       data-mark="service"
