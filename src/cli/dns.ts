@@ -1,10 +1,13 @@
 import { readFileSync } from 'node:fs';
 
-import { defaultDnsConfig, DnsConfigError, parseDnsConfig, type DnsConfig } from '../dns/index.ts';
+import { defaultDnsConfig, DnsConfigError, parseDnsConfig, type DnsConfig, type DnsListen } from '../dns/index.ts';
 import { errorText, UserError } from '../errors/index.ts';
 import { runDns } from '../roles/dns.ts';
-import { stringFlag, type Command } from './command.ts';
+import { integerFlag, listFlag, stringFlag, type Command, type Parsed } from './command.ts';
+import { listenOf } from './listen-address.ts';
 import { VERSION } from './version.ts';
+
+const MAX_WORKERS = 64;
 
 /** @throws UserError naming the file */
 async function readConfig(file: string | undefined): Promise<DnsConfig> {
@@ -19,20 +22,53 @@ async function readConfig(file: string | undefined): Promise<DnsConfig> {
   }
 }
 
+function listenFlags(parsed: Parsed): DnsListen {
+  const workers = integerFlag(parsed, 'workers') ?? 1;
+  if (workers < 1 || workers > MAX_WORKERS) throw new UserError(`--workers ${workers}: give 1 to ${MAX_WORKERS}`);
+  return { ...listenOf(listFlag(parsed, 'listen')), workers, batch: parsed.flags['batch'] === true };
+}
+
 export const command: Command = {
-  usage: '[--kubeconfig FILE] [--config FILE]',
-  summary: 'Runs cluster DNS, in a pod or anywhere, against any Kubernetes API server.',
+  usage: '[flags]\n       portico dns query NAME [TYPE] [flags]',
+  summary: `Runs cluster DNS, in a pod or anywhere, against any Kubernetes API server.
+'query' asks it instead, and says why the answer is what it is.`,
   flags: {
-    kubeconfig: { value: 'FILE', help: 'Credentials; absent: the service account of the pod.' },
-    config: { value: 'FILE', help: 'A Corefile or YAML; absent: the defaults of a kubeadm cluster.' },
+    kubeconfig: { value: 'FILE', help: 'Credentials; absent: the service account of the pod (query: --name).' },
+    config: { value: 'FILE', help: 'A Corefile or YAML, read again on change; absent: the defaults of kubeadm.' },
+    listen: { value: 'ADDRESS[:PORT]', multiple: true, help: 'Where to listen (default: every address).' },
+    workers: { value: 'N', help: 'Threads that answer together (default 1).' },
+    batch: { help: 'Receive and send many packets a system call: more queries a core, more memory.' },
+    snapshot: { value: 'FILE', help: 'Keep what was seen of the cluster, for a start without the API server.' },
+    name: { value: 'NAME', help: 'query: the local cluster (default portico).' },
+    'state-dir': { value: 'DIR', help: 'query: where the cluster keeps its files.' },
+    'node-name': { value: 'NAME', help: 'query with --kubeconfig: name of this node (default: the hostname).' },
+    namespace: { value: 'NAMESPACE', short: 'n', help: 'query: namespace of --from (default default).' },
+    from: { value: 'POD|node/NAME', help: 'query: who asks; the search path of a pod is walked.' },
+    server: { value: 'IP[:PORT]', help: 'query: the server to ask (default: the Service kube-system/kube-dns).' },
+    tcp: { help: 'query: ask by TCP.' },
+    json: { help: 'query: print JSON.' },
   },
   async run(parsed) {
+    const [verb] = parsed.positionals;
+    // Loaded only here: it looks into kernels, and a server in a pod should start quickly.
+    if (verb === 'query') return (await import('./dns-query.ts')).runDnsQuery(parsed);
+    if (verb !== undefined) throw new UserError(`'dns ${verb}': did you mean 'portico dns query ${verb}'?`);
     const kubeconfig = stringFlag(parsed, 'kubeconfig');
-    await runDns({
-      ...(kubeconfig === undefined ? {} : { kubeconfig }),
-      config: await readConfig(stringFlag(parsed, 'config')),
-      version: VERSION,
-    });
+    const configFile = stringFlag(parsed, 'config');
+    const snapshotFile = stringFlag(parsed, 'snapshot');
+    try {
+      await runDns({
+        ...(kubeconfig === undefined ? {} : { kubeconfig }),
+        ...(configFile === undefined ? {} : { configFile }),
+        ...(snapshotFile === undefined ? {} : { snapshotFile }),
+        config: await readConfig(configFile),
+        listen: listenFlags(parsed),
+        version: VERSION,
+      });
+    } catch (e) {
+      if (e instanceof DnsConfigError) throw new UserError(e.message);
+      throw e;
+    }
     return 0;
   },
 };

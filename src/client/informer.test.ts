@@ -196,6 +196,30 @@ test('transform decides what is kept', async () => {
   informer.stop();
 });
 
+test('each page of a list is trimmed before the next is asked for, and told when the list is whole', async () => {
+  const { api, client, clock } = setUp();
+  for (const name of ['a', 'b', 'c', 'd', 'e']) await api.create(map(name, name));
+  const trimmedBeforeList: number[] = [];
+  const kept: string[] = [];
+  client.intercept = (verb) => {
+    if (verb === 'list') trimmedBeforeList.push(kept.length);
+    if (trimmedBeforeList.length === 3 && verb === 'list') throw new Error('cut off');
+  };
+  const transform = (o: ConfigMap) => {
+    kept.push(o.metadata.name);
+    return o.metadata.name;
+  };
+  const informer = createInformer(client, configMaps, { clock, random: () => 0.5, transform, pageSize: 2 });
+  await settle();
+  assert.deepEqual(trimmedBeforeList, [0, 2, 4]);
+  assert.equal(informer.items.size, 0, 'half a list says nothing');
+  client.intercept = () => undefined;
+  clock.advance(50);
+  await informer.synced();
+  assert.deepEqual([...informer.items.values()], ['a', 'b', 'c', 'd', 'e']);
+  informer.stop();
+});
+
 test('synced() can be given up', async () => {
   const { client, clock } = setUp();
   client.intercept = () => {

@@ -14,6 +14,14 @@ const SILENT_MS = 90_000;
 /** A watch that ends sooner than this without an event is a failure, not the server's regular end. */
 const SHORT_WATCH_MS = 1000;
 
+interface Trimmed {
+  readonly key: Key;
+  readonly uid: string;
+  readonly version: string;
+  /** After the transform. */
+  readonly value: unknown;
+}
+
 /** The server cannot continue from our version: it is compacted away, or the server's history is another one. */
 function needsRelist(e: unknown): boolean {
   if (isExpired(e)) return true;
@@ -88,42 +96,54 @@ export function createInformer<T extends KubeObject>(
     items.delete(key);
     emit({ key, before });
   };
-  const put = (object: T) => {
+  /** What is kept of an object; nothing of one that is known already. Drops the rest of it at once. */
+  const trim = (object: T): Trimmed | undefined => {
     const key = keyOf(object);
     const { uid, resourceVersion: version } = object.metadata;
     const known = versions.get(key);
-    if (known?.uid === uid && known.version === version) return;
+    if (known?.uid === uid && known.version === version) return undefined;
+    return { key, uid, version, value: transform(object) };
+  };
+  const put = ({ key, uid, version, value: after }: Trimmed) => {
+    const known = versions.get(key);
     // Deleted and made again while nobody looked: two objects, so two changes.
     if (known !== undefined && known.uid !== uid) remove(key);
     const before = versions.has(key) ? items.get(key) : undefined;
-    const after = transform(object);
     versions.set(key, { uid, version });
     items.set(key, after);
     emit(before === undefined ? { key, after } : { key, before, after });
   };
 
   const list = async (signal: AbortSignal): Promise<string> => {
-    const all: T[] = [];
+    // Page by page, so that a long list is never in memory as the server wrote it; told only when it is whole.
+    const present = new Set<Key>();
+    const changed: Trimmed[] = [];
     let more: string | undefined;
-    let page: ListResult<T>;
+    let resourceVersion: string;
     do {
       const paging = more === undefined ? {} : { continue: more };
-      page = await api.list({ ...selection, limit: options.pageSize ?? PAGE, ...paging }, signal);
+      const page: ListResult<T> = await api.list({ ...selection, limit: options.pageSize ?? PAGE, ...paging }, signal);
       lastSign = clock.monotonic();
-      all.push(...page.items);
-      more = page.continue;
+      for (const object of page.items) {
+        present.add(keyOf(object));
+        const trimmed = trim(object);
+        if (trimmed !== undefined) changed.push(trimmed);
+      }
+      ({ resourceVersion, continue: more } = page);
     } while (more !== undefined);
-    const present = new Set(all.map(keyOf));
     for (const key of items.keys()) if (!present.has(key)) remove(key);
-    for (const object of all) put(object);
-    return page.resourceVersion;
+    for (const trimmed of changed) put(trimmed);
+    return resourceVersion;
   };
 
   const apply = (event: WatchEvent<T>, from: string): string => {
     lastSign = clock.monotonic();
     if (event.type === 'BOOKMARK') return event.resourceVersion;
     if (event.type === 'DELETED') remove(keyOf(event.object));
-    else put(event.object);
+    else {
+      const trimmed = trim(event.object);
+      if (trimmed !== undefined) put(trimmed);
+    }
     return event.object.metadata.resourceVersion ?? from;
   };
 

@@ -21,7 +21,7 @@ import { createRecords } from './plugins/kubernetes/cluster.ts';
 import type { ClusterZone } from './plugins/kubernetes/cluster-zone.ts';
 import { namespaceOf, podOf, serviceOf, sliceOf } from './plugins/kubernetes/dns-objects.ts';
 import { explainMiss } from './plugins/kubernetes/explain-miss.ts';
-import { queryDns } from './query-dns.ts';
+import { queryDns, QueryDnsError } from './query-dns.ts';
 
 export interface ExplainOptions {
   readonly client: Client;
@@ -32,8 +32,13 @@ export interface ExplainOptions {
   /** `namespace/pod`: whose search path to walk; undefined: the name is taken as complete. */
   readonly from?: string;
   readonly kubernetes?: KubernetesConfig;
-  /** A server to ask as well. */
-  readonly server?: { readonly address: string; readonly port?: number };
+  /** A server to ask as well; `netns`: from inside this network namespace. */
+  readonly server?: {
+    readonly address: string;
+    readonly port?: number;
+    readonly netns?: string;
+    readonly transport?: 'auto' | 'udp' | 'tcp';
+  };
 }
 
 export interface ExplainStep {
@@ -52,7 +57,10 @@ export interface ExplainStep {
     readonly reason: string;
     /** Same records as computed here; undefined for forwarded names. */
     readonly agrees: boolean | undefined;
+    readonly transport: 'udp' | 'tcp';
   };
+  /** Why the server gave no reply. */
+  readonly askFailed?: string;
 }
 
 export interface Explanation {
@@ -71,10 +79,18 @@ export async function explainDns(options: ExplainOptions): Promise<Explanation> 
   const zone = await readZone(options.client, config);
   const path = await searchPath(options, config);
   const steps: ExplainStep[] = [];
+  let { server } = options;
   for (const name of namesToTry(options.name, path)) {
-    const own = explainName(zone, name, type);
-    const step =
-      options.server === undefined ? own : { ...own, asked: await ask(options.server, name, options.type, own) };
+    let step = explainName(zone, name, type);
+    if (server !== undefined)
+      try {
+        step = { ...step, asked: await ask(server, name, options.type, step) };
+      } catch (error) {
+        if (!(error instanceof QueryDnsError)) throw error;
+        // A resolver would wait here as well; once is enough to know.
+        step = { ...step, askFailed: error.message };
+        server = undefined;
+      }
     steps.push(step);
     if (hasRecords(step)) return { ...path, steps, answer: step };
   }
@@ -226,15 +242,16 @@ function objectsOf(zone: ClusterZone, key: WireName): string[] {
 }
 
 async function ask(
-  server: { address: string; port?: number },
+  server: NonNullable<ExplainOptions['server']>,
   name: string,
   type: string | undefined,
   own: ExplainStep,
 ): Promise<NonNullable<ExplainStep['asked']>> {
-  const { message, durationMs } = await queryDns({
-    server: server.address,
+  const { address, ...how } = server;
+  const { message, durationMs, transport } = await queryDns({
+    server: address,
     name,
-    ...(server.port === undefined ? {} : { port: server.port }),
+    ...how,
     ...(type === undefined ? {} : { type }),
   });
   const records = message.answers.map(formatRecord);
@@ -247,6 +264,7 @@ async function ask(
     rcode: rcodeName(message.rcode),
     records,
     durationMs,
+    transport,
     reason: Buffer.from(error, 'latin1').toString('utf8'),
     agrees: comparable ? same && rcodeName(message.rcode) === own.rcode : undefined,
   };

@@ -21,6 +21,8 @@ export interface QueryDnsOptions {
   /** For each attempt. */
   readonly timeoutMs?: number;
   readonly attempts?: number;
+  /** Ask from inside this network namespace (Linux, root). */
+  readonly netns?: string;
 }
 
 export interface QueryDnsResult {
@@ -75,8 +77,18 @@ export async function queryDns(options: QueryDnsOptions): Promise<QueryDnsResult
 
 const where = (options: QueryDnsOptions) => `${options.server} port ${options.port ?? 53}`;
 
-function overUdp(wire: Buffer, options: QueryDnsOptions): Promise<Buffer> {
-  const socket = createSocket(isIPv6(options.server) ? 'udp6' : 'udp4');
+/** Loaded only for those who ask from elsewhere: it brings the system call layer. */
+const elsewhere = () => import('../linux/index.ts');
+
+async function overUdp(wire: Buffer, options: QueryDnsOptions): Promise<Buffer> {
+  const v6 = isIPv6(options.server);
+  const { netns } = options;
+  const fd =
+    netns === undefined
+      ? undefined
+      : (await elsewhere()).openUdpSocketIn(netns, { address: v6 ? '::' : '0.0.0.0', port: 0 });
+  const socket = createSocket(v6 ? 'udp6' : 'udp4');
+  if (fd !== undefined) socket.bind({ fd });
   return new Promise<Buffer>((resolve, reject) => {
     const timeoutMs = options.timeoutMs ?? 2000;
     const timer = setTimeout(() => fail(`no reply from ${where(options)} in ${timeoutMs} ms`), timeoutMs);
@@ -98,10 +110,12 @@ function overUdp(wire: Buffer, options: QueryDnsOptions): Promise<Buffer> {
   });
 }
 
-function overTcp(wire: Buffer, options: QueryDnsOptions): Promise<Buffer> {
+async function overTcp(wire: Buffer, options: QueryDnsOptions): Promise<Buffer> {
+  const target = { host: options.server, port: options.port ?? 53 };
+  const socket =
+    options.netns === undefined ? connect(target) : (await elsewhere()).connectTcpIn(options.netns, target);
   return new Promise<Buffer>((resolve, reject) => {
     const timeoutMs = options.timeoutMs ?? 2000;
-    const socket = connect(options.port ?? 53, options.server);
     let received: Buffer = Buffer.alloc(0);
     const fail = (why: string, cause?: unknown) => {
       socket.destroy();

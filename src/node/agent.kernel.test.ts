@@ -189,7 +189,7 @@ if (isInsideNetns(import.meta.filename)) {
           command: [
             '/bin/sh',
             '-c',
-            'echo "$A $B $IP"; cat /cfg/key; ls /cfg; cat /etc/podinfo/name; cat /etc/resolv.conf /etc/hosts; hostname; echo bye >/dev/termination-log',
+            'echo "$A $B $IP"; cat /cfg/key; ls /cfg; cat /etc/podinfo/name; cat /etc/resolv.conf /etc/hosts; hostname; grep hosts: /etc/nsswitch.conf; echo bye >/dev/termination-log',
           ],
           env: [
             { name: 'A', value: 'a' },
@@ -212,7 +212,7 @@ if (isInsideNetns(import.meta.filename)) {
     const log = logOf(p, 'c');
     assert.match(log, new RegExp(`^a ab ${p.status?.podIP}\\nvaluekey\\nother\\nenvnameserver 10.96.0.10\\n`));
     assert.match(log, /search default\.svc\.cluster\.local svc\.cluster\.local cluster\.local/);
-    assert.match(log, new RegExp(`${p.status?.podIP}\tenv\nenv\n$`));
+    assert.match(log, new RegExp(`${p.status?.podIP}\tenv\nenv\nhosts: files dns\n$`));
     assert.equal(p.status?.containerStatuses?.[0]?.state?.terminated?.message, 'bye\n');
   });
 

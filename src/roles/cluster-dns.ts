@@ -25,6 +25,7 @@ const NAMESPACE = 'kube-system';
 const NAME = 'kube-dns';
 const LABELS = { 'k8s-app': NAME };
 const CONFIG_DIR = '/etc/portico-dns';
+const SNAPSHOT_DIR = '/var/lib/portico-dns';
 
 /** In CoreDNS's own format, so that people who know it are at home. */
 function corefile({ clusterDomain, upstream }: ClusterDnsOptions): string {
@@ -48,7 +49,7 @@ function corefile({ clusterDomain, upstream }: ClusterDnsOptions): string {
         disable denial ${clusterDomain}
     }
     loop
-    reload
+    reload 2s
     loadbalance
 }
 `;
@@ -129,7 +130,7 @@ export async function applyClusterDns(client: Client, options: ClusterDnsOptions
             {
               name: 'dns',
               image: 'portico/dns',
-              args: ['--config', `${CONFIG_DIR}/Corefile`],
+              args: ['--config', `${CONFIG_DIR}/Corefile`, '--snapshot', `${SNAPSHOT_DIR}/cluster.json`],
               ports: [
                 { name: 'dns', containerPort: 53, protocol: 'UDP' },
                 { name: 'dns-tcp', containerPort: 53, protocol: 'TCP' },
@@ -143,10 +144,17 @@ export async function applyClusterDns(client: Client, options: ClusterDnsOptions
                 timeoutSeconds: 5,
                 failureThreshold: 5,
               },
-              volumeMounts: [{ name: 'config', mountPath: CONFIG_DIR, readOnly: true }],
+              volumeMounts: [
+                { name: 'config', mountPath: CONFIG_DIR, readOnly: true },
+                // A container that starts again while the API server is away answers from it.
+                { name: 'snapshot', mountPath: SNAPSHOT_DIR },
+              ],
             },
           ],
-          volumes: [{ name: 'config', configMap: { name: NAME } }],
+          volumes: [
+            { name: 'config', configMap: { name: NAME } },
+            { name: 'snapshot', emptyDir: {} },
+          ],
         },
       },
     },

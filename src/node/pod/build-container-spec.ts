@@ -36,6 +36,23 @@ export class ImageError extends Error {
   }
 }
 
+/**
+ * A pod sees the host's files. Hosts with mDNS send names in `.local`, so the whole cluster, past DNS
+ * (`mdns4_minimal [NOTFOUND=return]`), and users and services may come from daemons that the pod cannot reach.
+ */
+const NSSWITCH = [
+  'passwd: files',
+  'group: files',
+  'shadow: files',
+  'hosts: files dns',
+  'networks: files',
+  'protocols: files',
+  'services: files',
+  'ethers: files',
+  'rpc: files',
+  '',
+].join('\n');
+
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** @throws ImageError, ContainerConfigError, VolumeError */
@@ -204,6 +221,7 @@ function filesOf(input: BuildInput, hostname: string): Record<string, string> {
     '/etc/resolv.conf': formatResolvConf(config),
     '/etc/hosts': podHostsFile(pod, { podIps, clusterDomain: dns.clusterDomain, host: ctx.hostsFile() }),
     '/etc/hostname': `${hostname}\n`,
+    '/etc/nsswitch.conf': NSSWITCH,
   };
 }
 
