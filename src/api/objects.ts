@@ -12,4 +12,5 @@ export * from './int-or-string.ts';
 export * from './age.ts';
 export * from './select/label-selector.ts';
 export * from './select/field-selector.ts';
+export * from './select/node-selector.ts';
 export { summarizePod } from './table/pod-columns.ts';

@@ -1,7 +1,6 @@
 // Why a pod cannot go to a node, in Kubernetes' words. Pure; one row a rule, in the order in which they are asked.
-import type { Pod } from '../api/objects.ts';
+import { nodeMatches, tolerates, untoleratedTaint, type Pod } from '../api/objects.ts';
 import type { ClusterView, NodeState } from './cluster-state.ts';
-import { nodeMatches, tolerates, untoleratedTaint } from './node-selection.ts';
 import { affinityFilter } from './pod-affinity.ts';
 import { hostPorts, podRequests, portsCollide } from './pod-requests.ts';
 import { spreadFilter } from './topology-spread.ts';
@@ -23,14 +22,14 @@ const unschedulable: Rule = (pod) => {
 const taints: Rule =
   (pod) =>
   ({ node }) => {
-    const taint = untoleratedTaint(pod, node, ['NoSchedule', 'NoExecute']);
+    const taint = untoleratedTaint(pod.spec?.tolerations, node, ['NoSchedule', 'NoExecute']);
     return taint === undefined ? [] : [`node(s) had untolerated taint {${taint.key}: ${taint.value ?? ''}}`];
   };
 
 const affinityToNode: Rule =
   (pod) =>
   ({ node }) =>
-    nodeMatches(pod, node) ? [] : ["node(s) didn't match Pod's node affinity/selector"];
+    nodeMatches(pod.spec, node) ? [] : ["node(s) didn't match Pod's node affinity/selector"];
 
 const ports: Rule = (pod) => {
   const wanted = hostPorts(pod);

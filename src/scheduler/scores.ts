@@ -1,7 +1,6 @@
 // Which of the nodes that fit is best: pure. Every rule gives 0 to 100 a node, then they are weighed.
-import type { Pod } from '../api/objects.ts';
+import { termMatches, untoleratedTaint, type Pod } from '../api/objects.ts';
 import type { ClusterView, NodeState } from './cluster-state.ts';
-import { termMatches, untoleratedTaint } from './node-selection.ts';
 import { affinityPreference } from './pod-affinity.ts';
 import { usualRequests } from './pod-requests.ts';
 import { spreadLoad } from './topology-spread.ts';
@@ -49,7 +48,9 @@ const fewTaints: Rule = (pod, nodes) =>
   normalize(
     nodes.map(({ node }) => {
       const taints = (node.spec?.taints ?? []).filter((t) => t.effect === 'PreferNoSchedule');
-      return taints.filter((t) => untoleratedTaint(pod, { ...node, spec: { taints: [t] } }, [t.effect])).length;
+      return taints.filter((t) =>
+        untoleratedTaint(pod.spec?.tolerations, { ...node, spec: { taints: [t] } }, [t.effect]),
+      ).length;
     }),
     true,
   );

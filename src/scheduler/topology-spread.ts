@@ -1,8 +1,7 @@
 // topologySpreadConstraints: pods of a kind even over zones, nodes and the like. Pure.
-import { labelSelectorOf } from '../api/objects.ts';
+import { nodeMatches, untoleratedTaint, labelSelectorOf } from '../api/objects.ts';
 import type { Pod, core } from '../api/objects.ts';
 import type { ClusterView, NodeState } from './cluster-state.ts';
-import { nodeMatches, untoleratedTaint } from './node-selection.ts';
 
 type Constraint = core.TopologySpreadConstraint;
 
@@ -26,9 +25,11 @@ function counted(constraint: Constraint, pod: Pod): (other: Pod) => boolean {
 
 /** Nodes on which the pod could run at all make the domains over which it is spread. */
 function isEligible(constraint: Constraint, pod: Pod, node: NodeState): boolean {
-  if ((constraint.nodeAffinityPolicy ?? 'Honor') === 'Honor' && !nodeMatches(pod, node.node)) return false;
+  if ((constraint.nodeAffinityPolicy ?? 'Honor') === 'Honor' && !nodeMatches(pod.spec, node.node)) return false;
   const taints = constraint.nodeTaintsPolicy ?? 'Ignore';
-  return taints === 'Ignore' || untoleratedTaint(pod, node.node, ['NoSchedule', 'NoExecute']) === undefined;
+  return (
+    taints === 'Ignore' || untoleratedTaint(pod.spec?.tolerations, node.node, ['NoSchedule', 'NoExecute']) === undefined
+  );
 }
 
 function countByDomain(

@@ -1,7 +1,7 @@
 // On which nodes a DaemonSet's pod has to be made or deleted: pure.
-import { scaledIntOrPercent } from '../../api/objects.ts';
+import { scaledIntOrPercent, untoleratedTaint } from '../../api/objects.ts';
 import type { DaemonSet, Node, Pod, core } from '../../api/objects.ts';
-import { selectsNode, toleratesNode } from '../runtime/node-fit.ts';
+import { selectsNode } from '../runtime/node-fit.ts';
 import type { PodTemplate } from '../runtime/pod-control.ts';
 import { isDeleting, isPodAvailable, isPodFinished, isPodReady } from '../runtime/pod-state.ts';
 import { REVISION_HASH } from '../runtime/revisions.ts';
@@ -31,8 +31,8 @@ export function nodeWants(set: DaemonSet, node: Node): { run: boolean; stay: boo
   const spec = set.spec?.template.spec;
   if (spec === undefined || !selectsNode(spec, node)) return { run: false, stay: false };
   const tolerations = tolerationsOf(spec);
-  const stay = toleratesNode(tolerations, node, ['NoExecute']);
-  return { run: stay && toleratesNode(tolerations, node, ['NoSchedule']), stay };
+  const stay = untoleratedTaint(tolerations, node, ['NoExecute']) === undefined;
+  return { run: stay && untoleratedTaint(tolerations, node, ['NoSchedule']) === undefined, stay };
 }
 
 /** The template for one node: bound to it by affinity, so that the scheduler places it like any other pod. */

@@ -1,5 +1,5 @@
 // What a Node's silence and its conditions mean for its taints, and what taints mean for pods: pure.
-import type { Node, Pod, core } from '../../api/objects.ts';
+import { tolerates, type Node, type Pod, type core } from '../../api/objects.ts';
 import { timestamp } from '../runtime/pod-state.ts';
 
 const NOT_READY = 'node.kubernetes.io/not-ready';
@@ -79,14 +79,6 @@ export function desiredTaints(node: Node, nowMs: number): core.Taint[] {
     return known ?? { ...taint, timeAdded: timestamp(nowMs) };
   });
   return [...foreign, ...kept];
-}
-
-/** Does the toleration cover the taint? */
-export function tolerates(toleration: core.Toleration, taint: core.Taint): boolean {
-  if (toleration.effect !== undefined && toleration.effect !== '' && toleration.effect !== taint.effect) return false;
-  if (toleration.key !== undefined && toleration.key !== '' && toleration.key !== taint.key) return false;
-  if (toleration.operator === 'Exists') return true;
-  return toleration.key !== undefined && toleration.key !== '' && (toleration.value ?? '') === (taint.value ?? '');
 }
 
 /** When the pod has to leave because of NoExecute taints, epoch milliseconds; undefined: it may stay. */

@@ -1,5 +1,5 @@
-// Does a node match nodeSelector, node affinity, taints? Pure.
-import type { Node, Pod, core } from '../api/objects.ts';
+// Does a node match nodeSelector, node affinity, taints? For the scheduler and for DaemonSets.
+import type { Node, core } from '../types.ts';
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -38,10 +38,10 @@ export function termMatches(term: core.NodeSelectorTerm, node: Node): boolean {
 }
 
 /** nodeSelector and the required part of node affinity. */
-export function nodeMatches(pod: Pod, node: Node): boolean {
+export function nodeMatches(spec: core.PodSpec | undefined, node: Node): boolean {
   const labels: Labels = node.metadata.labels ?? {};
-  if (!Object.entries(pod.spec?.nodeSelector ?? {}).every(([k, v]) => labels[k] === v)) return false;
-  const required = pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
+  if (!Object.entries(spec?.nodeSelector ?? {}).every(([k, v]) => labels[k] === v)) return false;
+  const required = spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
   return required === undefined || (required.nodeSelectorTerms ?? []).some((term) => termMatches(term, node));
 }
 
@@ -53,10 +53,13 @@ export function tolerates(toleration: core.Toleration, taint: core.Taint): boole
   return key !== '' && value === (taint.value ?? '');
 }
 
-/** The first taint with one of these effects that the pod does not tolerate. */
-export function untoleratedTaint(pod: Pod, node: Node, effects: readonly string[]): core.Taint | undefined {
-  const tolerations = pod.spec?.tolerations ?? [];
+/** The first taint with one of these effects that is not tolerated. */
+export function untoleratedTaint(
+  tolerations: readonly core.Toleration[] | undefined,
+  node: Node,
+  effects: readonly string[],
+): core.Taint | undefined {
   return node.spec?.taints?.find(
-    (taint) => effects.includes(taint.effect) && !tolerations.some((t) => tolerates(t, taint)),
+    (taint) => effects.includes(taint.effect) && tolerations?.some((t) => tolerates(t, taint)) !== true,
   );
 }
