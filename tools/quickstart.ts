@@ -9,6 +9,11 @@ const portico = path.join(root, 'bin', 'portico');
 const name = process.env['PORTICO_NAME'] ?? 'portico';
 const stateDir = process.env['PORTICO_STATE_DIR'] ?? `/var/lib/portico/${name}`;
 const clusterFlags = ['--name', name, '--state-dir', stateDir];
+/** For the commands that are shown: nothing for the cluster that they mean by themselves. */
+const named =
+  process.env['PORTICO_NAME'] === undefined && process.env['PORTICO_STATE_DIR'] === undefined
+    ? ''
+    : ` ${clusterFlags.join(' ')}`;
 const REQUESTS = 30;
 const SERVICE = 'nginx.default.svc.cluster.local';
 const started = performance.now();
@@ -61,7 +66,9 @@ step('tmp-shell is Ready on node-3', () => kubectl('wait', '--for=condition=Read
 const vip = kubectl('get', 'service', 'nginx', '-o', 'jsonpath={.spec.clusterIP}');
 const inShell = (script: string) => kubectl('exec', 'tmp-shell', '--', 'sh', '-c', script);
 const question = step(`tmp-shell asks DNS for ${SERVICE}`, () =>
-  nonEmpty(inShell(`dig +noall +answer +comments ${SERVICE} | grep -E 'status|IN'; grep -v '^#' /etc/resolv.conf`)),
+  nonEmpty(
+    inShell(`dig +noall +answer +comments ${SERVICE} | grep -E 'status|\\sIN\\s'; grep -v '^#' /etc/resolv.conf`),
+  ),
 );
 const replies = step(`tmp-shell fetches http://${SERVICE}/ ${REQUESTS} times`, () =>
   nonEmpty(inShell(`for i in $(seq ${REQUESTS}); do curl -sS --max-time 5 'http://${SERVICE}/hostname'; echo; done`)),
@@ -94,8 +101,8 @@ show('What to try next', [
   'kubectl scale deployment nginx --replicas=8',
   'kubectl exec -it tmp-shell -- sh',
   `ip netns exec ${node3} iptables-save -t nat`,
-  './bin/portico status',
-  './bin/portico down          # removes everything',
+  `./bin/portico status${named}`,
+  `./bin/portico down${named}          # removes everything`,
 ]);
 process.stdout.write(`\nDone in ${((performance.now() - started) / 1000).toFixed(1)} s. The cluster is up.\n`);
 if (replies.length !== REQUESTS) stop(`${replies.length} of ${REQUESTS} requests were answered`);
