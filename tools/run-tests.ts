@@ -1,6 +1,6 @@
 // The test command: static checks, unit tests in one process, kernel tests a process a file, whole-cluster scenarios
 // and the page in a browser, one after the other. Ends with a plain line `N passed, N failed`.
-// Usage: node tools/run-tests.ts [check] [unit] [kernel] [scenario] [browser]   (default: all)
+// Usage: node tools/run-tests.ts [check] [unit] [kernel] [api] [scenario] [browser]   (default: all)
 import { spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
 import path from 'node:path';
@@ -110,6 +110,8 @@ const STAGES: Readonly<Record<string, () => Promise<Outcome>>> = {
       ['--test-concurrency=2', '--test-timeout=180000'],
       900_000,
     ),
+  // The API as kubectl and other people's clients meet it: servers in processes of their own, real kubectl.
+  api: () => runFiles('API', find('test/api/**/*.test.ts'), ['--test-concurrency=1', '--test-timeout=300000'], 600_000),
   scenario: async () => {
     let total: Outcome = { passed: 0, failed: 0 };
     for (const file of find('test/**/*.scenario.test.ts')) {

@@ -1,0 +1,54 @@
+// The API server in a process of its own, on a durable store, with or without controllers: `server-process.ts OPTIONS`.
+// OPTIONS is JSON (ServerProcessOptions). Prints a line when ready.
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import process from 'node:process';
+
+import { createApiServer } from '../../src/apiserver/index.ts';
+import { createInProcessClient } from '../../src/client/index.ts';
+import { systemClock } from '../../src/clock/index.ts';
+import { startControllers } from '../../src/controllers/index.ts';
+import { silentLogger } from '../../src/log/index.ts';
+import { startScheduler } from '../../src/scheduler/index.ts';
+import { openSqliteStore } from '../../src/store/index.ts';
+
+export interface ServerProcessOptions {
+  /** Holds the store, ca.crt, server.crt, server.key, sa.key. */
+  folder: string;
+  port: number;
+  controllers?: boolean;
+  /** How much history is kept. */
+  history?: { windowMs: number; minChanges: number };
+  serviceCidrs?: string[];
+  nodePorts?: { first: number; last: number };
+}
+
+const options = JSON.parse(process.argv[2] ?? '{}') as ServerProcessOptions;
+const pem = (file: string) => readFileSync(path.join(options.folder, file), 'utf8');
+const store = openSqliteStore({ path: path.join(options.folder, 'store.db'), ...options.history });
+const api = createApiServer({
+  store,
+  serviceCidrs: options.serviceCidrs ?? ['10.96.0.0/16'],
+  ...(options.nodePorts === undefined ? {} : { nodePorts: options.nodePorts }),
+  loadBalancerCidr: '192.0.2.128/25',
+  advertise: { address: '192.0.2.1', port: 6443 },
+  serviceAccountKeyPem: pem('sa.key'),
+});
+await api.listen([{ host: '127.0.0.1', port: options.port }], {
+  certPem: pem('server.crt'),
+  keyPem: pem('server.key'),
+  clientCaPem: pem('ca.crt'),
+});
+await api.ready;
+if (options.controllers === true) {
+  const clientFor = (name: string) =>
+    createInProcessClient((request) => api.handle(request), { name, groups: ['system:authenticated'] });
+  const common = { log: silentLogger, clock: systemClock };
+  startControllers({
+    ...common,
+    client: clientFor('system:kube-controller-manager'),
+    options: { podCidrs: ['10.244.0.0/16'], caPem: pem('ca.crt') },
+  });
+  startScheduler({ ...common, client: clientFor('system:kube-scheduler') });
+}
+process.stdout.write('ready\n');
