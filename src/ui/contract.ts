@@ -1,17 +1,7 @@
 // What the server sends and the page shows, as values. Types only: both sides share this file.
 import type { Place, Verdict, Walk } from '../trace/contract.ts';
 
-export type {
-  Change,
-  Hop,
-  Leg,
-  Place,
-  ProbeOutcome,
-  RuleStep,
-  TrackedConnection,
-  Verdict,
-  Walk,
-} from '../trace/contract.ts';
+export type { Change, Hop, Leg, Walk } from '../trace/contract.ts';
 
 export interface NodeView {
   readonly key: string;

@@ -194,7 +194,7 @@ test('a Service’s page shows endpoints, DNS, rules of each node, and shares', 
   await eventually('twenty connections', async () => ((await sum()) === 20 ? true : undefined), 5000);
 });
 
-test('a Service’s page shows drift that is made', async () => {
+test('a Service’s page shows drift that is made while the proxy is away, and its repair', async () => {
   cluster.apply(webManifest({ name: 'adrift', replicas: 1, nodes: ['node-1'] }));
   cluster.kubectl('rollout', 'status', 'deployment/adrift', '--timeout=60s');
   await using open = await openPage(browser, ui.url);
@@ -207,11 +207,20 @@ test('a Service’s page shows drift that is made', async () => {
     .find((rule) => rule.includes('"default/adrift"') && rule.includes('DNAT'))
     ?.split(' ')[1];
   assert.ok(chain);
+  // A proxy that runs would put it back before anybody could look.
+  const agent = cluster.pid('agent-node-2');
+  process.kill(agent, 'SIGSTOP');
+  using _ = { [Symbol.dispose]: () => void process.kill(agent, 'SIGCONT') };
   cluster.inNode('node-2', 'iptables', '-t', 'nat', '-F', chain);
   await page.getByRole('button', { name: 'Read again' }).click();
   await page.getByText('drift', { exact: true }).waitFor({ timeout: 20_000 });
   assert.match(await page.locator('.columns').innerText(), /translates nothing/);
   assert.match(await page.locator('.columns').innerText(), /not on node-2/);
+  process.kill(agent, 'SIGCONT');
+  await eventually('the rule is back', async () => {
+    await page.getByRole('button', { name: 'Read again' }).click();
+    return (await page.getByText('as it should be').count()) > 0 ? true : undefined;
+  });
 });
 
 test('search, namespace and grouping keep many pods readable', async () => {
@@ -266,10 +275,13 @@ for (const colorScheme of ['light', 'dark'] as const) {
       await page.locator('[data-pod="default/shell"]').waitFor();
       await traceOnPage(page, 'pod/default/shell', 'default/web 80 TCP');
       assert.equal(await page.evaluate('document.documentElement.scrollWidth'), width);
-      const luminance = await page.evaluate(
+      const luminance: unknown = await page.evaluate(
         '(() => { const [r, g, b] = getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number); return r + g + b; })()',
       );
-      assert.ok(colorScheme === 'dark' ? Number(luminance) < 200 : Number(luminance) > 600, `background ${luminance}`);
+      assert.ok(
+        colorScheme === 'dark' ? Number(luminance) < 200 : Number(luminance) > 600,
+        `background ${String(luminance)}`,
+      );
       await page.evaluate('location.hash = "#/services/default/web"');
       await page.locator('.rule-lines').first().waitFor({ timeout: 20_000 });
       assert.equal(await page.evaluate('document.documentElement.scrollWidth'), width);

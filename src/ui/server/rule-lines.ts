@@ -9,41 +9,36 @@ interface Rule {
   readonly target: string | undefined;
 }
 
-/** Rules that match one of the addresses, then the chains that they lead to, in the order of the walk. */
+/** Rules that match one of the addresses, then chain by chain those that they lead to: choice before chosen. */
 export function iptablesLines(save: string, addresses: readonly string[]): string[] {
-  const rules: Rule[] = [];
-  const byChain = new Map<string, Rule[]>();
-  for (const line of save.split('\n')) {
-    const match = /^(?:\[\d+:\d+\] )?(-A (\S+) .*)$/.exec(line);
-    if (match === null) continue;
-    const [, text = '', chain = ''] = match;
-    const bare = text.replaceAll(/"[^"]*"/g, '""');
-    const rule = { chain, text, target: / -[jg] (\S+)/.exec(bare)?.[1] };
-    rules.push(rule);
-    byChain.set(chain, [...(byChain.get(chain) ?? []), rule]);
-  }
-  const about = (rule: Rule) => !OWN_CHAIN.test(rule.chain) && addresses.some((ip) => rule.text.includes(` -d ${ip}/`));
-  const seen = new Set<string>();
+  const chains = Map.groupBy(savedRules(save), (rule) => rule.chain);
+  const about = (rule: Rule) => addresses.some((ip) => rule.text.includes(` -d ${ip}/`));
+  const shared = [...chains].flatMap(([chain, rules]) => (OWN_CHAIN.test(chain) ? [] : rules.filter(about)));
   const lines: string[] = [];
-  const follow = (rule: Rule) => {
-    lines.push(rule.text);
-    const { target } = rule;
-    if (target === undefined || seen.has(target) || !OWN_CHAIN.test(target)) return;
-    seen.add(target);
-    for (const next of byChain.get(target) ?? [])
-      next.target?.startsWith('KUBE-SEP-') ? later.push(next) : follow(next);
-    // First the whole choice, then each choice's own chain.
-    const choices = later.splice(0);
-    for (const choice of choices) lines.push(choice.text);
-    for (const choice of choices) {
-      if (choice.target === undefined || seen.has(choice.target)) continue;
-      seen.add(choice.target);
-      for (const inner of byChain.get(choice.target) ?? []) lines.push(inner.text);
+  const seen = new Set<string>();
+  // Nearest first: all rules of one depth stand before those that they lead to.
+  for (let level = shared; level.length > 0;) {
+    lines.push(...level.map((rule) => rule.text));
+    const next: Rule[] = [];
+    for (const { target } of level) {
+      if (target === undefined || seen.has(target) || !OWN_CHAIN.test(target)) continue;
+      seen.add(target);
+      next.push(...(chains.get(target) ?? []));
     }
-  };
-  const later: Rule[] = [];
-  for (const rule of rules.filter(about)) follow(rule);
+    level = next;
+  }
   return lines;
+}
+
+function savedRules(save: string): Rule[] {
+  return save.split('\n').flatMap((line) => {
+    const match = /^(?:\[\d+:\d+\] )?(-A (\S+) .*)$/.exec(line);
+    if (match === null) return [];
+    const [, text = '', chain = ''] = match;
+    // Comments may hold any words.
+    const target = / -[jg] (\S+)/.exec(text.replaceAll(/"[^"]*"/g, '""'))?.[1];
+    return { chain, text, target };
+  });
 }
 
 /** Elements of maps and sets that are about one of the addresses, each with the name of its map. */
