@@ -51,7 +51,10 @@ export function ensureFabric(spec: ClusterSpec): void {
     rtnl.addAddress(BRIDGE, `${plan.fabric}/${plan.prefix}`);
     for (const host of hostsOf(spec)) {
       if (!netnsExists(host.netns)) createNetns(host.netns);
-      if (rtnl.link(host.port) === undefined) {
+      const hasUplink = withRtnl(host.netns, (inside) => inside.link(UPLINK) !== undefined);
+      // The cable still hangs in a namespace that somebody deleted by name and whose processes live on.
+      if (!hasUplink && rtnl.link(host.port) !== undefined) rtnl.deleteLink(host.port);
+      if (!hasUplink) {
         rtnl.addLink({ kind: 'veth', name: host.port, master: BRIDGE, peer: { name: UPLINK, netns: host.netns } });
       }
       rtnl.setLink(host.port, { up: true });
