@@ -29,6 +29,7 @@ function listenFlags(parsed: Parsed): DnsListen {
 }
 
 export const command: Command = {
+  positionals: true,
   usage: '[flags]\n       portico dns query NAME [TYPE] [flags]',
   summary: `Runs cluster DNS, in a pod or anywhere, against any Kubernetes API server.
 'query' asks it instead, and says why the answer is what it is.`,

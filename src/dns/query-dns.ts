@@ -53,6 +53,7 @@ export async function queryDns(options: QueryDnsOptions): Promise<QueryDnsResult
     ...(edns === undefined ? {} : { edns }),
   });
   const transport = options.transport ?? 'auto';
+  if (options.netns !== undefined) await elsewhere();
   const started = performance.now();
   const result = (bytes: Buffer, by: 'udp' | 'tcp'): QueryDnsResult => ({
     message: decodeMessage(bytes),
