@@ -239,6 +239,13 @@ test('attach() is idempotent, repairs what is missing, and survives a restart of
   deleteNetns(a.netns);
   assert.deepEqual(await again.attach(pod('a')), a);
   assert.equal(await talk(b.netns, a.netns, '10.244.1.1'), '10.244.1.2');
+  // As after the node's namespace was made anew: no link on the node, the pod's end still there.
+  rtnl.deleteLink(hostLinkName('uid-a'));
+  const inside = openRtnl(a.netns);
+  inside.addLink({ kind: 'veth', name: 'eth0', peer: { name: 'elsewhere' } });
+  inside.close();
+  assert.deepEqual(await again.attach(pod('a')), a);
+  assert.equal(await talk(b.netns, a.netns, '10.244.1.1'), '10.244.1.2');
   rtnl.close();
 });
 

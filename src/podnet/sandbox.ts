@@ -41,6 +41,7 @@ export function ensureSandbox(node: NodeSide, sandbox: Sandbox): void {
     createNetns(sandbox.netns);
   }
   if (host.link(link) === undefined) {
+    dropOrphan(sandbox.netns);
     host.addLink({
       kind: 'veth',
       name: link,
@@ -56,6 +57,16 @@ export function ensureSandbox(node: NodeSide, sandbox: Sandbox): void {
   for (const ip of sandbox.ips) {
     host.replaceNeighbor({ device: link, address: ip, mac: podMac(sandbox.uid) });
     host.replaceRoute({ destination: hostPrefix(ip), device: link, protocol: ROUTE_PROTOCOL });
+  }
+}
+
+/** The pod's end of a link whose other end hangs in a namespace that was once the node's. */
+function dropOrphan(netns: string): void {
+  const pod = openRtnl(netns);
+  try {
+    pod.deleteLink(POD_DEVICE);
+  } finally {
+    pod.close();
   }
 }
 
