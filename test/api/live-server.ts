@@ -1,7 +1,7 @@
 // A running API server for the tests in this folder: a process of its own that tests may kill, over TLS on loopback.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -40,7 +40,8 @@ export interface LiveServer extends AsyncDisposable {
   /** Starts again on the same store and port. */
   start(): Promise<void>;
   running(): boolean;
-  residentMegabytes(): number;
+  /** What the server holds on to, garbage collected. */
+  heapMegabytes(): Promise<number>;
 }
 
 export interface CallOptions {
@@ -77,7 +78,9 @@ export async function startLiveServer(
   async function start(): Promise<void> {
     const settings = JSON.stringify({ ...options, folder, port } satisfies ServerProcessOptions);
     const script = path.join(import.meta.dirname, 'server-process.ts');
-    const started = spawn(process.execPath, [script, settings], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const started = spawn(process.execPath, ['--expose-gc', script, settings], {
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    });
     child = started;
     const ended = once(started, 'exit').then(() => Promise.reject(new Error('the server ended at its start')));
     ended.catch(() => undefined);
@@ -174,9 +177,12 @@ export async function startLiveServer(
     kill,
     start,
     running: () => child !== undefined && child.exitCode === null && child.signalCode === null,
-    residentMegabytes() {
-      const kb = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${child?.pid}/status`, 'utf8'))?.[1];
-      return Number(kb) / 1024;
+    async heapMegabytes() {
+      if (child === undefined) throw new Error('the server does not run');
+      const answer = once(child, 'message');
+      child.send('heap');
+      const [megabytes] = (await answer) as [number];
+      return megabytes;
     },
     async [Symbol.asyncDispose]() {
       await kill();

@@ -1,5 +1,5 @@
 // The API server in a process of its own, on a durable store, with or without controllers: `server-process.ts OPTIONS`.
-// OPTIONS is JSON (ServerProcessOptions). Prints a line when ready.
+// OPTIONS is JSON (ServerProcessOptions). Prints a line when ready; any message is answered with the heap in use, in MB.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
@@ -51,4 +51,9 @@ if (options.controllers === true) {
   });
   startScheduler({ ...common, client: clientFor('system:kube-scheduler') });
 }
+process.on('message', () => {
+  globalThis.gc?.();
+  const { heapUsed, external } = process.memoryUsage();
+  process.send?.((heapUsed + external) / 1e6);
+});
 process.stdout.write('ready\n');

@@ -69,7 +69,9 @@ void describe('a hundred clients at once', () => {
 
     // What is deleted is free again, at once.
     await Promise.all(
-      made.map((s, i) => many.clients[i % CLIENTS]?.resource(services).delete(s.metadata.name ?? '', inDefault)),
+      made.map((s, i) =>
+        (many.clients[i % CLIENTS] ?? client).resource(services).delete(s.metadata.name ?? '', inDefault),
+      ),
     );
     await assertBooked(client);
     const [first] = made;
