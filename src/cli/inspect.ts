@@ -2,7 +2,14 @@ import process from 'node:process';
 
 import { nodes } from '../api/objects.ts';
 import { UserError } from '../errors/index.ts';
-import { formatServiceInspection, inspectService } from '../trace/index.ts';
+import {
+  formatNodeInspection,
+  formatPodInspection,
+  formatServiceInspection,
+  inspectNode,
+  inspectPod,
+  inspectService,
+} from '../trace/index.ts';
 import { stringFlag, type Command } from './command.ts';
 import { openLocalView, VIEW_FLAGS } from './local-view.ts';
 
@@ -16,8 +23,9 @@ async function print(value: unknown, text: string, output: string | undefined): 
 }
 
 export const command: Command = {
-  usage: 'service NAME [flags]',
-  summary: 'One page of truth: the object, its endpoints, its DNS answers, and the rules read back from each kernel.',
+  usage: 'service|pod|node NAME [flags]',
+  summary:
+    'One page of truth about a service, a pod or a node: the object, its names, and what each kernel holds for it. Exit code 1 when that differs from what should be.',
   positionals: true,
   flags: {
     ...VIEW_FLAGS,
@@ -47,8 +55,22 @@ export const command: Command = {
           await print(inspection, formatServiceInspection(inspection), output);
           return inspection.drift ? 1 : 0;
         }
+        case 'pod':
+        case 'pods':
+        case 'po': {
+          const inspection = await inspectPod(options);
+          await print(inspection, formatPodInspection(inspection), output);
+          return inspection.drift ? 1 : 0;
+        }
+        case 'node':
+        case 'nodes':
+        case 'no': {
+          const inspection = await inspectNode(options);
+          await print(inspection, formatNodeInspection(inspection), output);
+          return inspection.drift ? 1 : 0;
+        }
         default:
-          throw new UserError(`'${kind}' cannot be inspected: choose service`);
+          throw new UserError(`'${kind}' cannot be inspected: choose service, pod or node`);
       }
     } finally {
       view.client.close();

@@ -64,6 +64,7 @@ export function openLocalView(parsed: Parsed): LocalView {
       podNetns: (pod) => ifThere(podNetnsName(spec.name, pod.uid)),
       externalNetns: () => ifThere(names.fabric),
       clusterDomain: spec.clusterDomain,
+      network: spec.network,
     },
     cluster: spec.name,
     namespace,

@@ -22,6 +22,8 @@ export interface TraceEnvironment {
   readonly clusterDomain: string;
   /** @default 4789 */
   readonly vxlanPort?: number;
+  /** How pods of different nodes reach each other; without it, what the nodes hold says so. */
+  readonly network?: 'native' | 'vxlan';
 }
 
 export type ServicePort = NonNullable<NonNullable<Service['spec']>['ports']>[number];
@@ -50,6 +52,31 @@ export class ClusterView {
 
   async services(): Promise<Service[]> {
     return (await this.#client.resource(serviceResource).list()).items;
+  }
+
+  async nodes(): Promise<Node[]> {
+    return (await this.#client.resource(nodeResource).list()).items;
+  }
+
+  /** Of one namespace, or of one node. */
+  async pods(of: { readonly namespace?: string; readonly node?: string }): Promise<Pod[]> {
+    const { items } = await this.#client.resource(podResource).list({
+      ...(of.namespace === undefined ? {} : { namespace: of.namespace }),
+      ...(of.node === undefined ? {} : { fieldSelector: `spec.nodeName=${of.node}` }),
+    });
+    return items;
+  }
+
+  /** The EndpointSlices of a service. */
+  async slices(namespace: string, name: string): Promise<EndpointSlice[]> {
+    const { items } = await this.#client
+      .resource(endpointSlices)
+      .list({ namespace, labelSelector: `kubernetes.io/service-name=${name}` });
+    return items;
+  }
+
+  async allSlices(): Promise<EndpointSlice[]> {
+    return (await this.#client.resource(endpointSlices).list()).items;
   }
 
   async podByIp(ip: string): Promise<Pod | undefined> {
@@ -89,11 +116,8 @@ export class ClusterView {
 
   /** Every address behind one port of a service. */
   async endpoints(service: Service, port: ServicePort): Promise<PossibleEndpoint[]> {
-    const { items } = await this.#client.resource(endpointSlices).list({
-      ...(service.metadata.namespace === undefined ? {} : { namespace: service.metadata.namespace }),
-      labelSelector: `kubernetes.io/service-name=${service.metadata.name}`,
-    });
-    const all = items.flatMap((slice) => this.#sliceEndpoints(slice, port));
+    const slices = await this.slices(service.metadata.namespace ?? 'default', service.metadata.name);
+    const all = slices.flatMap((slice) => this.#sliceEndpoints(slice, port));
     return [...new Map(all.map((endpoint) => [`${endpoint.address} ${endpoint.port}`, endpoint])).values()];
   }
 

@@ -18,7 +18,13 @@ export type {
 } from './contract.ts';
 export { formatWalk } from './format.ts';
 export { formatServiceInspection, inspectService } from './inspect-service.ts';
-export type { InspectedEndpoint, InspectedRule, InspectOptions, ServiceInspection } from './inspect-service.ts';
+export type { InspectedEndpoint, InspectOptions, ServiceInspection } from './inspect-service.ts';
+export type { InspectedRule } from './service-rules.ts';
+export { inspectPod } from './inspect-pod.ts';
+export type { PodInspection } from './inspect-pod.ts';
+export { inspectNode } from './inspect-node.ts';
+export type { NodeInspection } from './inspect-node.ts';
+export { formatNodeInspection, formatPodInspection } from './format-inspection.ts';
 export { runDoctor } from './doctor.ts';
 export type { DoctorOptions, DoctorReport } from './doctor.ts';
 export { formatFindings } from './doctor-checks.ts';

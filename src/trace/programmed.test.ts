@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { programmedInIptables, programmedInNft } from './programmed.ts';
+import { parseNftRuleset } from './nft-ruleset.ts';
+import { programmedInIptables as inIptables, programmedInNft as inNft, savedRules } from './programmed.ts';
+import type { ServiceAddress } from './programmed.ts';
+
+const programmedInIptables = (save: string, address: ServiceAddress) => inIptables(savedRules(save), address);
+const programmedInNft = (listing: string, address: ServiceAddress) => inNft(parseNftRuleset(listing), address);
 
 const ADDRESS = { ip: '10.96.0.10', protocol: 'tcp', port: 80 } as const;
 

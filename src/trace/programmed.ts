@@ -1,6 +1,8 @@
 // What a node's kernel does with one port of a service, read back from its rules, whichever proxy mode made them. Pure:
 // text of the tools in, a value out. Deliberately not written with the proxy's own planner: it would repeat its errors.
-import { followPacket, parseNftRuleset } from './nft-ruleset.ts';
+import { canonicalIp } from '../ip/index.ts';
+import { followPacket } from './nft-ruleset.ts';
+import type { NftRuleset } from './nft-ruleset.ts';
 
 export interface ServiceAddress {
   readonly ip: string;
@@ -8,6 +10,8 @@ export interface ServiceAddress {
   readonly port: number;
   /** The address is a node's and the port a node port. */
   readonly nodePort?: boolean;
+  /** The address is one that clients outside the cluster use: a load balancer's, or an external one. */
+  readonly external?: boolean;
 }
 
 export interface Programmed {
@@ -24,16 +28,21 @@ interface SavedRule {
   readonly target: string | undefined;
 }
 
-/** Reads `iptables-save` (`ip6tables-save`). */
-export function programmedInIptables(save: string, address: ServiceAddress): Programmed {
-  const rules = savedRules(save);
+/** The rules of `iptables-save` (`ip6tables-save`), by table and chain. */
+export type SavedRules = ReadonlyMap<string, readonly SavedRule[]>;
+
+export function programmedInIptables(rules: SavedRules, address: ServiceAddress): Programmed {
   const onPort = (rule: SavedRule) =>
     rule.text.includes(` -p ${address.protocol} `) && new RegExp(` --dport ${address.port}( |$)`).test(rule.text);
   const about = (rule: SavedRule) => new RegExp(` -d ${escaped(address.ip)}/\\d+ `).test(rule.text) && onPort(rule);
-  const entry =
-    address.nodePort === true ? nodePortEntry(rules, onPort) : (rules.get('nat KUBE-SERVICES') ?? []).find(about);
+  const outside = address.nodePort === true || address.external === true;
+  const first =
+    address.nodePort === true
+      ? (rules.get('nat KUBE-NODEPORTS') ?? []).find(onPort)
+      : (rules.get('nat KUBE-SERVICES') ?? []).find(about);
+  const entry = first === undefined ? undefined : outside ? externalEntry(rules, first) : first;
   if (entry === undefined) {
-    const table = address.nodePort === true ? 'filter KUBE-EXTERNAL-SERVICES' : 'filter KUBE-SERVICES';
+    const table = outside ? 'filter KUBE-EXTERNAL-SERVICES' : 'filter KUBE-SERVICES';
     const matches = address.nodePort === true ? onPort : about;
     const rejected = (rules.get(table) ?? []).some(
       (rule) => matches(rule) && /^(REJECT|DROP)$/.test(rule.target ?? ''),
@@ -56,15 +65,56 @@ export function programmedInIptables(save: string, address: ServiceAddress): Pro
   return { kind: 'translate', targets: targets.toSorted(), problems };
 }
 
-/** Node ports go through a chain that decides on masquerade and leads on to the endpoints. */
-function nodePortEntry(
-  rules: ReadonlyMap<string, readonly SavedRule[]>,
-  onPort: (rule: SavedRule) => boolean,
-): SavedRule | undefined {
-  const outer = (rules.get('nat KUBE-NODEPORTS') ?? []).find(onPort);
-  const leads = (rules.get(`nat ${outer?.target}`) ?? []).filter((rule) => /^KUBE-SV[CL]-/.test(rule.target ?? ''));
-  return leads.at(-1) ?? outer;
+/**
+ * Addresses for clients outside go through a chain that decides on masquerade and leads on to the endpoints; what it
+ * has for pods and for the node itself is not what a client outside meets. Undefined: it leads such a client nowhere.
+ */
+function externalEntry(rules: SavedRules, outer: SavedRule): SavedRule | undefined {
+  if (/^KUBE-SV[CL]-/.test(outer.target ?? '')) return outer;
+  const chain = rules.get(`nat ${outer.target}`);
+  // A chain that is not there, or another one that decides before it (source ranges).
+  if (chain === undefined || chain.length === 0) return outer;
+  const further = chain.findLast((rule) => rule.target?.startsWith('KUBE-EXT-'));
+  if (further !== undefined) return externalEntry(rules, further);
+  return chain.findLast(
+    (rule) => /^KUBE-SV[CL]-/.test(rule.target ?? '') && !/ -s \S+ | --src-type LOCAL /.test(rule.text),
+  );
 }
+
+/** The virtual addresses that the rules are about. */
+export function addressesInIptables(rules: SavedRules): ServiceAddress[] {
+  const all = [...(rules.get('nat KUBE-SERVICES') ?? []), ...(rules.get('filter KUBE-SERVICES') ?? [])];
+  return uniqueAddresses(
+    all.flatMap(({ text }) => {
+      const [, ip] = / -d (\S+?)\/(?:32|128) /.exec(text) ?? [];
+      const [, protocol] = / -p (tcp|udp|sctp) /.exec(text) ?? [];
+      const [, port] = / --dport (\d+) /.exec(text) ?? [];
+      return ip === undefined || port === undefined ? [] : toAddress(ip, protocol, Number(port));
+    }),
+  );
+}
+
+/** The virtual addresses that sets and maps are about: keys that begin with address, protocol and port. */
+export function addressesInNft({ sets, maps }: NftRuleset): ServiceAddress[] {
+  const keys = [
+    ...[...sets.values()].flatMap((set) => [...set]),
+    ...[...maps.values()].flatMap((map) => [...map.keys()]),
+  ];
+  return uniqueAddresses(
+    keys.flatMap((key) => {
+      const [ip = '', protocol, port] = key.split(' . ');
+      return canonicalIp(ip) === undefined || port === undefined ? [] : toAddress(ip, protocol, Number(port));
+    }),
+  );
+}
+
+function toAddress(ip: string, protocol: string | undefined, port: number): ServiceAddress[] {
+  return protocol === 'tcp' || protocol === 'udp' || protocol === 'sctp' ? [{ ip, protocol, port }] : [];
+}
+
+const uniqueAddresses = (list: readonly ServiceAddress[]): ServiceAddress[] => [
+  ...new Map(list.map((a) => [`${a.ip} ${a.protocol} ${a.port}`, a])).values(),
+];
 
 /** Of n remaining endpoints each rule must take 1/n, the last one all. */
 function oddProbability(pick: SavedRule, remaining: number): string[] {
@@ -74,7 +124,7 @@ function oddProbability(pick: SavedRule, remaining: number): string[] {
   return [`${pick.chain} takes ${probability} of the connections to ${pick.target} instead of 1 in ${remaining}`];
 }
 
-function savedRules(save: string): Map<string, SavedRule[]> {
+export function savedRules(save: string): SavedRules {
   const rules = new Map<string, SavedRule[]>();
   let table = '';
   for (const line of save.split('\n')) {
@@ -94,9 +144,8 @@ function savedRules(save: string): Map<string, SavedRule[]> {
 
 const escaped = (text: string) => text.replaceAll(/[.]/g, '\\.');
 
-/** Reads `nft list table` of the proxy's table. */
-export function programmedInNft(listing: string, address: ServiceAddress): Programmed {
-  const ruleset = parseNftRuleset(listing);
+/** The proxy's table as `nft list table` prints it. */
+export function programmedInNft(ruleset: NftRuleset, address: ServiceAddress): Programmed {
   const packet = { daddr: address.ip, protocol: address.protocol, dport: address.port };
   const translated = followPacket(ruleset, 'nat prerouting', packet);
   if (translated.kind === 'translate') {
