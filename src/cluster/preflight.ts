@@ -10,6 +10,7 @@ import type { ClusterSpec } from './spec.ts';
 /** Programs the agents call; the package that brings each on Debian and Ubuntu. */
 const PROGRAMS: Readonly<Record<string, string>> = {
   'iptables-restore': 'iptables',
+  nft: 'nftables',
   unshare: 'util-linux',
   nsenter: 'util-linux',
   setpriv: 'util-linux',

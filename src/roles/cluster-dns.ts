@@ -126,6 +126,16 @@ export async function applyClusterDns(client: Client, options: ClusterDnsOptions
           priorityClassName: 'system-cluster-critical',
           terminationGracePeriodSeconds: 15,
           tolerations: [{ key: 'CriticalAddonsOnly', operator: 'Exists' }],
+          // Not both on the node that was Ready first: the loss of one node must leave an answer.
+          topologySpreadConstraints: [
+            {
+              topologyKey: 'kubernetes.io/hostname',
+              maxSkew: 1,
+              whenUnsatisfiable: 'DoNotSchedule',
+              labelSelector: { matchLabels: LABELS },
+              matchLabelKeys: ['pod-template-hash'],
+            },
+          ],
           containers: [
             {
               name: 'dns',

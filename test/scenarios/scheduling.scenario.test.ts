@@ -44,6 +44,16 @@ test('replicas spread over the nodes', () => {
   cluster.kubectl('delete', 'deployment', 'spread');
 });
 
+test('the two replicas of cluster DNS are on different nodes, though one node was Ready first', async () => {
+  const nodes = await eventually('both are placed', () => {
+    const at = cluster
+      .kubectl('get', 'pods', '-n', 'kube-system', '-l', 'k8s-app=kube-dns', '-o', 'jsonpath={.items[*].spec.nodeName}')
+      .split(' ');
+    return at.length === 2 ? at : undefined;
+  });
+  assert.equal(new Set(nodes).size, 2, nodes.join(' '));
+});
+
 test('nodeName goes past the scheduler; nodeSelector and node affinity choose; a label that comes later frees the pod', async () => {
   cluster.apply(
     [
