@@ -13,6 +13,8 @@ export const namespace = signal('');
 export const density = signal<Density | 'auto'>('auto');
 export const selected = signal<Selected | undefined>(undefined);
 export const pictureSize = signal({ width: 760, height: 600 });
+/** The panel stands below the picture, as page.css has it. */
+export const STACKED = '(max-width: 1000px)';
 /** Pods that are drawn whatever the filter says: those of the walk. */
 export const alwaysShown = signal<ReadonlySet<string>>(new Set());
 

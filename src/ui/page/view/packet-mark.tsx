@@ -1,9 +1,11 @@
 // The packet on its way, the trail behind it, and what a node's kernel did to it.
+import { useEffect, useRef } from 'preact/hooks';
+
 import { alongPath, pathThrough } from '../model/geometry.ts';
 import type { Point } from '../model/geometry.ts';
 import { changeName, changeText } from '../model/journey.ts';
-import { journey, position, reached, rows } from '../state/trace.ts';
-import { picture } from '../state/view.ts';
+import { journey, playing, position, reached, rows } from '../state/trace.ts';
+import { picture, STACKED } from '../state/view.ts';
 
 /** The way so far, request and reply apart. */
 export function TrailMark() {
@@ -32,7 +34,28 @@ const aside = (path: readonly Point[], leg: string): Point[] => {
 
 const LABEL = { width: 176, height: 36 };
 
+/** What a kernel did, where it did it. */
+function Badge({ at, text }: { at: Point; text: string }) {
+  const width = text.length * 6.3 + 18;
+  return (
+    <g class="change" style={{ transform: `translate(${at.x}px, ${at.y}px)` }}>
+      <rect x={-width / 2} y={-13} width={width} height={26} rx={13} />
+      <text text-anchor="middle" y={4}>
+        {text}
+      </text>
+    </g>
+  );
+}
+
 export function PacketMark() {
+  const mark = useRef<SVGGElement>(null);
+  const hop = reached.value;
+  useEffect(() => {
+    // A picture higher than the window follows the packet.
+    if (playing.peek() && matchMedia(STACKED).matches) {
+      mark.current?.scrollIntoView({ block: 'center', behavior: 'smooth' });
+    }
+  }, [hop]);
   const steps = journey.value;
   const at = position.value;
   const from = Math.min(Math.floor(at + 1e-6), steps.length - 1);
@@ -46,18 +69,17 @@ export function PacketMark() {
   const changes = moving === undefined || part >= 0.4 ? step.hop.changes : [];
   const { width } = picture.value;
   const x = Math.min(Math.max(6, spot.x - LABEL.width / 2), width - LABEL.width - 6);
-  const below = spot.y < LABEL.height + 26;
+  const badge = changes.length > 0 ? step.changedAt : undefined;
+  const covers =
+    badge !== undefined &&
+    Math.abs(badge.x - (x + LABEL.width / 2)) < 130 &&
+    spot.y > badge.y - 22 &&
+    spot.y - badge.y < 80;
+  const below = spot.y < LABEL.height + 26 || covers;
   const y = below ? spot.y + 14 : spot.y - LABEL.height - 14;
   return (
-    <g class={`packet ${step.leg}`} aria-hidden="true" data-hop={step.index}>
-      {step.changedAt !== undefined && changes.length > 0 && (
-        <g class="change" style={{ transform: `translate(${step.changedAt.x}px, ${step.changedAt.y}px)` }}>
-          <circle r={20} />
-          <text text-anchor="middle" y={4}>
-            {changes.map(changeName).join(' ')}
-          </text>
-        </g>
-      )}
+    <g ref={mark} class={`packet ${step.leg}`} aria-hidden="true" data-hop={step.index}>
+      {badge !== undefined && <Badge at={badge} text={changes.map(changeName).join(' ')} />}
       <circle class="halo" cx={spot.x} cy={spot.y} r={11} />
       <circle class="core" cx={spot.x} cy={spot.y} r={5.5} />
       {shown !== undefined && (

@@ -6,7 +6,7 @@ import { leadEdges } from '../model/picture.ts';
 import type { Edge, Picture } from '../model/picture.ts';
 import { connection } from '../state/live.ts';
 import { answer, journey } from '../state/trace.ts';
-import { picture, pictureSize, related, selected, shownDensity } from '../state/view.ts';
+import { picture, pictureSize, related, selected, shownDensity, STACKED } from '../state/view.ts';
 import { NodeMark } from './node-mark.tsx';
 import { PacketMark, TrailMark } from './packet-mark.tsx';
 import { moveFocus } from './picture-keys.ts';
@@ -14,8 +14,6 @@ import { PodMark } from './pod-mark.tsx';
 import { ServiceBoxMark } from './service-mark.tsx';
 
 const LEGEND_HEIGHT = 40;
-/** As in page.css. */
-const STACKED = '(max-width: 1000px)';
 
 export function PictureView() {
   const frame = useRef<HTMLElement>(null);

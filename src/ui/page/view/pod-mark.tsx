@@ -4,6 +4,9 @@ import { client } from '../state/trace.ts';
 import { picture, related, selected } from '../state/view.ts';
 import { onPress } from './picture-keys.ts';
 
+/** Not ready, and no reason to worry. */
+const CALM: ReadonlySet<string> = new Set(['Pending', 'ContainerCreating', 'PodInitializing', 'Running', 'Completed']);
+
 /** A pod, as a card or as a dot. Its place is a transform, so that it moves when the place changes. */
 export function PodMark({ placed, dots }: { placed: PlacedPod; dots: boolean }) {
   const { pod, box } = placed;
@@ -14,7 +17,7 @@ export function PodMark({ placed, dots }: { placed: PlacedPod; dots: boolean }) 
     selected.value = chosen ? undefined : { kind: 'pod', key: pod.key };
     if (!chosen && client.value === '' && pod.running) client.value = `pod/${pod.key}`;
   };
-  const condition = pod.terminating ? 'leaving' : pod.ready ? 'ready' : 'unready';
+  const condition = pod.terminating ? 'leaving' : pod.ready ? 'ready' : CALM.has(pod.status) ? 'starting' : 'unready';
   const status = pod.terminating ? 'Terminating' : pod.status;
   const says = `Pod ${pod.key}, ${status}${pod.ready ? ', ready' : ', not ready'}, ${pod.addresses[0] ?? 'no address'}, on ${pod.node}`;
   const first = picture.value.pods[0]?.pod.key === pod.key;

@@ -3,14 +3,17 @@ import type { SharePoint } from '../model/share-series.ts';
 import { PLOT_SECONDS, samples } from '../state/service.ts';
 
 const WINDOW_SECONDS = 10;
+/** The plot fills from the left until there is this much. */
+const LEAST_SECONDS = 20;
 const PLOT = { width: 640, height: 150 };
 
 /** The part of new connections that each endpoint gets, over the last minute and a half. */
 export function SharePlot() {
   const { endpoints, points } = shareSeries(samples.value, WINDOW_SECONDS);
   const last = samples.value.at(-1);
-  const end = Math.max(PLOT_SECONDS, points.at(-1)?.at ?? 0);
-  const x = (at: number) => ((at - (end - PLOT_SECONDS)) / PLOT_SECONDS) * PLOT.width;
+  const end = points.at(-1)?.at ?? 0;
+  const span = Math.min(PLOT_SECONDS, Math.max(LEAST_SECONDS, end));
+  const x = (at: number) => ((at - Math.max(0, end - span)) / span) * PLOT.width;
   const total = Object.values(last?.counts ?? {}).reduce((a, b) => a + b, 0);
   return (
     <section class="shares" aria-labelledby="shares-title">
@@ -26,7 +29,7 @@ export function SharePlot() {
           viewBox={`0 0 ${PLOT.width} ${PLOT.height}`}
           preserveAspectRatio="none"
           role="img"
-          aria-label={`Share of ${endpoints.length} endpoints over ${PLOT_SECONDS} seconds; the table has the figures`}
+          aria-label={`Share of ${endpoints.length} endpoints over ${Math.round(span)} seconds; the table has the figures`}
         >
           {endpoints.map((endpoint, i) => (
             <path key={endpoint} class={`series s${i % 8}`} d={bandPath(points, i, x)} />
