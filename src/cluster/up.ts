@@ -1,14 +1,14 @@
 // `portico up`: checks, starts the supervisor, waits until every node is Ready and answers DNS through the cluster's
 // own Service. Returns early, and says so, when the cluster is up already.
 import { spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { closeSync, globSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { nodes } from '../api/objects.ts';
 import { createClient, loadKubeconfig } from '../client/index.ts';
-import { UserError } from '../errors/index.ts';
+import { errorText, UserError } from '../errors/index.ts';
 import { asksDns } from './asks-dns.ts';
 import { downCluster } from './down.ts';
 import { statePaths, type StatePaths } from './paths.ts';
@@ -156,17 +156,16 @@ export async function upCluster(options: UpOptions): Promise<UpResult> {
     await waitForCluster(spec, options, paths);
   } catch (e) {
     if (existing !== undefined) throw e;
-    const detail = e instanceof UserError ? e : new Error(`${(e as Error).message}\n${logTails(paths)}`, { cause: e });
+    const detail = e instanceof UserError ? e : new UserError(`${errorText(e)}\n${logTails(paths)}`, { cause: e });
     await downCluster(spec.name, options.stateDir);
     throw detail;
   }
   return { alreadyUp: false, kubeconfig: paths.kubeconfig, spec };
 }
 
-/** The last lines of each component's log: a failed first start removes the files. */
+/** The last lines of each component's log, and of the cluster's own pods: a failed first start removes the files. */
 function logTails(paths: StatePaths): string {
-  const files = existsSync(paths.logs) ? readdirSync(paths.logs) : [];
-  return files
-    .map((f) => `--- ${f}\n${readFileSync(path.join(paths.logs, f), 'utf8').split('\n').slice(-8).join('\n')}`)
+  return globSync(['logs/*.log', 'nodes/*/pods/logs/pods/kube-system_*/*/*.log'], { cwd: paths.dir })
+    .map((f) => `--- ${f}\n${readFileSync(path.join(paths.dir, f), 'utf8').split('\n').slice(-8).join('\n')}`)
     .join('\n');
 }
