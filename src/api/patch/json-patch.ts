@@ -41,7 +41,7 @@ function applyOperation(root: unknown, { op, path, from, value }: Operation, bud
       return remove(root, target);
     case 'test':
       if (!deepEqual(get(root, target), value ?? null)) {
-        throw invalidPatch(`testing value ${String(path)} failed`);
+        throw invalidPatch();
       }
       return root;
     case 'copy': {

@@ -8,7 +8,7 @@ type DeploymentSpec | How many pods, what they look like, how they are replaced.
   1 replicas int32? | Pods wanted; 1 unless set.
   2 selector meta.LabelSelector required | Labels of its pods; cannot change.
   3 template core.PodTemplateSpec embedded required | What each pod made from this looks like.
-  4 strategy DeploymentStrategy embedded retainKeys | How pods are replaced.
+  4 strategy DeploymentStrategy embedded retainKeys | Rolling (the default), or all at once.
   5 minReadySeconds int32 | Seconds a pod must stay ready before it counts as available.
   6 revisionHistoryLimit int32? | Old states kept for a rollback.
   7 paused bool | True: changes of the template wait.
