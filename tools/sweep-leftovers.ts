@@ -1,6 +1,6 @@
 // Removes what tests left that were killed before they could clean up: namespaces, and the processes in them, whose
 // name carries the pid of a test process that is gone (`test-<pid>-…`), and state directories of the same kind.
-import { readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import process from 'node:process';
@@ -43,16 +43,38 @@ function killProcessesIn(netns: string): void {
   }
 }
 
-/** Returns the names of the namespaces that it removed. */
+/** A cluster that a killed scenario left is removed as its users would remove it. */
+function removeCluster(stateDir: string): void {
+  const spec = path.join(stateDir, 'cluster.json');
+  if (!existsSync(spec)) return;
+  const { name } = JSON.parse(readFileSync(spec, 'utf8')) as { name: string };
+  const portico = path.join(import.meta.dirname, '..', 'bin', 'portico');
+  spawnSync(portico, ['down', '--name', name, '--state-dir', stateDir], { stdio: 'inherit', timeout: 60_000 });
+}
+
+/** Mounts that a test made below its directory, the deepest first. */
+function unmountBelow(dir: string): void {
+  const mountPoints = readFileSync('/proc/self/mounts', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' ')[1] ?? '')
+    .filter((at) => at.startsWith(`${dir}/`));
+  for (const at of mountPoints.toReversed()) spawnSync('umount', ['--lazy', at]);
+}
+
+/** Returns the names of the namespaces and directories that it removed. */
 export function sweepLeftovers(): string[] {
-  const swept = names('/run/netns').filter(ownerIsGone);
-  for (const netns of swept) {
+  const dirs = names(tmpdir()).filter(ownerIsGone);
+  for (const dir of dirs) removeCluster(path.join(tmpdir(), dir));
+  const namespaces = names('/run/netns').filter(ownerIsGone);
+  for (const netns of namespaces) {
     killProcessesIn(netns);
     spawnSync('ip', ['netns', 'delete', netns]);
   }
-  for (const dir of names(tmpdir()).filter(ownerIsGone)) {
+  for (const dir of dirs) {
+    unmountBelow(path.join(tmpdir(), dir));
     rmSync(path.join(tmpdir(), dir), { recursive: true, force: true });
   }
+  const swept = [...namespaces, ...dirs];
   if (swept.length > 0) console.log(`removed leftovers of killed tests: ${swept.join(', ')}`);
   return swept;
 }
