@@ -156,7 +156,10 @@ export function kubectlScript(namespace: string): Command[] {
     // From client-side to server-side apply: kubectl moves the ownership with a JSON patch first.
     run('apply -f -', configMap('green')),
     run('apply -f - --server-side', configMap('yellow')),
-    run('get cm owned -o yaml --show-managed-fields'),
+    {
+      ...run(`get cm owned -o 'jsonpath={range .metadata.managedFields[*]}{.operation} by {.manager}{"\\n"}{end}'`),
+      sorted: true,
+    },
     run('replace -f -', web(84)),
     run('replace -f -', web(84).replace('name: web', 'name: never')),
     run('replace --force -f -', configMap('white')),

@@ -26,7 +26,7 @@ function normalise(text: string, namespace: string): string {
       .replaceAll(/("?resourceVersion"?): "\d+"/g, '$1: "RV"')
       .replaceAll(/kube-api-access-\w{5}/g, 'kube-api-access-HASH')
       .replaceAll(/^(stderr: )?W\d{4} [\d:.]+ +\d+ /gm, 'W ')
-      .replaceAll(/\bweb-[a-z0-9]{5}\b/g, 'web-HASH')
+      .replaceAll(/\b(web|cip)-[a-z0-9]{5}\b/g, '$1-HASH')
       .replaceAll(/(127\.0\.0\.1):\d+/g, '$1:PORT')
       .replaceAll(/\/tmp\/(LIVE|MERGED)-\d+\/\S+\t\S+ \S+ \S+/g, '/tmp/$1')
       .replaceAll(/\/tmp\/(LIVE|MERGED)-\d+/g, '/tmp/$1')
