@@ -107,3 +107,43 @@ test('the time from a change elsewhere to the kernel is measured', async () => {
   assert.match(text, /kubeproxy_network_programming_duration_seconds_bucket\{ip_family="IPv4",le="1"\} 1/);
   await loop.stop();
 });
+
+test('a repair that is asked for during a sync is another sync', async () => {
+  const { clock, seen, kernel, loop } = setUp();
+  loop.repair('before the first sync there is nothing to repair');
+  assert.equal(seen.length, 0);
+  loop.request();
+  loop.repair('somebody deleted what was just written');
+  await settle();
+  clock.advance(0);
+  await settle();
+  assert.equal(kernel.fullAsked, 1);
+  assert.equal(seen.length, 2);
+  await loop.stop();
+});
+
+test('a wall clock that jumps by hours neither delays nor repeats a sync', async () => {
+  const { clock, tracker, seen, loop, registry } = setUp();
+  let wall = clock.now();
+  clock.now = () => wall;
+  loop.request();
+  await settle();
+  const change = (ip: string) => tracker.apply({ kind: 'slice', key: 'ns/a-ipv4', object: slice('ns/a', [{ ip }]) });
+  for (const jump of [-86_400_000, 172_800_000]) {
+    wall += jump;
+    loop.noteTrigger(wall + 3_600_000);
+    change(jump < 0 ? '10.1.0.3' : '10.1.0.4');
+    loop.request();
+    clock.advance(0);
+    await settle();
+    assert.equal(loop.health.lastUpdated, wall);
+    assert.equal(loop.health.queuedSince, undefined);
+  }
+  assert.equal(seen.length, 3);
+  assert.doesNotMatch(
+    registry.render(),
+    /network_programming_duration_seconds_sum\{[^}]*\} -/,
+    'no negative durations',
+  );
+  await loop.stop();
+});

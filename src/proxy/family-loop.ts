@@ -43,6 +43,7 @@ export class FamilyLoop {
   #lastUpdated: number | undefined;
   #queuedSince: number | undefined;
   #synced = false;
+  #running = false;
   #stopped = false;
 
   constructor(options: FamilyLoopOptions) {
@@ -82,7 +83,8 @@ export class FamilyLoop {
 
   /** Somebody else changed our rules: write them all again. */
   repair(why: string): void {
-    if (!this.#synced || this.#stopped) return;
+    // Before the first sync there are no rules of ours; during it somebody may undo what it wrote or read.
+    if (this.#stopped || !(this.#synced || this.#running)) return;
     this.#o.log.warn('rules were changed by somebody else; writing them again', { family: this.family, why });
     this.#o.metrics.repairs.inc({ ip_family: this.family });
     this.#o.sync.requireFull();
@@ -112,6 +114,7 @@ export class FamilyLoop {
     const began = clock.monotonic();
     const changes = this.tracker.take();
     const wasSynced = this.#synced;
+    this.#running = true;
     try {
       const report = await sync.sync(changes, () => this.#all());
       this.tracker.commit(changes);
@@ -139,6 +142,8 @@ export class FamilyLoop {
         error: error instanceof Error ? error : new Error(String(error)),
       });
       throw error;
+    } finally {
+      this.#running = false;
     }
   }
 

@@ -21,7 +21,10 @@ export function conntrackSettings(c: ConntrackSettings, cores: number): Setting[
     out.push({ key: `net.netfilter.${key}`, value, atLeast });
   if (c.maxPerCore > 0) {
     const scaled = Math.max(c.maxPerCore * cores, c.min);
-    set('nf_conntrack_max', Math.max(Math.min(scaled, CONNTRACK_MAX_CAP), c.min), true);
+    const max = Math.max(Math.min(scaled, CONNTRACK_MAX_CAP), c.min);
+    set('nf_conntrack_max', max, true);
+    // The hash table of the machine (`hashsize` of the module): more than four entries a bucket would be slow.
+    set('nf_conntrack_buckets', Math.trunc(max / 4), true);
   }
   const seconds = (ms: number) => Math.trunc(ms / 1000);
   const timeouts: readonly (readonly [string, number])[] = [
@@ -44,7 +47,7 @@ export function applySettings(netns: string | undefined, settings: readonly Sett
       writeSysctl(netns, key, String(value));
       log.info('set a kernel setting', { key, value, before: current });
     } catch (error) {
-      // nf_conntrack_max belongs to the machine and is read-only in a network namespace of its own.
+      // nf_conntrack_max and the hash table belong to the machine and are read-only in a network namespace of its own.
       const expected = isErrno(error, 'EPERM', 'EACCES', 'EROFS', 'ENOENT');
       log[expected ? 'debug' : 'warn']('could not change a kernel setting', { key, value, error });
     }

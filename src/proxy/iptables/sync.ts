@@ -58,6 +58,8 @@ export class IptablesSync implements RuleSync {
   readonly #fixedLines: ReadonlyMap<ChainId, readonly string[]>;
   #book = new RuleBook();
   #needFull = true;
+  /** Grows with each wish for a full sync: one that comes while such a sync runs is about facts it has not seen. */
+  #wishes = 0;
   #lastFullAt = -Infinity;
   #lastChains: ReadonlyMap<ChainId, ChainText> = new Map();
 
@@ -80,6 +82,7 @@ export class IptablesSync implements RuleSync {
 
   requireFull(): void {
     this.#needFull = true;
+    this.#wishes++;
   }
 
   async sync(changes: StateChanges, all: () => Iterable<[ServiceKey, ServiceState]>): Promise<SyncReport> {
@@ -107,6 +110,7 @@ export class IptablesSync implements RuleSync {
   }
 
   async #syncFully(all: Iterable<[ServiceKey, ServiceState]>): Promise<void> {
+    const wishes = this.#wishes;
     const found = parseSave(await this.#kernel.save());
     const book = new RuleBook();
     const everything = new Map<ServiceKey, StateChange>();
@@ -120,7 +124,7 @@ export class IptablesSync implements RuleSync {
     book.commit(plan);
     this.#book = book;
     this.#lastChains = plan.chains;
-    this.#needFull = false;
+    this.#needFull = this.#wishes !== wishes;
     this.#lastFullAt = this.#options.clock.monotonic();
   }
 

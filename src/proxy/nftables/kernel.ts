@@ -1,5 +1,5 @@
 // Our table in the kernel: operations become one transaction of the linux room, over netlink or through the nft program.
-import { openNft, type Nft, type NftOperation, type NftSet } from '../../linux/index.ts';
+import { NetlinkNft, openNft, type Nft, type NftOperation, type NftSet } from '../../linux/index.ts';
 import type { Family } from '../contract.ts';
 import { SHARED_SETS, TABLE, countElements, nftFamily, nftSet, type NftOp, type SetSpec } from './objects.ts';
 import type { NftKernel } from './sync.ts';
@@ -93,12 +93,16 @@ export function openNftKernel(family: Family, options: KernelOptions): NftKernel
       // The kernel reports every element; of so many the socket would lose some, and nobody learns anything from ours.
       if (watch === undefined) return nft.run({ operations });
       if (countElements(ops) <= MANY) return watch.own(() => nft.run({ operations }));
+      const generation = () => (nft instanceof NetlinkNft ? nft.generation() : 0);
       watch.pause();
+      const before = generation();
       try {
         await nft.run({ operations });
       } finally {
         watch.resume();
       }
+      // Every transaction of anybody counts one.
+      if (generation() - before > 1) watch.missed(family);
     },
     async read() {
       if (!(await exists())) return undefined;

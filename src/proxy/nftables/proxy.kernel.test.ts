@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import process from 'node:process';
 import { after, before, test } from 'node:test';
-import { endpointSlices, services } from '../../api/objects.ts';
+import { endpointSlices, nodes, services } from '../../api/objects.ts';
 import { createFakeClient } from '../../client/index.ts';
 import { createNetns, deleteNetns, runCommand } from '../../linux/index.ts';
 import { Registry } from '../../metrics/index.ts';
@@ -96,6 +96,45 @@ test('foreign changes are repaired', async () => {
     1000,
   );
   assert.match(metrics.render(), /kubeproxy_rules_repaired_total\{ip_family="IPv4"\} [3-9]/);
+});
+
+test('one element that somebody deletes comes back', async () => {
+  for (const [set, element] of [
+    ['services-2', '10.96.4.7 . tcp . 80'],
+    ['cluster-ips', '10.96.4.7'],
+    ['endpoints', '10.96.4.7 . tcp . 80 . 1'],
+  ] as const) {
+    const has = async () => (await table()).includes(element);
+    const repaired = metrics.render();
+    await nft('delete', 'element', 'ip', 'portico', set, `{ ${element} }`);
+    await eventually(`${element} is back in ${set}`, async () => metrics.render() !== repaired && (await has()));
+  }
+});
+
+test('the address of a Node that appears during the first sync takes node ports', async () => {
+  await proxy.stop();
+  await nft('delete', 'table', 'ip', 'portico');
+  proxy = await startProxy({ client, nodeName: 'node-1', config: CONFIG, netns: NETNS });
+  await client.resource(nodes).create({
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name: 'node-1' },
+    status: { addresses: [{ type: 'InternalIP', address: '172.31.0.11' }] },
+  });
+  await proxy.synced;
+  await eventually('the set node-ips is filled', async () => /set node-ips \{[^}]*172\.31\.0\.11/.test(await table()));
+  await proxy.stop();
+  await start();
+  await client
+    .resource(nodes)
+    .patch(
+      'node-1',
+      { status: { addresses: [{ type: 'InternalIP', address: '172.31.0.12' }] } },
+      { type: 'merge', subresource: 'status' },
+    );
+  await eventually('the set node-ips holds the new address alone', async () =>
+    /set node-ips \{[^}]*elements = \{ 172\.31\.0\.12 \}/.test(await table()),
+  );
 });
 
 test('a restart adopts the table: the numbers of endpoints stay', async () => {

@@ -37,6 +37,8 @@ export class NftSync implements RuleSync {
   #book = new NftBook();
   #context: TableContext | undefined;
   #needFull = true;
+  /** Grows with each wish for a full sync: one that comes while such a sync runs is about facts it has not seen. */
+  #wishes = 0;
   #garbageTimer: Timer;
   #stopped = false;
   /** One transaction at a time: plans build on each other. */
@@ -48,6 +50,7 @@ export class NftSync implements RuleSync {
 
   requireFull(): void {
     this.#needFull = true;
+    this.#wishes++;
   }
 
   stop(): void {
@@ -89,6 +92,7 @@ export class NftSync implements RuleSync {
   }
 
   async #syncFully(all: () => Iterable<[ServiceKey, ServiceState]>): Promise<void> {
+    const wishes = this.#wishes;
     const context = this.#o.context();
     const have = await this.#o.kernel.read();
     try {
@@ -100,7 +104,7 @@ export class NftSync implements RuleSync {
       this.#book = await this.#build(context, all, undefined);
     }
     this.#context = context;
-    this.#needFull = false;
+    this.#needFull = this.#wishes !== wishes;
   }
 
   async #build(

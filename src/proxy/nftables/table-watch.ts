@@ -63,6 +63,11 @@ export class TableWatch {
     });
   }
 
+  /** Somebody else changed something while the watch was paused: perhaps our table. */
+  missed(family: Family): void {
+    this.#changed(family, 'perhaps, during a large transaction of ours');
+  }
+
   /** The kernel gives the number outside of all PID namespaces: inside one, our own is another. */
   #isOwn(event: { processId: number; processName: string }): boolean {
     const own = event.processId === process.pid || (this.#expected > 0 && event.processName === threadName());
