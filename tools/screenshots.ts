@@ -31,6 +31,8 @@ async function walkToTranslation(page: Page): Promise<void> {
   await page.waitForTimeout(SETTLE_MS);
 }
 
+// Clusters of tests whose process is gone are swept away; the sweep knows a living one by this word.
+process.title = 'screenshots of a test cluster';
 mkdirSync(images, { recursive: true });
 await using stack = new AsyncDisposableStack();
 const cluster = stack.use(startCluster());

@@ -88,5 +88,7 @@ export async function traceOnPage(page: Page, from: string, to: string): Promise
   await page.getByLabel('From', { exact: true }).selectOption(from);
   await page.getByLabel('To', { exact: true }).selectOption(to);
   await page.getByRole('button', { name: 'Trace', exact: true }).click();
-  await page.locator('[data-verdict]').waitFor({ timeout: 20_000 });
+  const failure = page.locator('.panel [role=alert]');
+  await page.locator('[data-verdict]').or(failure).waitFor({ timeout: 30_000 });
+  if ((await failure.count()) > 0) throw new Error(`the page says: ${await failure.innerText()}`);
 }
