@@ -25,6 +25,7 @@ export const command: Command = {
     'service-cidr': { value: 'CIDR', multiple: true, help: 'Ranges of virtual addresses.' },
     'load-balancer-cidr': { value: 'CIDR', help: 'Addresses for Services of type LoadBalancer.' },
     'cluster-dns': { value: 'IP', help: 'Deploy cluster DNS behind this virtual address.' },
+    'audit-log': { value: 'FILE', help: 'Write a JSON line for every request: who, what, answer.' },
     'pod-routes': { help: 'Keep routes to the pods of every node in this network namespace.' },
     'upstream-dns': { value: 'ADDRESS', help: 'Nameserver for names outside the cluster.' },
   },
@@ -38,6 +39,7 @@ export const command: Command = {
     const port = listen[0]?.port;
     if (port === undefined) throw new UserError('--listen is required: the address that nodes and pods reach');
     const loadBalancerCidr = stringFlag(parsed, 'load-balancer-cidr');
+    const auditLog = stringFlag(parsed, 'audit-log');
     const clusterDns = stringFlag(parsed, 'cluster-dns');
     const upstreamDns = stringFlag(parsed, 'upstream-dns');
     await runServer({
@@ -50,6 +52,7 @@ export const command: Command = {
       podRoutes: parsed.flags['pod-routes'] === true,
       clusterDomain: stringFlag(parsed, 'cluster-domain') ?? 'cluster.local',
       ...(loadBalancerCidr === undefined ? {} : { loadBalancerCidr }),
+      ...(auditLog === undefined ? {} : { auditLog }),
       ...(clusterDns === undefined ? {} : { clusterDns }),
       ...(upstreamDns === undefined ? {} : { upstreamDns }),
     });

@@ -12,6 +12,7 @@ import { startScheduler } from '../scheduler/index.ts';
 import { openSqliteStore } from '../store/index.ts';
 import { applyClusterDns } from './cluster-dns.ts';
 import { startPodRoutes } from './pod-routes.ts';
+import { openAuditLog } from './audit-log.ts';
 import { aborted, endOnSignal, roleLogger } from './lifecycle.ts';
 
 export interface ServerOptions {
@@ -23,6 +24,8 @@ export interface ServerOptions {
   podCidrs: readonly string[];
   serviceCidrs: readonly string[];
   loadBalancerCidr?: string;
+  /** File to which a JSON line is added for every request. */
+  auditLog?: string;
   clusterDomain: string;
   /** Address of the Service kube-system/kube-dns; absent: cluster DNS is not deployed. */
   clusterDns?: string;
@@ -41,6 +44,7 @@ export async function runServer(options: ServerOptions): Promise<void> {
   const store = openSqliteStore({ path: options.storeFile });
   const metrics = new Registry();
   const caPem = pem('ca.crt');
+  const audit = options.auditLog === undefined ? undefined : openAuditLog(options.auditLog, log);
   const api = createApiServer({
     store,
     serviceCidrs: options.serviceCidrs,
@@ -55,6 +59,7 @@ export async function runServer(options: ServerOptions): Promise<void> {
     },
     log: log.with({ room: 'apiserver' }),
     metrics,
+    ...(audit === undefined ? {} : { audit: (line) => audit.write(line) }),
   });
   await api.listen(options.listen, {
     certPem: pem('apiserver.crt'),
@@ -102,4 +107,5 @@ export async function runServer(options: ServerOptions): Promise<void> {
   for (const client of clients) client.close();
   await api.close();
   await store.close();
+  audit?.close();
 }
