@@ -1,17 +1,20 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import process from 'node:process';
+
+import { stringify } from 'yaml';
 
 import { errorText, UserError } from '../errors/index.ts';
 import {
   cleanupProxyRules,
   DEFAULT_PROXY_CONFIG,
   parseProxyConfiguration,
+  proxyConfigDocument,
   proxyConfigOf,
   ProxyConfigError,
   type ProxyConfig,
 } from '../proxy/index.ts';
-import { runProxy } from '../roles/proxy.ts';
+import { initProxyNode, runProxy } from '../roles/proxy.ts';
 import { listFlag, stringFlag, type Command, type Parsed } from './command.ts';
 
 /** Flags as the fields of a KubeProxyConfiguration, so that file and flags go through the same checks. */
@@ -44,23 +47,38 @@ function documentOf(parsed: Parsed): Record<string, unknown> {
   return document;
 }
 
-function readConfig(parsed: Parsed): ProxyConfig {
-  const file = stringFlag(parsed, 'config');
+interface Source {
+  readonly config: ProxyConfig;
+  /** The file that `--config` names. */
+  readonly file?: { readonly path: string; readonly text: string };
+}
+
+function readConfigFile(parsed: Parsed): Source['file'] {
+  const path = stringFlag(parsed, 'config');
+  if (path === undefined) return undefined;
   try {
-    let base = DEFAULT_PROXY_CONFIG;
-    if (file !== undefined) {
-      let text: string;
-      try {
-        text = readFileSync(file, 'utf8');
-      } catch (e) {
-        throw new UserError(`--config ${file}: ${errorText(e)}`);
-      }
-      base = parseProxyConfiguration(text);
-    }
-    return proxyConfigOf(documentOf(parsed), base);
+    return { path, text: readFileSync(path, 'utf8') };
   } catch (e) {
-    if (e instanceof ProxyConfigError) throw new UserError(file === undefined ? e.message : `${file}: ${e.message}`);
-    throw e;
+    throw new UserError(`--config ${path}: ${errorText(e)}`);
+  }
+}
+
+function readConfig(parsed: Parsed): Source {
+  const file = readConfigFile(parsed);
+  try {
+    const base = file === undefined ? DEFAULT_PROXY_CONFIG : parseProxyConfiguration(file.text);
+    return { config: proxyConfigOf(documentOf(parsed), base), ...(file === undefined ? {} : { file }) };
+  } catch (e) {
+    if (!(e instanceof ProxyConfigError)) throw e;
+    throw new UserError(file === undefined ? e.message : `${file.path}: ${e.message}`);
+  }
+}
+
+function writeConfig(path: string, config: ProxyConfig): void {
+  try {
+    writeFileSync(path, stringify(proxyConfigDocument(config)));
+  } catch (e) {
+    throw new UserError(`--write-config-to ${path}: ${errorText(e)}`);
   }
 }
 
@@ -84,10 +102,17 @@ export const command: Command = {
     'healthz-bind-address': { value: 'ADDRESS', help: 'Default 0.0.0.0:10256; empty: none.' },
     'metrics-bind-address': { value: 'ADDRESS', help: 'Default 127.0.0.1:10249; empty: none.' },
     'nft-apply': { value: 'HOW', help: 'netlink (default) or cli, for mode nftables.' },
+    'write-config-to': { value: 'FILE', help: 'Write the configuration that file and flags give, and end.' },
+    'init-only': { help: 'Make the kernel settings that need all of root’s rights, and end. Needs no API server.' },
     once: { help: 'End after the first full sync.' },
     cleanup: { help: 'Remove all proxy rules of this node, and end.' },
   },
   async run(parsed) {
+    const writeTo = stringFlag(parsed, 'write-config-to');
+    if (writeTo !== undefined) {
+      writeConfig(writeTo, readConfig(parsed).config);
+      return 0;
+    }
     if (process.getuid?.() !== 0) throw new UserError('root is needed to program the kernel: run with sudo');
     if (parsed.flags['cleanup'] === true) {
       const removed = await cleanupProxyRules();
@@ -98,10 +123,15 @@ export const command: Command = {
     if (nftApply !== undefined && nftApply !== 'netlink' && nftApply !== 'cli') {
       throw new UserError(`--nft-apply ${nftApply}: choose netlink or cli`);
     }
-    const config = readConfig(parsed);
+    const { config, file } = readConfig(parsed);
+    if (parsed.flags['init-only'] === true) {
+      initProxyNode(config);
+      return 0;
+    }
     await runProxy({
       nodeName: config.hostnameOverride === '' ? hostname().toLowerCase() : config.hostnameOverride,
       config,
+      ...(file === undefined ? {} : { configFile: file }),
       ...(nftApply === undefined ? {} : { nftApply }),
       once: parsed.flags['once'] === true,
     });

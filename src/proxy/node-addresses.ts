@@ -1,5 +1,6 @@
 // Which of the node's addresses node ports listen on. Pure; the caller reads the addresses from the kernel.
 import { canonicalIp, cidrContains } from '../ip/index.ts';
+import type { ProxyConfig } from './config.ts';
 import type { Family } from './contract.ts';
 import { familyOf } from './views.ts';
 
@@ -39,3 +40,7 @@ export function coversLoopback(wanted: readonly string[]): boolean {
   if (wanted.length === 0) return true;
   return wanted.some((c) => c !== 'primary' && familyOf(c) === 'IPv4' && cidrContains(c, '127.0.0.1'));
 }
+
+/** Whether node ports of the iptables mode answer on 127.0.0.1. */
+export const hasLocalhostNodePorts = (c: ProxyConfig): boolean =>
+  c.iptables.localhostNodePorts && coversLoopback(c.nodePortAddresses);

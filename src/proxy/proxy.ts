@@ -28,8 +28,9 @@ import { removeForeignRules } from './cleanup.ts';
 import { createIptablesMode } from './iptables/mode.ts';
 import type { ModeOptions, ModeParts } from './mode.ts';
 import { createNftablesMode } from './nftables/mode.ts';
+import { applyProxySettings } from './node-settings.ts';
 import { ServiceHealth } from './service-health.ts';
-import { applySettings, conntrackSettings, hasIpv6, machineCores } from './sysctls.ts';
+import { hasIpv6 } from './sysctls.ts';
 import { HEADLESS_LABEL, PROXY_NAME_LABEL, familyOf, serviceView, sliceView } from './views.ts';
 
 export interface ProxyOptions {
@@ -133,6 +134,8 @@ class RunningProxy implements Proxy {
     const metrics = createProxyMetrics(this.#registry, () => this.#collect(metrics));
     const recorder = createEventRecorder(options.client, { component: 'kube-proxy', host: options.nodeName });
     this.#disposables.push({ [Symbol.dispose]: () => recorder.stop() });
+    const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: options.nodeName, uid: options.nodeName } };
+    recorder.event(node, 'Normal', 'Starting', `the service proxy starts in mode ${this.mode}`);
     const facts: NodeFacts = { name: options.nodeName };
     const families: Family[] = hasIpv6(options.netns) ? ['IPv4', 'IPv6'] : ['IPv4'];
     const rtnl = openRtnl(options.netns);
@@ -178,7 +181,6 @@ class RunningProxy implements Proxy {
         pacing: rules.pacing,
         failed: (kind) => {
           this.#parts.failed(family, kind);
-          const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: options.nodeName } };
           const text = `the kernel refused the ${family} rules; the old ones stay and it is tried again`;
           recorder.event(node, 'Warning', 'FailedToProgramServices', text);
         },
@@ -220,7 +222,7 @@ class RunningProxy implements Proxy {
     };
     this.#serve('healthz', this.#config.healthzBindAddress, healthPages(pages));
     this.#serve('metrics', this.#config.metricsBindAddress, metricsPages(pages));
-    applySettings(options.netns, conntrackSettings(this.#config.conntrack, machineCores()), this.#log);
+    applyProxySettings({ config: { ...this.#config, mode: this.mode }, netns: options.netns, log: this.#log });
     this.#watch(metrics);
     this.synced = this.#start();
     // Who stops a proxy early does not wait for it.

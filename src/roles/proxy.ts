@@ -1,36 +1,82 @@
 // The role `proxy`: the service proxy alone, on the node it runs on, against any Kubernetes API server.
+import { readFileSync, unwatchFile, watchFile, writeFileSync } from 'node:fs';
+
 import { createClient, inClusterConfig, loadKubeconfig } from '../client/index.ts';
 import { systemClock } from '../clock/index.ts';
+import type { Logger } from '../log/index.ts';
 import { Registry } from '../metrics/index.ts';
-import { startProxy, type ProxyConfig } from '../proxy/index.ts';
+import { applyProxySettings, startProxy, type ProxyConfig } from '../proxy/index.ts';
 import { aborted, endOnSignal, roleLogger } from './lifecycle.ts';
 
 export interface ProxyRoleOptions {
   nodeName: string;
   /** `kubeconfig` in it; empty: the service account of the pod. */
   config: ProxyConfig;
+  /** Where the configuration came from: when its text changes the role ends. */
+  configFile?: { path: string; text: string };
   nftApply?: 'netlink' | 'cli';
   /** End after the first full sync. */
   once: boolean;
 }
 
-/** Runs until a signal, or until the first sync with `once`. Rules stay in the kernel. */
+const CONFIG_LOOK_MS = 1000;
+
+/** Aborts when the file's text is another one. Looks at the text: mounts of ConfigMaps change by a symbolic link. */
+function watchConfig(file: { path: string; text: string }, log: Logger): AbortSignal & Disposable {
+  const controller = new AbortController();
+  const look = () => {
+    let text: string;
+    try {
+      text = readFileSync(file.path, 'utf8');
+    } catch {
+      // In the middle of a replacement, or gone: there is nothing new to start with.
+      return;
+    }
+    if (text === file.text) return;
+    log.info('the configuration file changed: ending, to be started anew with it', { file: file.path });
+    controller.abort();
+  };
+  watchFile(file.path, { interval: CONFIG_LOOK_MS, persistent: false }, look);
+  // It may have changed since it was read.
+  look();
+  return Object.assign(controller.signal, { [Symbol.dispose]: () => unwatchFile(file.path, look) });
+}
+
+/** Who dies first when memory is short. Lowering it needs CAP_SYS_RESOURCE. */
+function applyOomScore(value: number, log: Logger): void {
+  const path = '/proc/self/oom_score_adj';
+  try {
+    if (readFileSync(path, 'utf8').trim() === String(value)) return;
+    writeFileSync(path, String(value));
+  } catch (error) {
+    log.warn('could not set oomScoreAdj', { value, path, error });
+  }
+}
+
+/** Makes the kernel settings that need all of root's rights, and no more. Needs no API server. */
+export function initProxyNode(config: ProxyConfig): void {
+  applyProxySettings({ config, log: roleLogger('proxy') });
+}
+
+/** Runs until a signal, a changed configuration file, or until the first sync with `once`. Rules stay in the kernel. */
 export async function runProxy(options: ProxyRoleOptions): Promise<void> {
-  const log = roleLogger('proxy').with({ node: options.nodeName });
-  const ended = endOnSignal();
-  const client = createClient(
-    options.config.kubeconfig === '' ? inClusterConfig() : loadKubeconfig(options.config.kubeconfig),
-  );
+  const { config, nodeName, nftApply, configFile } = options;
+  const log = roleLogger('proxy').with({ node: nodeName });
+  const signalled = endOnSignal();
+  applyOomScore(config.oomScoreAdj, log);
+  using changed = configFile === undefined ? undefined : watchConfig(configFile, log);
+  const ended = changed === undefined ? signalled : AbortSignal.any([signalled, changed]);
+  const client = createClient(config.kubeconfig === '' ? inClusterConfig() : loadKubeconfig(config.kubeconfig));
   const proxy = await startProxy({
     client,
-    nodeName: options.nodeName,
-    config: options.config,
-    ...(options.nftApply === undefined ? {} : { nftApply: options.nftApply }),
+    nodeName,
+    config,
+    ...(nftApply === undefined ? {} : { nftApply }),
     log,
     clock: systemClock,
     metrics: new Registry(),
   });
-  if (options.once) await proxy.synced;
+  if (options.once) await Promise.race([proxy.synced, aborted(ended)]);
   else await aborted(ended);
   await proxy.stop();
   client.close();

@@ -1,8 +1,8 @@
 // The iptables mode: kube-proxy's rules through iptables-restore.
-import { writeSysctl, type IptablesVariant } from '../../linux/index.ts';
+import type { IptablesVariant } from '../../linux/index.ts';
 import type { Family } from '../contract.ts';
 import type { ModeOptions, ModeParts } from '../mode.ts';
-import { coversLoopback, nodePortAddresses } from '../node-addresses.ts';
+import { hasLocalhostNodePorts, nodePortAddresses } from '../node-addresses.ts';
 import { isConntrackLiberal } from '../sysctls.ts';
 import { familyOf } from '../views.ts';
 import { ForeignWatch } from './foreign-watch.ts';
@@ -13,9 +13,7 @@ import { IptablesSync } from './sync.ts';
 export function createIptablesMode(options: ModeOptions, variant: IptablesVariant): ModeParts {
   const { config, netns, clock, log, metrics } = options;
   const settings = config.iptables;
-  const localhostNodePorts = settings.localhostNodePorts && coversLoopback(config.nodePortAddresses);
-  // Node ports on 127.0.0.1 are rewritten to pod addresses: the kernel must route such packets.
-  if (localhostNodePorts) writeSysctl(netns, 'net.ipv4.conf.all.route_localnet', 1);
+  const localhostNodePorts = hasLocalhostNodePorts(config);
   const dropInvalid = !isConntrackLiberal(netns);
 
   const watch =
