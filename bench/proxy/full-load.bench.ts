@@ -46,7 +46,7 @@ for (const [services, each] of [
       report({ bench: `proxy/iptables-${variant}/full`, ...figure, seconds: iptables });
       report({ bench: `proxy/full/iptables-${variant}-to-nftables`, ...figure, ratio: iptables / nft });
     } catch (error) {
-      // The linux room ends a restore after two minutes; on a busy machine iptables-nft needs longer.
+      // For example iptables-legacy is not installed, or the kernel has too little memory for so many rules.
       const text = error instanceof Error ? error.message : String(error);
       report({ bench: `proxy/iptables-${variant}/full`, ...figure, unfinished: text });
     }

@@ -30,6 +30,8 @@ export interface RestoreInput {
   readonly counters?: boolean;
   /** How long to wait for the lock of the legacy variant. @default {5} */
   readonly waitSeconds?: number;
+  /** The program is killed after this; it may have taken a table by then. @default {120000} */
+  readonly timeoutMs?: number;
 }
 
 export interface Iptables {
@@ -116,7 +118,11 @@ class CommandIptables implements Iptables {
     if (request.noFlush ?? true) args.push('--noflush');
     if (request.counters) args.push('--counters');
     const program = this.#program(request.family, '-restore');
-    const result = await runCommand(program, args, { netns: this.#netns, input: request.input });
+    const result = await runCommand(program, args, {
+      netns: this.#netns,
+      input: request.input,
+      ...(request.timeoutMs === undefined ? {} : { timeoutMs: request.timeoutMs }),
+    });
     if (result.status === 0) return;
     throw new IptablesError(`${program} ${args.join(' ')}`, result, Buffer.from(request.input).toString());
   }

@@ -8,6 +8,9 @@ import type { IptablesKernel } from './sync.ts';
 /** Bytes of a restore from which on its notifications are not worth reading. */
 const LARGE = 100_000;
 
+/** iptables-nft needs minutes for the rules of 100,000 endpoints; to kill it would only mean to begin anew. */
+const RESTORE_LIMIT_MS = { small: 120_000, large: 1_800_000 };
+
 /** Words of a jump's match; a quoted comment is one word. */
 const jumpMatch = (jump: Jump): string[] => [...jump.match.matchAll(/"([^"]*)"|(\S+)/g)].map((m) => m[1] ?? m[2] ?? '');
 
@@ -19,8 +22,10 @@ export function openIptablesKernel(
   const iptables = openIptables({ variant, ...(netns === undefined ? {} : { netns }) });
   return {
     restore(input) {
-      const run = () => iptables.restore({ family, input, noFlush: true, counters: true });
-      return watch === undefined ? run() : watch.own(input.length > LARGE, run);
+      const large = input.length > LARGE;
+      const timeoutMs = large ? RESTORE_LIMIT_MS.large : RESTORE_LIMIT_MS.small;
+      const run = () => iptables.restore({ family, input, noFlush: true, counters: true, timeoutMs });
+      return watch === undefined ? run() : watch.own(large, run);
     },
     ensureJump(jump) {
       const rule = [...jumpMatch(jump), '-j', jump.to];
