@@ -89,9 +89,7 @@ export async function runServer(options: ServerOptions): Promise<void> {
     log: log.with({ room: 'scheduler' }),
     clock: systemClock,
   });
-  const routes = options.podRoutes
-    ? startPodRoutes(clientFor('system:pod-routes', ['system:masters']), log)
-    : undefined;
+  const routes = options.podRoutes ? startPodRoutes(clientFor('system:pod-routes'), log) : undefined;
   if (options.clusterDns !== undefined) {
     await applyClusterDns(clientFor('system:addons', ['system:masters']), {
       clusterIp: options.clusterDns,

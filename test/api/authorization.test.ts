@@ -73,6 +73,7 @@ void describe('the running server', () => {
     identities.set('node agent', { cn: 'system:node:n1', orgs: ['system:nodes'] });
     identities.set('proxy', { cn: 'system:kube-proxy' });
     identities.set('DNS', { cn: 'system:coredns' });
+    identities.set('pod routes', { cn: 'system:pod-routes' });
     identities.set('scheduler', { cn: 'system:kube-scheduler' });
     identities.set('controllers', { cn: 'system:kube-controller-manager' });
     identities.set('administrator', ADMIN);

@@ -21,6 +21,7 @@ const identities: readonly (readonly [title: string, user: string, ...groups: st
   ['node agent', 'system:node:n1', 'system:nodes', 'system:authenticated'],
   ['proxy', 'system:kube-proxy', 'system:authenticated'],
   ['DNS', 'system:coredns', 'system:authenticated'],
+  ['pod routes', 'system:pod-routes', 'system:authenticated'],
   ['scheduler', 'system:kube-scheduler', 'system:authenticated'],
   ['controllers', 'system:kube-controller-manager', 'system:authenticated'],
   ['administrator', 'root', 'system:masters'],

@@ -172,6 +172,8 @@ export const bootstrapRoles: readonly BootstrapRole[] = [
       rule(['list', 'watch'], 'discovery.k8s.io', 'endpointslices'),
     ],
   },
+  // Keeps the API server's own routes to pods.
+  { name: 'system:pod-routes', rules: [rule(READ, '', 'nodes')] },
   {
     name: 'system:kube-scheduler',
     rules: [
@@ -223,6 +225,7 @@ export const bootstrapBindings: readonly BootstrapBinding[] = [
   },
   { name: 'system:node-proxier', role: 'system:node-proxier', subjects: [['User', 'system:kube-proxy']] },
   { name: 'system:coredns', role: 'system:coredns', subjects: [['User', 'system:coredns']] },
+  { name: 'system:pod-routes', role: 'system:pod-routes', subjects: [['User', 'system:pod-routes']] },
   { name: 'system:kube-scheduler', role: 'system:kube-scheduler', subjects: [['User', 'system:kube-scheduler']] },
   {
     name: 'system:kube-controller-manager',
