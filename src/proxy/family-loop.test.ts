@@ -20,11 +20,11 @@ function setUp() {
     slice('ns/a', [{ ip: '10.1.0.1' }]),
   ]);
   const seen: { changes: StateChanges; all: string[] }[] = [];
-  const kernel = { broken: false, verified: true, fullAsked: 0 };
+  const kernel = { broken: false, verified: true, fullAsked: 0, kind: 'partial' as 'partial' | 'none' };
   const sync: RuleSync = {
     sync(changes, all) {
       seen.push({ changes, all: [...all()].map(([key]) => key) });
-      return kernel.broken ? Promise.reject(new Error('EBUSY')) : Promise.resolve({ kind: 'partial' });
+      return kernel.broken ? Promise.reject(new Error('EBUSY')) : Promise.resolve({ kind: kernel.kind });
     },
     requireFull: () => void kernel.fullAsked++,
     verify: () => Promise.resolve(kernel.verified),
@@ -32,6 +32,7 @@ function setUp() {
   };
   const registry = new Registry();
   const failures: string[] = [];
+  const reported: string[][] = [];
   const loop = new FamilyLoop({
     tracker,
     sync,
@@ -42,9 +43,9 @@ function setUp() {
     minSyncPeriodMs: 1000,
     pacing: 'adaptive',
     failed: (kind) => void failures.push(kind),
-    synced: () => undefined,
+    synced: (changes) => void reported.push([...changes.keys()]),
   });
-  return { clock, tracker, seen, kernel, loop, registry, failures };
+  return { clock, tracker, seen, kernel, loop, registry, failures, reported };
 }
 
 test('a refused sync keeps its changes, counts as waiting, and is tried again', async () => {
@@ -66,6 +67,15 @@ test('a refused sync keeps its changes, counts as waiting, and is tried again', 
   assert.equal(tracker.committed.size, 1);
   assert.equal(loop.health.queuedSince, undefined);
   await loop.firstSync;
+  await loop.stop();
+});
+
+test('a change that needs no other rule is reported all the same: its UDP flows may be stale', async () => {
+  const { kernel, loop, reported } = setUp();
+  kernel.kind = 'none';
+  loop.request();
+  await settle();
+  assert.deepEqual(reported, [['ns/a']]);
   await loop.stop();
 });
 

@@ -131,7 +131,8 @@ export class FamilyLoop {
       for (const at of triggers) metrics.networkProgramming.observe(Math.max(0, now - at) / 1000, label);
       this.#synced = true;
       if (!wasSynced) this.#resolveFirst();
-      if (report.kind !== 'none') this.#o.synced(changes);
+      // Also when no rule differs: an endpoint that was only finishing its work is gone now, and so must its UDP flows.
+      if (report.kind !== 'none' || changes.size > 0) this.#o.synced(changes);
     } catch (error) {
       this.tracker.abort(changes);
       for (const at of triggers) this.#triggers.add(at);

@@ -98,6 +98,9 @@ export class PodWorker {
   }
 
   update(pod: Pod): void {
+    const said = ({ metadata }: Pod) => JSON.stringify([metadata.labels, metadata.annotations]);
+    // Volumes may show labels and annotations; and an annotation is how people hurry the refresh of a ConfigMap.
+    if (said(pod) !== said(this.#pod)) this.#volumesAtMs = -Infinity;
     this.#pod = pod;
     this.look();
   }
