@@ -41,7 +41,8 @@ export function kubectl(binary: string, kubeconfig: string, namespace: string): 
   const home = mkdtempSync(join(tmpdir(), 'portico-kubectl-'));
   const config = join(home, 'config');
   writeFileSync(config, kubeconfig, { mode: 0o600 });
-  const env = { PATH: process.env['PATH'] ?? '', HOME: home, KUBECONFIG: config, EDITOR: 'true' };
+  // Short-lived: collecting its garbage only costs time.
+  const env = { PATH: process.env['PATH'] ?? '', HOME: home, KUBECONFIG: config, EDITOR: 'true', GOGC: 'off' };
   const run: Kubectl['run'] = (args, input) =>
     new Promise((resolve) => {
       const child = execFile(binary, ['-n', namespace, ...args], { env, timeout: 30_000 }, (error, stdout, stderr) => {
