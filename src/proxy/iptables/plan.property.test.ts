@@ -6,6 +6,7 @@ import { InformedTracker } from '../fixtures/informed-tracker.ts';
 import { histories } from '../fixtures/random-cluster.ts';
 import { fixedChains } from './fixed-chains.ts';
 import { RuleBook, nodePortTail, restoreInput, type PlanContext } from './plan.ts';
+import { restoreInto, type ModelChains } from './restore-model.ts';
 
 const CONTEXT: PlanContext = {
   family: 'IPv4',
@@ -25,43 +26,17 @@ const CONTEXT: PlanContext = {
   tail: nodePortTail({ family: 'IPv4', addresses: undefined, localhostNodePorts: true }),
 };
 
-/** What `iptables-restore --noflush` does with an input; refuses what the kernel would refuse. */
-function restore(tables: Map<string, string[]>, input: string): void {
-  let table = '';
-  const removed: string[] = [];
-  for (const line of input.split('\n')) {
-    if (line.startsWith('*')) table = line.slice(1);
-    else if (line.startsWith(':')) tables.set(`${table} ${line.slice(1).split(' ')[0] ?? ''}`, []);
-    else if (line.startsWith('-A ')) {
-      const chain = tables.get(`${table} ${line.split(' ')[1] ?? ''}`);
-      assert.ok(chain, `a rule for a chain that does not exist: ${line}`);
-      chain.push(line);
-    } else if (line.startsWith('-X ')) removed.push(`${table} ${line.slice(3)}`);
-  }
-  for (const id of removed) {
-    assert.deepEqual(tables.get(id), [], `${id} is removed though it has rules`);
-    tables.delete(id);
-  }
-  for (const [id, lines] of tables) {
-    for (const line of lines) {
-      const target = / -j (KUBE-\S+)/.exec(line)?.[1];
-      if (target === undefined) continue;
-      assert.ok(tables.has(`${id.split(' ')[0] ?? ''} ${target}`), `jump to a chain that is gone: ${line}`);
-    }
-  }
-}
-
 test('incremental restores lead to what a fresh proxy would write', () => {
   fc.assert(
     fc.property(histories, (history) => {
-      const kernel = new Map<string, string[]>();
+      const kernel: ModelChains = new Map();
       const tracker = new InformedTracker();
       const book = new RuleBook();
       for (const batch of history) {
         for (const step of batch) tracker.apply(step);
         const changes = tracker.take();
         const plan = book.plan(changes, CONTEXT);
-        restore(kernel, restoreInput(plan.chains));
+        restoreInto(kernel, restoreInput(plan.chains));
         book.commit(plan);
         tracker.commit(changes);
         assert.equal(tracker.take().size, 0);
