@@ -123,3 +123,19 @@ test('take() hands over what differs from the last commit only', () => {
   tracker.commit(last);
   assert.equal(tracker.committed.size, 0);
 });
+
+test('objects that are not what their type says are told and stop nothing', () => {
+  const spec = { clusterIP: '10.96.0.1', ports: 7, sessionAffinity: 'ClientIP' };
+  const broken = serviceView(JSON.parse(JSON.stringify({ ...service('ns/a', { ports: [] }), spec })));
+  assert.equal(broken.key, 'ns/a');
+  assert.deepEqual(broken.clusterIps, []);
+  assert.match(broken.problems.join(), /cannot be read/);
+  const slices = sliceView(JSON.parse(JSON.stringify({ ...slice('ns/a', [{ ip: '10.1.0.1' }]), endpoints: [null] })));
+  assert.deepEqual(slices.endpoints, []);
+  for (const timeoutSeconds of [-1, 0, 1.5, 1e9]) {
+    const sessionAffinityConfig = { clientIP: { timeoutSeconds } };
+    const odd = serviceView(service('ns/a', { sessionAffinity: 'ClientIP', sessionAffinityConfig, ports: PORTS }));
+    assert.equal(odd.affinitySeconds, 10_800);
+    assert.match(odd.problems.join(), /affinity timeout/);
+  }
+});

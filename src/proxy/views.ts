@@ -9,6 +9,7 @@ export const HEADLESS_LABEL = 'service.kubernetes.io/headless';
 export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
 const TRIGGER_TIME = 'endpoints.kubernetes.io/last-change-trigger-time';
 const DEFAULT_AFFINITY_SECONDS = 10_800;
+const LONGEST_AFFINITY_SECONDS = 86_400;
 
 export interface ServicePortView {
   readonly name: string;
@@ -108,8 +109,31 @@ interface Ingress {
   readonly ipMode?: string;
 }
 
+function affinitySeconds(spec: NonNullable<Service['spec']>, problems: string[]): number {
+  if (spec.sessionAffinity !== 'ClientIP') return 0;
+  const seconds: unknown = spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? DEFAULT_AFFINITY_SECONDS;
+  const valid = typeof seconds === 'number' && Number.isInteger(seconds) && seconds > 0;
+  if (valid && seconds <= LONGEST_AFFINITY_SECONDS) return seconds;
+  problems.push(`the session affinity timeout ${JSON.stringify(seconds)} is not 1 to ${LONGEST_AFFINITY_SECONDS}`);
+  return DEFAULT_AFFINITY_SECONDS;
+}
+
+const problemOf = (error: unknown): string =>
+  `it cannot be read and is ignored: ${error instanceof Error ? error.message : String(error)}`;
+
 /** @example serviceView(service).clusterIps // [] for headless and ExternalName services */
 export function serviceView(service: Service): ServiceView {
+  try {
+    return readService(service);
+  } catch (error) {
+    // A list that is none, for example: only a broken server gives it out.
+    const { name, namespace = '' } = service.metadata;
+    const nothing = serviceView({ metadata: { name, namespace, uid: '', resourceVersion: '', creationTimestamp: '' } });
+    return { ...nothing, problems: [problemOf(error)] };
+  }
+}
+
+function readService(service: Service): ServiceView {
   const { name, namespace = '' } = service.metadata;
   const spec = service.spec ?? {};
   const problems: string[] = [];
@@ -126,7 +150,6 @@ export function serviceView(service: Service): ServiceView {
   const ingress: readonly Ingress[] = spec.type === 'LoadBalancer' ? (service.status?.loadBalancer?.ingress ?? []) : [];
   const vips = ingress.filter((i) => i.ip && (i.ipMode ?? 'VIP') === 'VIP').map((i) => i.ip);
   const wantsCheck = spec.type === 'LoadBalancer' && externalLocal && isPort(spec.healthCheckNodePort);
-  const affinity = spec.sessionAffinity === 'ClientIP';
   return {
     key: `${namespace}/${name}`,
     namespace,
@@ -139,7 +162,7 @@ export function serviceView(service: Service): ServiceView {
     healthCheckNodePort: wantsCheck ? (spec.healthCheckNodePort ?? 0) : 0,
     internalLocal: spec.internalTrafficPolicy === 'Local',
     externalLocal,
-    affinitySeconds: affinity ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? DEFAULT_AFFINITY_SECONDS) : 0,
+    affinitySeconds: affinitySeconds(spec, problems),
     problems,
   };
 }
@@ -164,6 +187,16 @@ function conditionsOf(c: { ready?: boolean; serving?: boolean; terminating?: boo
 }
 
 export function sliceView(slice: EndpointSlice): SliceView {
+  try {
+    return readSlice(slice);
+  } catch {
+    const { name, namespace = '' } = slice.metadata;
+    const key = `${namespace}/${name}`;
+    return { key, service: undefined, family: undefined, ports: [], endpoints: [], triggeredAt: undefined };
+  }
+}
+
+function readSlice(slice: EndpointSlice): SliceView {
   const { name, namespace = '' } = slice.metadata;
   const service = slice.metadata.labels?.[SERVICE_NAME_LABEL];
   const family = slice.addressType === 'IPv4' || slice.addressType === 'IPv6' ? slice.addressType : undefined;
