@@ -1,3 +1,3 @@
 import { runKernelFlows } from '../fixtures/run-kernel-flows.ts';
 
-runKernelFlows('iptables', ['IPv4']);
+runKernelFlows('iptables', ['IPv4', 'IPv6']);
