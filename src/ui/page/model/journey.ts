@@ -1,6 +1,6 @@
 // The walk of a packet over the picture: for each hop the way that led to it. Pure.
 import type { Change, Hop, Leg, Walk } from '../../contract.ts';
-import { bottomMiddle, centre } from './geometry.ts';
+import { bottomMiddle, centre, leftMiddle } from './geometry.ts';
 import type { Point } from './geometry.ts';
 import type { NodeFrame, Picture } from './picture.ts';
 
@@ -32,7 +32,17 @@ export function buildJourney(walk: Walk, picture: Picture): Step[] {
     }
     const frame = frames.get(hop.place.name);
     if (frame === undefined) return bottomMiddle(picture.outside);
-    return wireOf(index)?.at(-1) ?? frame.uplink;
+    return wireOf(index)?.at(-1) ?? (isTunnel(index) ? leftMiddle(frame.kernel) : frame.uplink);
+  };
+  /** The device of the overlay: bare packets beside those in an envelope. It is drawn where the node's kernel ends. */
+  const isTunnel = (index: number): boolean => {
+    const hop = hops[index]?.hop;
+    return (
+      hop?.envelope === undefined &&
+      [hops[index - 1]?.hop, hops[index + 1]?.hop].some(
+        (other) => other?.envelope !== undefined && other.place.name === hop?.place.name,
+      )
+    );
   };
   /** A node's device whose other end is in a pod is drawn at that pod: the neighbour in the walk tells which. */
   const wireOf = (index: number): readonly Point[] | undefined => {
@@ -46,11 +56,14 @@ export function buildJourney(walk: Walk, picture: Picture): Step[] {
     const before = hops[index - 1];
     if (before === undefined) return { leg, hop, index, path: [to] };
     const frame = before.hop.place.name === hop.place.name ? frames.get(hop.place.name) : undefined;
+    const wrapped = (before.hop.envelope === undefined) !== (hop.envelope === undefined);
     const via =
       frame === undefined
         ? betweenNodes(before.hop, hop, frames, picture)
-        : [...(wireOf(index - 1)?.toReversed() ?? []), centre(frame.kernel), ...(wireOf(index) ?? [])];
-    const changedAt = frame === undefined ? to : centre(frame.kernel);
+        : wrapped
+          ? []
+          : [...(wireOf(index - 1)?.toReversed() ?? []), centre(frame.kernel), ...(wireOf(index) ?? [])];
+    const changedAt = frame === undefined ? to : wrapped ? leftMiddle(frame.kernel) : centre(frame.kernel);
     return {
       leg,
       hop,

@@ -108,3 +108,24 @@ test('buildJourney() leads without a jump, through the kernel that translates, t
   const end = steps[5]?.path.at(-1);
   assert.ok(web && end && inside(end, web.box));
 });
+
+test('buildJourney() puts the envelope on at the edge of the kernel, on the way out', () => {
+  const picture = draw(smallTopology());
+  const [request] = walkToWeb.legs;
+  assert.ok(request);
+  const envelope = { kind: 'vxlan', source: '172.30.0.12', destination: '172.30.0.11', vni: 1 } as const;
+  const hops = request.hops.flatMap((hop) => {
+    if (hop.device !== 'eth0' || hop.place.kind !== 'node') return hop;
+    const bare = { ...hop, device: 'portico.vxlan' };
+    const outer = { ...hop, envelope, changes: [{ kind: 'encapsulated', envelope } as const] };
+    return hop.direction === 'out' ? [bare, outer] : [outer, { ...bare, changes: [{ kind: 'decapsulated' } as const] }];
+  });
+  const steps = buildJourney({ ...walkToWeb, legs: [{ ...request, hops }] }, picture);
+  const from = picture.nodes.find(({ node }) => node.key === 'node-2');
+  assert.ok(from);
+  const edge = { x: from.kernel.x, y: from.kernel.y + from.kernel.height / 2 };
+  assert.deepEqual(steps[2]?.path.at(-1), edge);
+  assert.deepEqual(steps[3]?.path, [edge, from.uplink]);
+  assert.deepEqual(steps[3]?.changedAt, edge);
+  for (const [i, step] of steps.entries()) if (i > 0) assert.deepEqual(step.path[0], steps[i - 1]?.path.at(-1));
+});

@@ -103,9 +103,10 @@ function Edges({ drawn }: { drawn: Picture }) {
   const chosen = selected.value;
   const touches = (edge: Edge) =>
     (chosen?.kind === 'service' && edge.service === chosen.key) || (chosen?.kind === 'pod' && edge.pod === chosen.key);
-  // Among dots a Service's lines are told apart only when it is chosen.
-  const quiet = shownDensity.value === 'dots' ? leadEdges(drawn.edges, drawn.pods) : drawn.edges;
-  const edges = [...new Set([...(drawn.narrow ? [] : quiet), ...drawn.edges.filter(touches)])];
+  // Among dots one line leads to each group; that the others fade shows which belong.
+  const drawnEdges = shownDensity.value === 'dots' ? leadEdges(drawn.edges, drawn.pods) : drawn.edges;
+  const quiet = drawn.narrow ? drawnEdges.filter(touches) : drawnEdges;
+  const edges = chosen?.kind === 'pod' ? [...new Set([...quiet, ...drawn.edges.filter(touches)])] : quiet;
   const services = new Map(drawn.services.map((mark) => [mark.service.key, mark.box]));
   const pods = new Map(drawn.pods.map(({ pod, box }) => [pod.key, box]));
   return (
