@@ -72,10 +72,10 @@ export class Golden {
     const expected = [...this.#expected]
       .map(([command, variants]) => ({ command, output: variants.find((v) => v.versions.includes(nearest))?.output }))
       .filter((step) => step.output !== undefined);
-    assert.deepEqual(
-      steps.map(({ command, output }) => `$ ${command}\n${output.trimEnd()}`),
-      expected.map(({ command, output }) => `$ ${command}\n${output}`),
-    );
+    for (const [i, { command, output }] of steps.entries()) {
+      assert.equal(`$ ${command}\n${output.trimEnd()}`, `$ ${expected[i]?.command}\n${expected[i]?.output}`);
+    }
+    assert.equal(steps.length, expected.length);
   }
 
   /** Call when all versions have run. */

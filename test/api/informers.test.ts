@@ -109,7 +109,7 @@ function slowWatcher(server: LiveServer): SlowWatcher {
       else seen.set(object.metadata.name ?? '', object.metadata.resourceVersion ?? '');
     }
   };
-  const wake = setTimeout(() => stream.on('data', read), 3000);
+  const wake = setTimeout(() => stream.on('data', read).resume(), 3000);
   return {
     state: () => (cut ? undefined : seen),
     stop() {

@@ -58,7 +58,7 @@ export function kubectlScript(namespace: string): Command[] {
     run('get --raw /livez'),
 
     // Made by generator: typed clients, which send protobuf from 1.32 on.
-    run('create configmap cm --from-literal=a=b --from-literal=c=d'),
+    run('create configmap cm --from-literal=a=b'),
     run('create secret generic s --from-literal=password=x'),
     run('create secret docker-registry pull --docker-username=u --docker-password=p --docker-server=r'),
     run('create serviceaccount robot'),
