@@ -146,7 +146,13 @@ export async function applyClusterDns(client: Client, options: ClusterDnsOptions
                 { name: 'dns-tcp', containerPort: 53, protocol: 'TCP' },
                 { name: 'metrics', containerPort: 9153, protocol: 'TCP' },
               ],
-              readinessProbe: { httpGet: { path: '/ready', port: 8181 }, periodSeconds: 1, timeoutSeconds: 2 },
+              // A replica that ends says so at once, so that clients are led away while it still answers.
+              readinessProbe: {
+                httpGet: { path: '/ready', port: 8181 },
+                periodSeconds: 1,
+                timeoutSeconds: 5,
+                failureThreshold: 1,
+              },
               livenessProbe: {
                 httpGet: { path: '/health', port: 8080 },
                 initialDelaySeconds: 10,
