@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { configMaps, deployments, endpointSlices, events, namespaces, nodes, pods, replicaSets } from '../api/objects.ts';
+import {
+  configMaps,
+  deployments,
+  endpointSlices,
+  events,
+  namespaces,
+  nodes,
+  pods,
+  replicaSets,
+} from '../api/objects.ts';
 import { StatusError, serviceAccounts, services } from '../api/objects.ts';
 import type { Deployment } from '../api/objects.ts';
 import type { FakeClient } from '../client/index.ts';

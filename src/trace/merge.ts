@@ -246,6 +246,3 @@ function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   const size = Math.min(a.length, b.length);
   return size > 0 && Buffer.compare(Buffer.from(a.subarray(0, size)), Buffer.from(b.subarray(0, size))) === 0;
 }
-
-/** Two places are the same when their namespaces are. */
-export const samePlace = (a: Place, b: Place): boolean => a.netns === b.netns;

@@ -1,5 +1,5 @@
 // WATCH: the store's changes as the events one client asked for: initial objects, selectors, bookmarks, time-outs.
-import { StatusError, tooLargeResourceVersion, tooOldResourceVersion, type Status } from '../../api/index.ts';
+import { tooLargeResourceVersion, tooOldResourceVersion, type Status } from '../../api/index.ts';
 import type { Clock } from '../../clock/index.ts';
 import { CompactedError, type Change, type Store } from '../../store/index.ts';
 import type { WatchStep } from '../contract.ts';
