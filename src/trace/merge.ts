@@ -4,7 +4,7 @@
 // A packet is recognized by what no translation and no envelope changes: TCP by its sequence numbers, UDP by its
 // payload. The IP id does not serve (packets that may not be fragmented carry 0), and neither does the kernel's trace
 // id, which is used again for later packets of the same connection.
-import type { CapturedFrame, Change, Hop, Leg, Place, RuleStep } from './contract.ts';
+import type { CapturedFrame, Change, Hop, Leg, RuleStep } from './contract.ts';
 import { formatAddressPort, parseIpPacket, reversed, tupleKey } from './packet.ts';
 import type { Packet, Tuple } from './packet.ts';
 
