@@ -127,8 +127,7 @@ export function serviceView(service: Service): ServiceView {
     return readService(service);
   } catch (error) {
     // A list that is none, for example: only a broken server gives it out.
-    const { name, namespace = '' } = service.metadata;
-    const nothing = serviceView({ metadata: { name, namespace, uid: '', resourceVersion: '', creationTimestamp: '' } });
+    const nothing = readService({ apiVersion: 'v1', kind: 'Service', metadata: service.metadata });
     return { ...nothing, problems: [problemOf(error)] };
   }
 }
