@@ -3,7 +3,7 @@
 import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { isConflict, isNotFound, pods, type core, type Pod } from '../../api/objects.ts';
-import type { Timer } from '../../clock/index.ts';
+import type { Clock, Timer } from '../../clock/index.ts';
 import { errorText } from '../../errors/index.ts';
 import type { Logger } from '../../log/index.ts';
 import type { ProbeTarget } from '../probes/contract.ts';
@@ -44,6 +44,7 @@ interface Waiting {
 const CONFIG_RETRY_MS = 5000;
 /** How often files made from API objects are brought up to date. */
 const VOLUME_REFRESH_MS = 60_000;
+const VOLUME_REFRESH_WAIT_MS = 3000;
 const DELETE_RETRY_MS = 1000;
 
 export class PodWorker {
@@ -236,7 +237,9 @@ export class PodWorker {
     const isDue = clock.now() >= this.#volumesAtMs + VOLUME_REFRESH_MS;
     if (this.#volumes !== undefined && !isDue) return true;
     try {
-      this.#volumes = await ensureVolumes(this.#pod, this.#volumeContext(), this.#facts());
+      const made = ensureVolumes(this.#pod, this.#volumeContext(), this.#facts());
+      // An API server that does not answer must not keep a running pod from being looked after.
+      this.#volumes = await (this.#volumes === undefined ? made : within(made, VOLUME_REFRESH_WAIT_MS, clock));
       this.#volumesAtMs = clock.now();
       return true;
     } catch (error) {
@@ -588,4 +591,14 @@ function portNumber(c: core.Container, port: string | number): number {
   const named = (c.ports ?? []).find((p) => p.name === port)?.containerPort ?? Number(port);
   if (!Number.isInteger(named)) throw new Error(`couldn't find port "${port}" in the container's ports`);
   return named;
+}
+
+async function within<T>(work: Promise<T>, ms: number, clock: Clock): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = clock.after(ms, () => late.reject(new Error(`the API server did not answer in ${ms / 1000} s`)));
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clock.clear(timer);
+  }
 }
