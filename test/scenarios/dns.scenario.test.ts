@@ -1,7 +1,7 @@
 // Cluster DNS as pods see it: names of every kind through the C library, musl, Node and dig; changes, forwarding,
 // configuration; and what is left of it while parts of the cluster are gone.
 import assert from 'node:assert/strict';
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
