@@ -132,4 +132,6 @@ export interface Verdict {
     | 'mtu'
     | 'not-sent';
   readonly sentence: string;
+  /** Why the kernel threw the packet away, in its own word, such as `IP_RPFILTER`; where it told. */
+  readonly dropReason?: string;
 }

@@ -1,7 +1,7 @@
 // `portico doctor`: reads the facts of a host and of its nodes, and applies the safe fixes.
-import { readFileSync } from 'node:fs';
-import { findProgram, inNetns, openRtnl, readSysctl, runCommand, writeSysctl } from '../linux/index.ts';
+import { findProgram, openRtnl, readSysctl, runCommand, writeSysctl } from '../linux/index.ts';
 import { checkHost, checkNode } from './doctor-checks.ts';
+import { legacyTables } from './legacy-rules.ts';
 import type { Finding, HostFacts, NodeFacts } from './doctor-checks.ts';
 
 export interface DoctorOptions {
@@ -90,7 +90,7 @@ async function readNodeFacts(node: DoctorOptions['nodes'][number]): Promise<Node
     uplink: node.uplink,
     sysctls: Object.fromEntries(sysctls),
     links: readLinks(node.netns),
-    legacyTables: readLegacyTables(node.netns),
+    legacyTables: legacyTables(node.netns),
     iptablesNft: names.some(({ name }) => IPTABLES_TABLES.has(name)),
     foreignFirewalls: names
       .filter(({ name }) => !IPTABLES_TABLES.has(name) && !name.startsWith('portico'))
@@ -107,20 +107,4 @@ function readLinks(netns: string | undefined): NodeFacts['links'] {
   } finally {
     rtnl.close();
   }
-}
-
-function readLegacyTables(netns: string | undefined): string[] {
-  const read = (file: string) => {
-    try {
-      return inNetns(netns, () => readFileSync(file, 'utf8'))
-        .split('\n')
-        .filter(Boolean);
-    } catch {
-      // Without the legacy module there is no such file, and no such table.
-      return [];
-    }
-  };
-  return [
-    ...new Set([...read('/proc/thread-self/net/ip_tables_names'), ...read('/proc/thread-self/net/ip6_tables_names')]),
-  ];
 }

@@ -53,7 +53,9 @@ test('traceTable() marks both directions of one connection', () => {
   } as const;
   assert.equal(
     traceTable('t', client),
-    'table ip6 t { flags owner; chain pre { type filter hook prerouting priority -199; ct original ip6 saddr fd00::1 meta l4proto udp ' +
+    'table ip6 t { flags owner; chain early { type filter hook prerouting priority -450; ip6 saddr fd00::1 udp sport 5 meta nftrace set 1; ' +
+      'ip6 daddr fd00::1 udp dport 5 meta nftrace set 1; }; chain early-out { type filter hook output priority -450; ' +
+      'ip6 saddr fd00::1 udp sport 5 meta nftrace set 1; }; chain pre { type filter hook prerouting priority -199; ct original ip6 saddr fd00::1 meta l4proto udp ' +
       'ct original proto-src 5 meta nftrace set 1; }; chain out { type filter hook output priority -199; ct original ip6 saddr fd00::1 ' +
       'meta l4proto udp ct original proto-src 5 meta nftrace set 1; }; }',
   );

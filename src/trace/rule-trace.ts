@@ -31,8 +31,16 @@ export function traceTable(name: string, client: Tuple): string {
   const source = `ct original ${v6 ? 'ip6' : 'ip'} saddr ${client.source}`;
   const first = client.protocol === 'tcp' ? 'tcp flags & (syn | rst) != 0 ' : '';
   const mark = `${first}${source} meta l4proto ${client.protocol} ct original proto-src ${client.sourcePort} meta nftrace set 1`;
+  // Before connection tracking there are rules as well (raw tables): there only the plain addresses are known.
+  const family = v6 ? 'ip6' : 'ip';
+  const early = [
+    `${first}${family} saddr ${client.source} ${client.protocol} sport ${client.sourcePort} meta nftrace set 1`,
+    `${first}${family} daddr ${client.source} ${client.protocol} dport ${client.sourcePort} meta nftrace set 1`,
+  ];
   return (
     `table ${v6 ? 'ip6' : 'ip'} ${name} { flags owner; ` +
+    `chain early { type filter hook prerouting priority -450; ${early.join('; ')}; }; ` +
+    `chain early-out { type filter hook output priority -450; ${early[0]}; }; ` +
     `chain pre { type filter hook prerouting priority -199; ${mark}; }; ` +
     `chain out { type filter hook output priority -199; ${mark}; }; }`
   );

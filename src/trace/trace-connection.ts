@@ -358,5 +358,8 @@ async function walkTo(tracer: Tracer, goal: Goal, payload?: Uint8Array): Promise
   return result.walk;
 }
 
+/** More than one full packet, so that a way on which only small ones pass is found out. */
+const PADDING = 'x'.repeat(2000);
+
 const httpRequest = (host: string): string =>
-  `GET / HTTP/1.1\r\nHost: ${host}\r\nUser-Agent: portico-trace\r\nAccept: */*\r\nConnection: close\r\n\r\n`;
+  `GET / HTTP/1.1\r\nHost: ${host}\r\nUser-Agent: portico-trace\r\nAccept: */*\r\nConnection: close\r\nX-Padding: ${PADDING}\r\n\r\n`;

@@ -1,6 +1,9 @@
 // One sentence that says how a walk ended and, when it failed, where and why. Pure: judges what was seen, and says so
 // when that is not enough to know.
 import type { EndpointReached, Hop, Leg, Place, ProbeOutcome, RuleStep, Verdict } from './contract.ts';
+import { reasonText } from './drop-watch.ts';
+import type { DroppedPacket } from './drop-watch.ts';
+import type { MtuTrouble } from './mtu-trouble.ts';
 import { formatAddressPort } from './packet.ts';
 
 export interface VerdictInput {
@@ -17,9 +20,20 @@ export interface VerdictInput {
   readonly usableEndpoints?: number;
   /** Why the place where the request was last seen does not send it on, when its routing table says so. */
   readonly routeProblem?: string;
+  /** Large packets that did not arrive after the connection stood. */
+  readonly mtuTrouble?: MtuTrouble;
+  /** What the kernel said of the packet where it was last seen. */
+  readonly drop?: DroppedPacket;
 }
 
 export function judge(input: VerdictInput): Verdict {
+  const verdict = judgeLegs(input);
+  const { drop } = input;
+  if (drop === undefined || verdict.ok) return verdict;
+  return { ...verdict, sentence: `${verdict.sentence}; ${reasonText(drop)}`, dropReason: drop.reason };
+}
+
+function judgeLegs(input: VerdictInput): Verdict {
   const request = input.legs.find((leg) => leg.name === 'request');
   const reply = input.legs.find((leg) => leg.name === 'reply');
   if (request === undefined || request.hops.length === 0) return notSent(input);
@@ -62,7 +76,7 @@ function refused(input: VerdictInput, request: Leg, answer: Hop): Verdict {
     const none = input.usableEndpoints === 0 ? `${input.targetName ?? 'the service'} has no ready endpoint: ` : '';
     return bad(
       'rejected-by-rule',
-      `${none}refused on ${rule.node} by ${formatRule(rule)}, which answered with ${what}`,
+      `${none}refused on ${rule.node} by ${formatRule(rule)}${ownership(rule)}, which answered with ${what}`,
     );
   }
   const reached = request.hops.at(-1);
@@ -94,7 +108,8 @@ function answered(input: VerdictInput, request: Leg, reply: Leg): Verdict {
   const wanted = formatAddressPort(input.destination, input.destinationPort);
   if (last === undefined || last.place.netns !== input.client.netns) {
     const stopped = reply.rulesAfter.find(stopsPacket);
-    const why = stopped === undefined ? '' : `: dropped on ${stopped.node} by ${formatRule(stopped)}`;
+    const why =
+      stopped === undefined ? '' : `: dropped on ${stopped.node} by ${formatRule(stopped)}${ownership(stopped)}`;
     return bad(
       'lost',
       `the request was answered, but the reply was last seen ${seenAt(last)} and did not reach ${placeName(input.client)}${why}`,
@@ -107,10 +122,26 @@ function answered(input: VerdictInput, request: Leg, reply: Leg): Verdict {
       `the reply came back from ${from} instead of ${wanted}: it went past the node that translated the request, so nothing translated it back`,
     );
   }
+  if (input.outcome.kind !== 'connected' && input.mtuTrouble !== undefined) {
+    return bad('mtu', mtuSentence(input.mtuTrouble));
+  }
   if (input.outcome.kind !== 'connected') {
     return bad('no-reply', `the first reply came back, and then: ${input.outcome.message}`);
   }
   return { ok: true, code: 'ok', sentence: successSentence(input, request) };
+}
+
+function mtuSentence({ sender, length, times, lastSeen, asked }: MtuTrouble): string {
+  const device = `${placeName(lastSeen.place)}, ${lastSeen.device}`;
+  const mtu = lastSeen.mtu === undefined ? '' : `, whose MTU is ${lastSeen.mtu}`;
+  const icmp =
+    asked === undefined
+      ? 'no ICMP message asked for smaller ones'
+      : `${asked.by} asked for packets of at most ${asked.mtu} bytes${asked.arrived ? ', and they did not get smaller' : `, and that did not reach ${placeName(sender)}`}`;
+  return (
+    `the connection stood, but packets of ${length} bytes from ${placeName(sender)} got lost: sent ${times} times, ` +
+    `last seen on ${device} (${lastSeen.direction})${mtu}; ${icmp}`
+  );
 }
 
 function successSentence(input: VerdictInput, request: Leg): string {
@@ -138,7 +169,8 @@ function successSentence(input: VerdictInput, request: Leg): string {
 
 function unanswered(input: VerdictInput, request: Leg): Verdict {
   const stopped = request.rulesAfter.find(stopsPacket);
-  if (stopped !== undefined) return bad('dropped-by-rule', `dropped on ${stopped.node} by ${formatRule(stopped)}`);
+  if (stopped !== undefined)
+    return bad('dropped-by-rule', `dropped on ${stopped.node} by ${formatRule(stopped)}${ownership(stopped)}`);
   const last = request.hops.at(-1);
   if (
     last !== undefined &&
@@ -179,6 +211,12 @@ export function stopsPacket(step: RuleStep): boolean {
   if (/^(policy )?drop$/.test(step.verdict)) return true;
   const statements = (step.text ?? '').replaceAll(/"[^"]*"/g, '').split(' ');
   return statements.some((word) => /^(drop|reject)$/i.test(word));
+}
+
+/** Whether a rule is the service proxy's or the pod network's is worth knowing when it is not. */
+function ownership(step: RuleStep): string {
+  const ours = step.table.startsWith('portico') || /KUBE-/.test(`${step.chain} ${step.text ?? ''}`);
+  return ours ? '' : ', a rule that is not of the service proxy';
 }
 
 /** `ip filter KUBE-SERVICES: -A KUBE-SERVICES … -j REJECT`. */

@@ -98,7 +98,13 @@ before(() => {
   addPod(1, 'b');
   addPod(2, 'c');
   for (const name of ['b', 'c']) {
-    const server = createServer((socket) => socket.on('data', () => socket.end(`hello from ${name}`)));
+    const server = createServer((socket) =>
+      socket
+        .on('error', () => undefined)
+        .on('data', () => socket.end(`hello from ${name}`))
+        // A connection that a test leaves hanging is not to hold up the end.
+        .unref(),
+    );
     server.listen({ fd: openTcpListenerIn(pod(name).netns, { address: '0.0.0.0', port: 8080 }) });
     const udp = createSocket('udp4');
     udp.on('message', (message, peer) => udp.send(message, peer.port, peer.address));
@@ -307,6 +313,62 @@ test('a walk that fails says where and why', async () => {
     dropped.verdict.sentence,
     /dropped on node-1 by ip portico forward: ip daddr 10\.96\.0\.10 tcp dport 82 drop/,
   );
+});
+
+test('a connection whose large packets get lost is told from one that nobody answers', async () => {
+  await useNft('c');
+  const large = 'x'.repeat(4000);
+  // Pods may send 1500 bytes, the overlay takes 1450: the node says so, and the connection goes on in smaller packets.
+  const told = await walk({ request: large });
+  assert.equal(told.verdict.code, 'ok', formatWalk(told));
+  await run(node(1), 'ip', ['route', 'flush', 'cache']);
+  await run(pod('a'), 'ip', ['route', 'flush', 'cache']);
+  await run(
+    node(1),
+    'nft',
+    ['-f', '-'],
+    'table ip foreign { chain out { type filter hook output priority 0; icmp type destination-unreachable icmp code frag-needed drop; }; }\n',
+  );
+  const hole = await walk({ request: large });
+  assert.equal(hole.verdict.code, 'mtu', formatWalk(hole));
+  assert.match(
+    hole.verdict.sentence,
+    /packets of \d+ bytes from pod default\/a got lost: sent \d+ times, last seen on node node-1, lxca \(in\), whose MTU is 1500; no ICMP message asked for smaller ones/,
+  );
+});
+
+test('a drop that no rule of the trace explains is explained by the kernel', async () => {
+  await useNft('c');
+  // The reply comes in over the overlay, and the node would send to its source by another device.
+  writeSysctl(node(2).netns, 'net.ipv4.conf.lxcc.rp_filter', '1');
+  const rtnl = openRtnl(node(2).netns);
+  rtnl.replaceRoute({ destination: `${POD_IPS['c']}/32`, device: 'eth0' });
+  rtnl.replaceNeighbor({ device: 'eth0', address: POD_IPS['c'] ?? '', mac: '02:00:00:00:00:01' });
+  try {
+    const misled = await walk({ timeoutMs: 600 });
+    assert.equal(misled.verdict.code, 'lost', formatWalk(misled));
+    assert.equal(misled.verdict.dropReason, 'OTHERHOST', formatWalk(misled));
+    assert.match(misled.verdict.sentence, /hardware address of another host/);
+  } finally {
+    rtnl.replaceRoute({ destination: `${POD_IPS['c']}/32`, device: 'lxcc' });
+    rtnl.close();
+    writeSysctl(node(2).netns, 'net.ipv4.conf.lxcc.rp_filter', '0');
+  }
+  // Before connection tracking, and in a table of somebody else.
+  await run(
+    node(1),
+    'nft',
+    ['-f', '-'],
+    `table ip fence { chain raw { type filter hook prerouting priority -300; ip daddr ${VIP} drop; }; }\n`,
+  );
+  const fenced = await walk({ timeoutMs: 400 });
+  assert.equal(fenced.verdict.code, 'dropped-by-rule', formatWalk(fenced));
+  assert.match(
+    fenced.verdict.sentence,
+    /ip fence raw: ip daddr 10\.96\.0\.10 drop, a rule that is not of the service proxy/,
+  );
+  const instances = await runCommand('sh', ['-c', 'ls /sys/kernel/tracing/instances 2>/dev/null | grep portico-trace']);
+  assert.equal(instances.stdout, '');
 });
 
 test('traces at once do not disturb each other, and leave no table behind', async () => {

@@ -4,10 +4,25 @@ import { openRtnl } from '../linux/index.ts';
 import { startCapture } from './capture.ts';
 import type { PlaceCapture } from './capture.ts';
 import { captureFilter } from './capture-filter.ts';
-import type { CapturedFrame, EndpointReached, Hop, Leg, Place, ProbeOutcome, RuleStep, Walk } from './contract.ts';
+import type {
+  CapturedFrame,
+  EndpointReached,
+  Hop,
+  Leg,
+  Place,
+  ProbeOutcome,
+  RuleStep,
+  TrackedConnection,
+  Walk,
+} from './contract.ts';
+import { matchDrop, startDropWatch } from './drop-watch.ts';
+import type { DroppedPacket, DropWatch } from './drop-watch.ts';
+import { hasLegacyRules } from './legacy-rules.ts';
 import { mergeWalk } from './merge.ts';
 import type { TraceEvent } from './merge.ts';
-import { formatAddressPort, reversed } from './packet.ts';
+import { findMtuTrouble } from './mtu-trouble.ts';
+import type { MtuTrouble } from './mtu-trouble.ts';
+import { formatAddressPort, parseIpPacket, reversed, tupleKey } from './packet.ts';
 import type { Tuple } from './packet.ts';
 import { prepareTcpProbe, prepareUdpProbe } from './probe.ts';
 import type { Probe } from './probe.ts';
@@ -54,7 +69,35 @@ export interface WalkResult {
   readonly frames: readonly CapturedFrame[];
 }
 
+/** Two sendings of the same packet, which TCP repeats after one second. */
+const SECOND_TRY_MS = 1300;
+
+/** A connection that came to nothing without a cause that shows is made once more, and the kernel asked why it drops. */
 export async function walkConnection(request: WalkRequest): Promise<WalkResult> {
+  const first = await walkOnce(request);
+  if (!isUnexplained(first.walk)) return first;
+  const drops = await startDropWatch();
+  if (drops === undefined) {
+    return withNote(first, 'this kernel does not tell why it drops packets (no tracefs)');
+  }
+  try {
+    const again = { ...request, timeoutMs: Math.min(request.timeoutMs, SECOND_TRY_MS) };
+    const second = await walkOnce(again, drops);
+    return second.walk.verdict.dropReason === undefined ? first : second;
+  } finally {
+    drops.abort();
+  }
+}
+
+const isUnexplained = ({ verdict, outcome }: Walk): boolean =>
+  outcome.kind === 'timeout' && (verdict.code === 'lost' || verdict.code === 'no-reply');
+
+const withNote = ({ walk, frames }: WalkResult, note: string): WalkResult => ({
+  walk: { ...walk, notes: [...walk.notes, note] },
+  frames,
+});
+
+async function walkOnce(request: WalkRequest, drops?: DropWatch): Promise<WalkResult> {
   const { client, protocol, host, port } = request;
   const source = sourceAddress(client, host);
   if (source === undefined) {
@@ -99,6 +142,8 @@ export async function walkConnection(request: WalkRequest): Promise<WalkResult> 
     ...(request.targetName === undefined ? {} : { targetName: request.targetName }),
     ...(isService ? { usableEndpoints: usable } : {}),
     ...routeProblem(legs),
+    ...mtuTrouble(request, { tuple, tracked, endpoint, frames: seen.frames }),
+    ...(drops === undefined ? {} : dropAtLastHop(legs, seen.frames, await drops.finish(), request)),
   });
   const walk: Walk = {
     protocol,
@@ -111,7 +156,7 @@ export async function walkConnection(request: WalkRequest): Promise<WalkResult> 
     legs,
     tracked,
     verdict,
-    notes: seen.notes,
+    notes: [...seen.notes, ...(await legacyNotes(request.nodes))],
     ...(endpoint === undefined ? {} : { endpoint }),
   };
   return { walk, frames: seen.frames };
@@ -229,6 +274,63 @@ function routeProblem(legs: readonly Leg[]): { routeProblem?: string } {
   } finally {
     rtnl.close();
   }
+}
+
+/** Nothing to say of a connection that ended well. */
+function mtuTrouble(
+  request: WalkRequest,
+  seen: {
+    tuple: Tuple;
+    tracked: readonly TrackedConnection[];
+    endpoint: EndpointReached | undefined;
+    frames: readonly CapturedFrame[];
+  },
+): { mtuTrouble?: MtuTrouble } {
+  if (request.protocol !== 'tcp') return {};
+  const server = seen.endpoint?.place;
+  const trouble = findMtuTrouble({
+    client: request.client,
+    ...(server === undefined ? {} : { server }),
+    tuples: [seen.tuple, ...seen.tracked.map((entry) => reversed(entry.reply))],
+    frames: seen.frames,
+    vxlanPort: request.vxlanPort,
+  });
+  return trouble === undefined ? {} : { mtuTrouble: trouble };
+}
+
+/** The drop that follows each time the packet was last seen. */
+function dropAtLastHop(
+  legs: readonly Leg[],
+  frames: readonly CapturedFrame[],
+  drops: readonly DroppedPacket[],
+  { vxlanPort, client }: WalkRequest,
+): { drop?: DroppedPacket } {
+  const replied = legs.some((leg) => leg.name === 'reply');
+  const arrivedAt = replied ? client : undefined;
+  const hop = (legs.find((leg) => leg.name === 'reply') ?? legs.find((leg) => leg.name === 'request'))?.hops.at(-1);
+  // What arrived was not dropped.
+  if (hop === undefined || (arrivedAt !== undefined && hop.place.netns === arrivedAt.netns)) return {};
+  const sightings = frames.flatMap((frame) => {
+    const here =
+      frame.place.netns === hop.place.netns && frame.device === hop.device && frame.direction === hop.direction;
+    const packet = here ? parseIpPacket(frame.bytes, { vxlanPort }) : undefined;
+    const same = packet !== undefined && tupleKey(packet) === tupleKey(hop.packet) && packet.flags === hop.packet.flags;
+    return same ? [frame.timeNs] : [];
+  });
+  const drop = matchDrop(sightings, drops);
+  return drop === undefined ? {} : { drop };
+}
+
+async function legacyNotes(nodes: readonly Place[]): Promise<string[]> {
+  const notes = await Promise.all(
+    nodes.map(async ({ name, netns }) => {
+      if (!(await hasLegacyRules(netns))) return [];
+      return [
+        `${name} has rules of iptables-legacy, whose passing this trace cannot show: 'iptables-legacy-save' there lists them`,
+      ];
+    }),
+  );
+  return notes.flat();
 }
 
 function noRoute(request: WalkRequest, outcome: ProbeOutcome): WalkResult {
