@@ -1,7 +1,7 @@
 // The edge that asks the kernel why it drops packets: the tracepoint skb:kfree_skb, in a tracing instance of our own. A
 // shell of its own holds it, in a private mount namespace; it takes the instance away when we ask it to or are gone.
-import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { spawnIn } from '../linux/index.ts';
 
 /** One packet that the kernel threw away: when, why, and in which function. */
 export interface DroppedPacket {
@@ -40,28 +40,28 @@ rmdir "$own"
 
 /** Undefined where the kernel does not tell. */
 export async function startDropWatch(): Promise<DropWatch | undefined> {
-  const child = spawn('unshare', ['--mount', 'sh', '-c', SCRIPT], {
+  const child = spawnIn(undefined, 'unshare', ['--mount', 'sh', '-c', SCRIPT], {
     stdio: ['pipe', 'pipe', 'ignore'],
     detached: true,
   });
   let output = '';
-  child.stdin.on('error', () => undefined);
-  child.stdout.setEncoding('utf8').on('data', (chunk: string) => (output += chunk));
+  child.stdin?.on('error', () => undefined);
+  child.stdout?.setEncoding('utf8').on('data', (chunk: string) => (output += chunk));
   const ended = new Promise<void>((resolve) => {
     child.once('close', () => resolve());
     child.once('error', () => resolve());
   });
   if (!(await isReady(child))) {
-    child.stdin.end();
+    child.stdin?.end();
     return undefined;
   }
   return {
     finish: async () => {
-      child.stdin.end('report\n');
+      child.stdin?.end('report\n');
       await ended;
       return parseDrops(output, BigInt(Date.now()) * 1_000_000n);
     },
-    abort: () => child.stdin.end(),
+    abort: () => child.stdin?.end(),
   };
 }
 
