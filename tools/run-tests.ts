@@ -70,9 +70,12 @@ async function runChecks(): Promise<Outcome> {
   return { passed: CHECKS.length - failed, failed };
 }
 
-/** Counts from the closing lines of node:test's spec reporter; a skipped test counts as failed (REQUIRE_KERNEL). */
+/**
+ * Counts from the closing lines of node:test's spec reporter, the last ones: a test may print those of a runner of its
+ * own. A skipped test counts as failed (REQUIRE_KERNEL).
+ */
 function readCounts({ code, output }: Captured): Outcome {
-  const count = (word: string) => Number(output.match(new RegExp(`^ℹ ${word} (\\d+)$`, 'm'))?.[1] ?? 0);
+  const count = (word: string) => Number([...output.matchAll(new RegExp(`^ℹ ${word} (\\d+)$`, 'gm'))].at(-1)?.[1] ?? 0);
   const passed = count('pass');
   const failed = count('fail') + count('cancelled') + count('skipped') + count('todo');
   // A runner that died without closing lines, or ran nothing, has failed.
