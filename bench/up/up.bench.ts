@@ -87,7 +87,8 @@ async function timeHundredPods(client: Client): Promise<number> {
 function watchChains() {
   const waiting = new Map<string, { left: number; resolve: (at: number) => void }>();
   const monitors = NODES.map((node) => {
-    const args = ['netns', 'exec', `${name}-${node}`, 'nft', 'monitor', 'new', 'chains'];
+    // Line by line: into a pipe nft writes in blocks.
+    const args = ['netns', 'exec', `${name}-${node}`, 'stdbuf', '-oL', 'nft', 'monitor', 'new', 'chains'];
     const child = spawn('ip', args, { stdio: ['ignore', 'pipe', 'inherit'] });
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       for (const [, chain = ''] of text.matchAll(/add chain ip nat (\S+)/g)) {

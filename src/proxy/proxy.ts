@@ -1,7 +1,6 @@
 // The service proxy of one node: informers in, kernel rules out. This file wires; the parts it wires know nothing of
 // each other.
 import type { Server } from 'node:http';
-import { setFlagsFromString } from 'node:v8';
 import { endpointSlices, nodes, serviceCIDRs, services, type Node } from '../api/objects.ts';
 import { createEventRecorder, createInformer, type Client, type Informer } from '../client/index.ts';
 import { systemClock, type Clock, type Timer } from '../clock/index.ts';
@@ -430,8 +429,6 @@ class RunningProxy implements Proxy {
  * @example const proxy = await startProxy({ client, nodeName: 'node-1' }); await proxy.synced;
  */
 export async function startProxy(options: ProxyOptions): Promise<Proxy> {
-  // A full sync leaves much garbage at once, and V8 would keep the room: 205 instead of 450 MB at 100,000 endpoints.
-  setFlagsFromString('--optimize-for-size');
   const where = options.netns === undefined ? {} : { netns: options.netns };
   if ((options.mode ?? options.config?.mode) === 'nftables') return new RunningProxy(options, undefined);
   const variant = await detectIptables(where);
