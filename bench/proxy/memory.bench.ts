@@ -3,7 +3,6 @@
 import { fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
-import { setFlagsFromString } from 'node:v8';
 import { sliceView } from '../../src/proxy/views.ts';
 import { NftBook } from '../../src/proxy/nftables/book.ts';
 import { fixedOps } from '../../src/proxy/nftables/fixed-table.ts';
@@ -17,8 +16,6 @@ const ENDPOINTS = 10;
 const rssMb = (): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? 0) / 1024;
 
 async function child(): Promise<void> {
-  // As startProxy() does.
-  setFlagsFromString('--optimize-for-size');
   await inThrowawayNetns(async (netns) => {
     const kernel = openNftKernel('IPv4', { netns, apply: 'netlink' });
     const tracker = filledTracker(SERVICES, ENDPOINTS);
