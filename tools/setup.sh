@@ -13,7 +13,7 @@ fail() {
 # command:package, the command stands for the package.
 needs="ip:iproute2 iptables-restore:iptables conntrack:conntrack nft:nftables curl:curl dig:dnsutils nc:netcat-openbsd ps:procps unshare:util-linux"
 if [ "${1:-}" = --test ]; then
-  needs="$needs tcpdump:tcpdump tshark:tshark git:git musl-gcc:musl-tools chromium:chromium"
+  needs="$needs tcpdump:tcpdump tshark:tshark git:git gcc:gcc musl-gcc:musl-tools chromium:chromium"
 fi
 
 missing=
