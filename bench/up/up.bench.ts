@@ -97,7 +97,7 @@ function watchChains() {
     const args = ['netns', 'exec', `${name}-${node}`, 'stdbuf', '-oL', 'nft', 'monitor', 'new', 'chains'];
     const child = spawn('ip', args, { stdio: ['ignore', 'pipe', 'inherit'] });
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      for (const [, chain = ''] of text.matchAll(/add chain ip nat (\S+)/g)) {
+      for (const [, chain = ''] of text.matchAll(/(?:add|create) chain ip nat (\S+)/g)) {
         const w = waiting.get(chain);
         if (w !== undefined && --w.left === 0) w.resolve(performance.now());
       }
