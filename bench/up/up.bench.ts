@@ -4,6 +4,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { deployments, endpointSlices, services, type EndpointSlice, type Unstored } from '../../src/api/objects.ts';
@@ -96,11 +97,9 @@ function watchChains() {
     // Line by line: into a pipe nft writes in blocks.
     const args = ['netns', 'exec', `${name}-${node}`, 'stdbuf', '-oL', 'nft', 'monitor', 'new', 'chains'];
     const child = spawn('ip', args, { stdio: ['ignore', 'pipe', 'inherit'] });
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      for (const [, chain = ''] of text.matchAll(/(?:add|create) chain ip nat (\S+)/g)) {
-        const w = waiting.get(chain);
-        if (w !== undefined && --w.left === 0) w.resolve(performance.now());
-      }
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const w = waiting.get(/^(?:add|create) chain ip nat (\S+)/.exec(line)?.[1] ?? '');
+      if (w !== undefined && --w.left === 0) w.resolve(performance.now());
     });
     return child;
   });
