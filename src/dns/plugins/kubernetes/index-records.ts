@@ -28,8 +28,8 @@ export interface Source {
   built: { service: DnsService | undefined; slices: readonly DnsSlice[] };
   fixed: ReadonlyMap<WireName, NameRecords> | undefined;
   names: readonly WireName[];
-  /** Endpoint and reverse names that became entries because somebody asked. */
-  asked: WireName[];
+  /** Endpoint and reverse names that became entries because somebody asked, and depend on this source. */
+  asked: Set<WireName> | undefined;
   labels: ReadonlyMap<string, readonly string[]> | undefined;
 }
 
@@ -194,7 +194,7 @@ export class RecordIndex {
         built: NOTHING,
         fixed: undefined,
         names: NO_NAMES,
-        asked: [],
+        asked: undefined,
         labels: undefined,
       };
       this.#sources.set(key, source);
@@ -219,14 +219,14 @@ export class RecordIndex {
     if (sameService(before.service, next.service) && sameSlices(before.slices, next.slices)) return;
     this.#touched += 1;
     source.labels = undefined;
-    for (const name of source.asked) this.#entries.delete(name);
-    source.asked = [];
+    for (const name of source.asked ?? []) this.#entries.delete(name);
+    source.asked = undefined;
     const { service, slices } = next;
     const { zones } = this.options;
     const names =
       service === undefined ? NO_NAMES : zones.flatMap((zone) => serviceNames(service, slices, zone, this.options));
-    const had = before.service === undefined ? new Set<string>() : addressesOf(before.service, before.slices);
-    const has = service === undefined ? new Set<string>() : addressesOf(service, slices);
+    const had = addressesOf(before.service, before.slices, this.options);
+    const has = addressesOf(service, slices, this.options);
     for (const address of had) if (!has.has(address)) this.#dropAddress(address, source);
     for (const address of has) if (!had.has(address)) this.#addAddress(address, source);
     this.#setNames(source, this.#closedReverse.length === 0 ? names : [...names, ...this.#closedNames(has)]);
@@ -321,7 +321,7 @@ export class RecordIndex {
     if (!this.#isOwnName(base, service)) return undefined;
     source.labels ??= labelsOf(slices, this.options);
     if (!source.labels.has(key.slice(1, 1 + key.charCodeAt(0)))) return undefined;
-    return this.#remember(key, [source]);
+    return this.#remember(key, [source], [source]);
   }
 
   /** Endpoints stand below the service's own name, not below those of its ports. */
@@ -335,14 +335,16 @@ export class RecordIndex {
     const packed = addressOfReverseName(key);
     const found = packed === undefined ? undefined : this.#byAddress.get(formatAddress(packed));
     if (found === undefined) return undefined;
-    const sources = (Array.isArray(found) ? found : [found]).filter((s) => this.#recordsOf(s, key).ptr !== undefined);
-    return sources.length === 0 ? undefined : this.#remember(key, sources.toSorted(bySourceKey));
+    const all = Array.isArray(found) ? found : [found];
+    const sources = all.filter((s) => this.#recordsOf(s, key).ptr !== undefined);
+    return sources.length === 0 ? undefined : this.#remember(key, sources.toSorted(bySourceKey), all);
   }
 
-  #remember(key: WireName, sources: readonly Source[]): NameEntry {
+  /** @param dependsOn whose changes make the entry out of date: also those that give nothing to it now. */
+  #remember(key: WireName, sources: readonly Source[], dependsOn: readonly Source[]): NameEntry {
     const entry = newEntry(flat(key), sources);
     this.#entries.set(entry.key, entry);
-    for (const source of sources) source.asked.push(key);
+    for (const source of dependsOn) (source.asked ??= new Set()).add(entry.key);
     return entry;
   }
 

@@ -182,9 +182,14 @@ export function ptrOf(
   return undefined;
 }
 
-/** Every address that a service answers for in the reverse zones. */
-export function addressesOf(service: DnsService | undefined, slices: readonly DnsSlice[]): Set<string> {
-  const out = new Set(service?.clusterIps);
+/** Every address that a service answers for in the reverse zones: none when it has no name to point to. */
+export function addressesOf(
+  service: DnsService | undefined,
+  slices: readonly DnsSlice[],
+  options: RecordOptions,
+): Set<string> {
+  if (service === undefined || service.type === 'ExternalName' || !exists(service, slices, options)) return new Set();
+  const out = new Set(service.clusterIps);
   for (const slice of slices) for (const address of slice.endpoints.addresses) out.add(address);
   return out;
 }
