@@ -52,7 +52,8 @@ if [ ! -d node_modules/.cache/portico ]; then
   for command in up server agent proxy dns supervise; do ./bin/portico "$command" --help >/dev/null; done
 fi
 
-if ! command -v kubectl >/dev/null 2>&1 && [ ! -x .cache/bin/kubectl ]; then
+# The tests also ask the newest kubectl, which is this one, whatever the machine has.
+if { [ "${1:-}" = --test ] || ! command -v kubectl >/dev/null 2>&1; } && [ ! -x .cache/bin/kubectl ]; then
   step "fetching kubectl"
   command -v unzip >/dev/null 2>&1 || {
     [ "$(id -u)" = 0 ] || fail "unzip is missing; run as root, or install it: apt-get install unzip"

@@ -18,6 +18,7 @@ interface Variant {
 }
 
 const minorOf = (version: string) => Number(version.split('.')[1]);
+const byMinor = (a: string, b: string) => minorOf(a) - minorOf(b);
 
 function parse(text: string): Map<string, Variant[]> {
   const entries = new Map<string, Variant[]>();
@@ -47,7 +48,7 @@ function render(transcripts: ReadonlyMap<string, readonly Step[]>): string {
   return [...entries]
     .map(
       ([command, outputs]) =>
-        `$ ${command}\n${[...outputs].map(([output, versions]) => `@ ${versions.join(' ')}\n${output}\n`).join('')}`,
+        `$ ${command}\n${[...outputs].map(([output, versions]) => `@ ${versions.toSorted(byMinor).join(' ')}\n${output}\n`).join('')}`,
     )
     .join('\n');
 }

@@ -56,7 +56,10 @@ test('describe tells the story of a Deployment, a Service, a pod and a node', ()
     /Replicas: +2 desired \| 2 updated \| 2 total \| 2 available \| 0 unavailable/,
   );
   assert.match(k('describe', 'service', 'web'), /Endpoints: +10\.244\.\d+\.\d+:80,10\.244\.\d+\.\d+:80/);
-  assert.match(k('describe', 'pod', 'shell'), /Normal +Started +\S+ +kubelet +Started container shell/);
+  assert.match(
+    k('describe', 'pod', 'shell'),
+    /Normal +Started +\S+ +kubelet +(?:spec\.containers\{shell\}: )?Started container shell/,
+  );
   assert.match(k('describe', 'node', 'node-1'), /Ready +True/);
 });
 

@@ -5,22 +5,23 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import process from 'node:process';
 
-/** Version → path, e.g. '1.32' → '/opt/…/kubectl.1.32'; with only a plain kubectl, 'any' → its path. */
+/** Version → path, e.g. '1.32' → '/opt/…/kubectl.1.32'; a plain kubectl is 'any', the one that set-up fetches 'newest'. */
 export function findKubectls(): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   const onPath = (process.env['PATH'] ?? '')
     .split(delimiter)
     .map((d) => join(d, 'kubectl'))
     .find((p) => existsSync(p));
-  // What tools/setup.sh fetches when the machine has none.
+  // What tools/setup.sh fetches.
   const fetched = join(import.meta.dirname, '..', '..', '..', '.cache', 'bin', 'kubectl');
-  if (onPath === undefined) return existsSync(fetched) ? found.set('any', fetched) : found;
+  if (existsSync(fetched)) found.set('newest', fetched);
+  if (onPath === undefined) return found;
   const folder = dirname(realpathSync(onPath));
   for (const file of readdirSync(folder)) {
     const version = /^kubectl\.(\d+\.\d+)$/.exec(file)?.[1];
     if (version !== undefined) found.set(version, join(folder, file));
   }
-  if (found.size === 0) found.set('any', onPath);
+  if (![...found.values()].some((file) => dirname(file) === folder)) found.set('any', onPath);
   return found;
 }
 
