@@ -1,12 +1,15 @@
-// Removes what tests left that were killed before they could clean up: namespaces, and the processes in them, whose
-// name carries the pid of a test process that is gone (`test-<pid>-…`), and state directories of the same kind.
-import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
+// Removes what tests left that were killed before they could clean up: namespaces and control groups, with the
+// processes in them, whose name carries the pid of a test process that is gone (`test-<pid>-…`), and state directories
+// of the same kind.
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import process from 'node:process';
 import { tmpdir } from 'node:os';
 
-const NAME = /^(?:portico-)?test-(\d+)-/;
+const NAME = /^(?:portico-)?test-(\d+)(?:-|$)/;
+const CGROUP_MOUNT = '/sys/fs/cgroup';
+const CGROUP_BUSY_TRIES = 40;
 
 function names(dir: string): string[] {
   try {
@@ -43,6 +46,42 @@ function killProcessesIn(netns: string): void {
   }
 }
 
+/** The groups below a group, the deepest first, and itself. */
+function withSubgroups(dir: string): string[] {
+  const below = readdirSync(dir, { withFileTypes: true }).filter((e) => e.isDirectory());
+  return [...below.flatMap((e) => withSubgroups(path.join(dir, e.name))), dir];
+}
+
+/** Ends what still runs in a group, which holds it busy until the kernel has reaped the last process. */
+function removeCgroup(dir: string): void {
+  for (let tries = CGROUP_BUSY_TRIES; existsSync(dir) && tries > 0; tries--) {
+    for (const group of withSubgroups(dir)) {
+      for (const pid of readFileSync(path.join(group, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean)) {
+        try {
+          process.kill(Number(pid), 'SIGKILL');
+        } catch {
+          // It ended meanwhile.
+        }
+      }
+      try {
+        rmdirSync(group);
+      } catch {
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 25);
+      }
+    }
+  }
+}
+
+/** Stale groups in every hierarchy: version 2 has one, at the top; version 1 one a controller. */
+function staleCgroups(): string[] {
+  const hierarchies = [CGROUP_MOUNT, ...names(CGROUP_MOUNT).map((name) => path.join(CGROUP_MOUNT, name))];
+  return hierarchies.flatMap((h) =>
+    names(h)
+      .filter((name) => ownerIsGone(name))
+      .map((name) => path.join(h, name)),
+  );
+}
+
 /** A cluster that a killed scenario left is removed as its users would remove it. */
 function removeCluster(stateDir: string): void {
   const spec = path.join(stateDir, 'cluster.json');
@@ -61,7 +100,7 @@ function unmountBelow(dir: string): void {
   for (const at of mountPoints.toReversed()) spawnSync('umount', ['--lazy', at]);
 }
 
-/** Returns the names of the namespaces and directories that it removed. */
+/** Returns the names of the namespaces, groups and directories that it removed. */
 export function sweepLeftovers(): string[] {
   const dirs = names(tmpdir()).filter(ownerIsGone);
   for (const dir of dirs) removeCluster(path.join(tmpdir(), dir));
@@ -70,11 +109,13 @@ export function sweepLeftovers(): string[] {
     killProcessesIn(netns);
     spawnSync('ip', ['netns', 'delete', netns]);
   }
+  const cgroups = staleCgroups();
+  for (const dir of cgroups) removeCgroup(dir);
   for (const dir of dirs) {
     unmountBelow(path.join(tmpdir(), dir));
     rmSync(path.join(tmpdir(), dir), { recursive: true, force: true });
   }
-  const swept = [...namespaces, ...dirs];
+  const swept = [...namespaces, ...cgroups, ...dirs];
   if (swept.length > 0) console.log(`removed leftovers of killed tests: ${swept.join(', ')}`);
   return swept;
 }

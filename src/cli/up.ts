@@ -1,6 +1,6 @@
 import process from 'node:process';
 
-import { DEFAULT_SPEC, upCluster, type ClusterSpec } from '../cluster/index.ts';
+import { DEFAULT_SPEC, FIRST_API_PORT, upCluster, type ClusterSpec } from '../cluster/index.ts';
 import { CLUSTER_FLAGS, clusterOf } from './cluster-flags.ts';
 import { integerFlag, listFlag, stringFlag, type Command, type Parsed } from './command.ts';
 
@@ -36,7 +36,10 @@ export const command: Command = {
     'service-cidr': { value: 'CIDR', help: `Range of virtual addresses (default ${D.serviceCidr}).` },
     'underlay-cidr': { value: 'CIDR', help: `Range of node addresses (default ${D.underlayCidr}).` },
     'cluster-domain': { value: 'NAME', help: `DNS zone of the cluster (default ${D.clusterDomain}).` },
-    'api-port': { value: 'PORT', help: `First port tried for the API on 127.0.0.1 (default ${D.apiPort}).` },
+    'api-port': {
+      value: 'PORT',
+      help: `Port of the API on 127.0.0.1 (default: the first free one from ${FIRST_API_PORT}).`,
+    },
     'upstream-dns': { value: 'ADDR', multiple: true, help: "Nameserver for other names (default: the host's own)." },
     timeout: { value: 'SECONDS', help: 'How long to wait for the cluster (default 60).' },
     quiet: { short: 'q', help: 'Print nothing but errors.' },

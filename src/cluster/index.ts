@@ -3,7 +3,7 @@ export { downCluster } from './down.ts';
 export { DEFAULT_STATE_ROOT, statePaths } from './paths.ts';
 export type { StatePaths } from './paths.ts';
 export { identify, writeRecord } from './process-record.ts';
-export { addressPlan, DEFAULT_SPEC, namespaceNames, nodeNames } from './spec.ts';
+export { addressPlan, DEFAULT_SPEC, FIRST_API_PORT, namespaceNames, nodeNames } from './spec.ts';
 export type { ClusterSpec, NetworkMode, ProxyMode } from './spec.ts';
 export { clusterStatus } from './status.ts';
 export type { ClusterStatus } from './status.ts';

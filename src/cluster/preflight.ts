@@ -1,10 +1,11 @@
 // What a machine must have before a cluster can start; each lack is one sentence. Nothing is changed here.
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 
 import { UserError } from '../errors/index.ts';
 import { createNetns, deleteNetns, openRtnl } from '../linux/index.ts';
+import { openApiListener } from './api-port.ts';
 import type { ClusterSpec } from './spec.ts';
 
 /** Programs the agents call; the package that brings each on Debian and Ubuntu. */
@@ -58,8 +59,11 @@ function probeKernel(spec: ClusterSpec): void {
   }
 }
 
-/** @throws UserError naming what is missing and what to do. */
-export function preflight(spec: ClusterSpec): void {
+/**
+ * @param isNew false when the cluster's own server may still hold its API port.
+ * @throws UserError naming what is missing and what to do.
+ */
+export function preflight(spec: ClusterSpec, isNew: boolean): void {
   if (process.platform !== 'linux') throw new UserError('Portico needs Linux: it programs the Linux kernel');
   if (process.getuid?.() !== 0) throw new UserError('root is needed to make network namespaces: run with sudo');
   const missing = Object.entries(PROGRAMS).filter(([program]) => !onPath(program));
@@ -75,6 +79,7 @@ export function preflight(spec: ClusterSpec): void {
       throw new UserError('the kernel has no overlay file system (CONFIG_OVERLAY_FS), which pods stand on');
     }
   }
+  if (isNew) closeSync(openApiListener(spec).fd);
   probeKernel(spec);
 }
 

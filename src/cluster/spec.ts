@@ -17,11 +17,13 @@ export interface ClusterSpec {
   serviceCidr: string;
   underlayCidr: string;
   clusterDomain: string;
-  /** First port tried for the API server on 127.0.0.1. */
-  apiPort: number;
+  /** Port of the API server on 127.0.0.1; left out: the first free one from `FIRST_API_PORT`. */
+  apiPort?: number;
   /** Where questions outside the cluster go; empty: the nameservers of the host. */
   upstreamDns: readonly string[];
 }
+
+export const FIRST_API_PORT = 6443;
 
 export const DEFAULT_SPEC: ClusterSpec = {
   name: 'portico',
@@ -32,7 +34,6 @@ export const DEFAULT_SPEC: ClusterSpec = {
   serviceCidr: '10.96.0.0/12',
   underlayCidr: '172.30.0.0/24',
   clusterDomain: 'cluster.local',
-  apiPort: 6443,
   upstreamDns: [],
 };
 
@@ -67,8 +68,9 @@ export function checkSpec(spec: ClusterSpec): void {
   if (!['iptables', 'nftables'].includes(spec.proxyMode)) {
     throw new UserError(`--proxy-mode ${spec.proxyMode}: choose iptables or nftables`);
   }
-  if (!Number.isInteger(spec.apiPort) || spec.apiPort < 1 || spec.apiPort > 65535) {
-    throw new UserError(`--api-port ${spec.apiPort}: give a port from 1 to 65535`);
+  const { apiPort } = spec;
+  if (apiPort !== undefined && (!Number.isInteger(apiPort) || apiPort < 1 || apiPort > 65535)) {
+    throw new UserError(`--api-port ${apiPort}: give a port from 1 to 65535`);
   }
   const badUpstream = spec.upstreamDns.find((text) => parseUpstream(text) === undefined);
   if (badUpstream !== undefined) {

@@ -9,6 +9,7 @@ import process from 'node:process';
 import { errorText, UserError } from '../errors/index.ts';
 import { openTcpListenerIn, openUdpSocketIn, spawnIn } from '../linux/index.ts';
 import type { Logger } from '../log/index.ts';
+import { openApiListener } from './api-port.ts';
 import { ensureCredentials, pkiFiles } from './credentials.ts';
 import { hostNameservers, parseUpstream, startDnsRelay } from './dns-relay.ts';
 import { ensureFabric } from './fabric.ts';
@@ -38,7 +39,6 @@ const LAST_RESTART_MS = 5_000;
 /** A component that ran this long is healthy: its next end starts the back-off anew. */
 const HEALTHY_MS = 30_000;
 const LOG_LIMIT_BYTES = 20 * 1024 * 1024;
-const PORTS_TRIED = 100;
 
 export function readSpec(paths: StatePaths): ClusterSpec | undefined {
   try {
@@ -53,25 +53,10 @@ export function readSpec(paths: StatePaths): ClusterSpec | undefined {
   }
 }
 
-/** The API port that an earlier start used: kubeconfigs name it, so it is kept while it is free. */
+/** The API port that an earlier start used. */
 function readApiPort(paths: StatePaths): number | undefined {
   const file = path.join(paths.run, 'api-port');
   return existsSync(file) ? Number(readFileSync(file, 'utf8')) : undefined;
-}
-
-function openApiListener(spec: ClusterSpec, paths: StatePaths): { fd: number; port: number } {
-  const earlier = readApiPort(paths);
-  const scan = Array.from({ length: PORTS_TRIED }, (_, i) => spec.apiPort + i).filter((p) => p < 65536);
-  for (const port of earlier === undefined ? scan : [earlier, ...scan]) {
-    try {
-      return { fd: openTcpListenerIn(undefined, { address: '127.0.0.1', port }), port };
-    } catch (e) {
-      if (!(e instanceof Error && 'code' in e && e.code === 'EADDRINUSE')) throw e;
-    }
-  }
-  throw new UserError(
-    `ports ${spec.apiPort} to ${scan.at(-1)} of 127.0.0.1 are all in use: choose another with --api-port`,
-  );
 }
 
 function openLog(file: string): number {
@@ -207,7 +192,7 @@ export async function runSupervisor(
   for (const dir of [paths.run, paths.logs, paths.store, paths.pki]) mkdirSync(dir, { recursive: true, mode: 0o700 });
   await endLeftovers(paths);
 
-  const api = openApiListener(spec, paths);
+  const api = openApiListener(spec, readApiPort(paths));
   writeFileSync(path.join(paths.run, 'api-port'), String(api.port), { mode: 0o600 });
   tell({ type: 'step', text: 'certificates and kubeconfigs' });
   ensureCredentials(spec, paths, api.port);

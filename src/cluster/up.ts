@@ -148,7 +148,7 @@ export async function upCluster(options: UpOptions): Promise<UpResult> {
       return { alreadyUp: true, kubeconfig: paths.kubeconfig, spec };
     }
   }
-  preflight(spec);
+  preflight(spec, existing === undefined);
   mkdirSync(paths.dir, { recursive: true, mode: 0o700 });
   writeFileSync(paths.spec, `${JSON.stringify(spec, null, 2)}\n`, { mode: 0o600 });
   try {

@@ -17,7 +17,7 @@ import { isInsideNetns } from './testing/inside-netns.ts';
 import { testPodNetwork } from './testing/test-pod-network.ts';
 
 if (isInsideNetns(import.meta.filename)) {
-  const dir = mkdtempSync(path.join(tmpdir(), 'portico-agent-'));
+  const dir = mkdtempSync(path.join(tmpdir(), `test-${process.pid}-agent-`));
   const client = createFakeClient();
   const network = testPodNetwork(`pt${process.pid}`);
   let agent: NodeAgent | undefined;
@@ -35,7 +35,7 @@ if (isInsideNetns(import.meta.filename)) {
       nodeIps: ['10.99.0.1'],
       podNetwork: network,
       stateDir: path.join(dir, 'node-1'),
-      clusterName: `test-${process.pid}`,
+      clusterName: `test-${process.pid}-agent`,
       clusterDns: ['10.96.0.10'],
       clusterDomain: 'cluster.local',
       log: process.env['SHOW'] === undefined ? silentLogger : createLogger({ level: 'debug' }),

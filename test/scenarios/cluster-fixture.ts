@@ -85,7 +85,7 @@ export function startCluster(...upFlags: string[]): Cluster {
   const tryKubectl = (...args: string[]) => run('kubectl', ['--kubeconfig', kubeconfig, ...args]);
   const kubectl = (...args: string[]) => must('kubectl', ['--kubeconfig', kubeconfig, ...args]);
   const inNode = (node: string, ...command: string[]) => must('ip', ['netns', 'exec', netns(node), ...command]);
-  const up = () => run(portico, ['up', ...flags, '--api-port', '17443', ...upFlags], { timeoutMs: 120_000 });
+  const up = () => run(portico, ['up', ...flags, ...upFlags], { timeoutMs: 120_000 });
   const down = () => {
     for (const child of children) child.kill('SIGKILL');
     return run(portico, ['down', ...flags]);

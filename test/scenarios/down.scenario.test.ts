@@ -1,7 +1,9 @@
 // `down` leaves nothing: no namespace, link, process, mount, cgroup, rule or file; also after the supervisor was
 // killed. And a cluster never touches the root namespace, nor another cluster.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import net from 'node:net';
 import process from 'node:process';
 import { after, test } from 'node:test';
 
@@ -82,10 +84,17 @@ test('two clusters side by side; `down` of one removes it whole and leaves the o
   assert.match(two.down().stdout, /there is no cluster/);
 });
 
-test('wrong flags, an overlap and a name that cannot be are one sentence each, and leave nothing', () => {
+test('wrong flags, an overlap, a port in use are one sentence each, and leave nothing', async () => {
   const name = `test-${process.pid}-bad`;
   const dir = `/tmp/${name}`;
+  await using taken = net.createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address() as net.AddressInfo;
   const cases: [args: string[], says: RegExp][] = [
+    [
+      ['--api-port', String(port)],
+      new RegExp(`--api-port ${port}: the port is in use on 127\\.0\\.0\\.1; choose another`),
+    ],
     [['--nodes', 'three'], /--nodes three: give a whole number/],
     [['--nodes', '0'], /--nodes 0: give a number from 1 to 100/],
     [['--network', 'ipip'], /--network ipip: choose native or vxlan/],
@@ -100,5 +109,6 @@ test('wrong flags, an overlap and a name that cannot be are one sentence each, a
     assert.match(r.stderr, says);
     assert.equal(r.stderr.trim().split('\n').length, 1, r.stderr);
     assert.equal(existsSync(dir), false);
+    assert.equal(run('ip', ['netns', 'list']).stdout.includes(name), false);
   }
 });

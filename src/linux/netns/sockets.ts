@@ -8,6 +8,7 @@ import {
   AF_INET6,
   bind,
   getsockname,
+  listen,
   setsockopt,
   SOCK_DGRAM,
   SOCK_NONBLOCK,
@@ -33,6 +34,11 @@ export interface BoundSocketOptions {
   readonly reuseAddress?: boolean;
   /** IPv6 sockets take IPv4 too unless this is set. @default {true} */
   readonly v6Only?: boolean;
+  /**
+   * For TCP only: listen at once, with room for so many connections. Left out, the one who serves listens, and until
+   * then others may bind the same port.
+   */
+  readonly backlog?: number;
 }
 
 /** The kernel's `sockaddr_in` or `sockaddr_in6`. */
@@ -56,7 +62,9 @@ function openBound(netns: string | undefined, type: number, options: BoundSocket
       if (type === SOCK_STREAM || options.reuseAddress) setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, 1);
       if (options.reusePort) setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, 1);
       const where = `${type === SOCK_STREAM ? 'TCP' : 'UDP'} ${address} port ${port}`;
-      bind(fd, encodeSockaddr(address, port), `bind ${where}${netns === undefined ? '' : ` in ${netns}`}`);
+      const place = `${where}${netns === undefined ? '' : ` in ${netns}`}`;
+      bind(fd, encodeSockaddr(address, port), `bind ${place}`);
+      if (options.backlog !== undefined) listen(fd, options.backlog, `listen on ${place}`);
       return fd;
     } catch (error) {
       closeSync(fd);

@@ -41,6 +41,7 @@ const cSocket = declare<(domain: number, type: number, protocol: number) => numb
 const cBind = declare<(fd: number, address: Bytes, length: number) => number>(
   'int bind(int fd, const void *address, unsigned int length)',
 );
+const cListen = declare<(fd: number, backlog: number) => number>('int listen(int fd, int backlog)');
 const cGetsockname = declare<(fd: number, address: Bytes, length: Bytes) => number>(
   'int getsockname(int fd, void *address, void *length)',
 );
@@ -137,6 +138,10 @@ export function socket(domain: number, type: number, protocol: number): number {
 
 export function bind(fd: number, address: Bytes, what: string): void {
   checked(cBind(fd, address, address.length), what);
+}
+
+export function listen(fd: number, backlog: number, what: string): void {
+  checked(cListen(fd, backlog), what);
 }
 
 /** The bound address as the kernel's `sockaddr`. */

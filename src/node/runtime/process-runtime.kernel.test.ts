@@ -12,8 +12,8 @@ import { CgroupTree } from './cgroup-tree.ts';
 import type { Container, ContainerSpec } from './contract.ts';
 import { ProcessRuntime } from './process-runtime.ts';
 
-const dir = mkdtempSync(path.join(tmpdir(), 'portico-runtime-'));
-const base = `portico-test-${process.pid}`;
+const dir = mkdtempSync(path.join(tmpdir(), `test-${process.pid}-runtime-`));
+const base = `portico-test-${process.pid}-runtime`;
 const hasCgroups = existsSync('/sys/fs/cgroup/memory') || existsSync('/sys/fs/cgroup/cgroup.controllers');
 const make = (name = 'run') =>
   new ProcessRuntime({
