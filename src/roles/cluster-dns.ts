@@ -1,8 +1,6 @@
 // Cluster DNS as an add-on: a Deployment of two replicas behind the Service kube-system/kube-dns, with its
 // configuration in a ConfigMap that `kubectl edit` changes. What exists already is left as it is.
 import {
-  clusterRoleBindings,
-  clusterRoles,
   configMaps,
   deployments,
   isAlreadyExists,
@@ -66,26 +64,10 @@ async function createIfMissing<T extends KubeObject>(client: Client, r: Resource
   }
 }
 
-/** Creates what is missing of cluster DNS. */
+/** Creates what is missing of cluster DNS. What its account may read is a role of the server's own: `system:coredns`. */
 export async function applyClusterDns(client: Client, options: ClusterDnsOptions): Promise<void> {
   const metadata = { name: NAME, namespace: NAMESPACE, labels: LABELS };
   await createIfMissing(client, serviceAccounts, { apiVersion: 'v1', kind: 'ServiceAccount', metadata });
-  await createIfMissing(client, clusterRoles, {
-    apiVersion: 'rbac.authorization.k8s.io/v1',
-    kind: 'ClusterRole',
-    metadata: { name: 'system:kube-dns' },
-    rules: [
-      { apiGroups: [''], resources: ['services', 'pods', 'namespaces'], verbs: ['list', 'watch'] },
-      { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'] },
-    ],
-  });
-  await createIfMissing(client, clusterRoleBindings, {
-    apiVersion: 'rbac.authorization.k8s.io/v1',
-    kind: 'ClusterRoleBinding',
-    metadata: { name: 'system:kube-dns' },
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'system:kube-dns' },
-    subjects: [{ kind: 'ServiceAccount', name: NAME, namespace: NAMESPACE }],
-  });
   await createIfMissing(client, configMaps, {
     apiVersion: 'v1',
     kind: 'ConfigMap',

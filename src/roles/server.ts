@@ -70,11 +70,8 @@ export async function runServer(options: ServerOptions): Promise<void> {
   log.info('API server ready', { listen: options.listen });
 
   const clients: Client[] = [];
-  const clientFor = (name: string, groups: readonly string[] = []) => {
-    const client = createInProcessClient((request) => api.handle(request), {
-      name,
-      groups: [...groups, 'system:authenticated'],
-    });
+  const clientFor = (name: string) => {
+    const client = createInProcessClient((request) => api.handle(request), { name, groups: ['system:authenticated'] });
     clients.push(client);
     return client;
   };
@@ -91,7 +88,7 @@ export async function runServer(options: ServerOptions): Promise<void> {
   });
   const routes = options.podRoutes ? startPodRoutes(clientFor('system:pod-routes'), log) : undefined;
   if (options.clusterDns !== undefined) {
-    await applyClusterDns(clientFor('system:addons', ['system:masters']), {
+    await applyClusterDns(clientFor('system:addons'), {
       clusterIp: options.clusterDns,
       clusterDomain: options.clusterDomain,
       upstream: options.upstreamDns ?? '/etc/resolv.conf',

@@ -10,6 +10,9 @@ import { ADMIN, startLiveServer, type Identity, type LiveServer } from './live-s
 
 const TABLE = path.join(import.meta.dirname, '..', '..', 'src', 'apiserver', 'auth', 'testdata', 'authorization.txt');
 
+/** Begins the rows of what an identity may do in that namespace only. */
+const IN_SYSTEM = 'in kube-system ';
+
 interface Discovered {
   group: string;
   version: string;
@@ -61,9 +64,12 @@ void describe('the running server', () => {
     await bind('editor', 'edit', user('editor'));
     await bind('owner', 'admin', user('owner'));
     await bind('robot', 'view', { kind: 'ServiceAccount', name: 'robot', namespace: 'default' });
-    const accounts = '/api/v1/namespaces/default/serviceaccounts';
-    await server.call('POST', accounts, { metadata: { name: 'robot' } });
-    const token = (await server.call('POST', `${accounts}/robot/token`, { spec: {} })).json().status.token as string;
+    const tokenOf = async (namespace: string, name: string): Promise<string> => {
+      const accounts = `/api/v1/namespaces/${namespace}/serviceaccounts`;
+      await server.call('POST', accounts, { metadata: { name } });
+      return (await server.call('POST', `${accounts}/${name}/token`, { spec: {} })).json().status.token;
+    };
+    const token = await tokenOf('default', 'robot');
 
     identities.set('nobody', undefined);
     identities.set('somebody', { cn: 'jane' });
@@ -74,6 +80,8 @@ void describe('the running server', () => {
     identities.set('proxy', { cn: 'system:kube-proxy' });
     identities.set('DNS', { cn: 'system:coredns' });
     identities.set('pod routes', { cn: 'system:pod-routes' });
+    identities.set('add-ons', { cn: 'system:addons' });
+    identities.set('cluster DNS', { token: await tokenOf('kube-system', 'kube-dns') });
     identities.set('scheduler', { cn: 'system:kube-scheduler' });
     identities.set('controllers', { cn: 'system:kube-controller-manager' });
     identities.set('administrator', ADMIN);
@@ -92,18 +100,23 @@ void describe('the running server', () => {
       using session = open(server, identity);
       const wrong: string[] = [];
       let allowedCount = 0;
-      await Promise.all(
+      const tryAll = (namespace: string) =>
         resources.flatMap((resource) =>
           resource.verbs.map(async (verb) => {
+            if (namespace !== 'default' && !resource.namespaced) return;
             const row = resource.group === '' ? resource.name : `${resource.name} (${resource.group})`;
-            const allowed = rows.get(row)?.split(' ') ?? [];
-            const expected = allowed.includes('everything') || allowed.includes(verb);
-            const actual = await session.mayDo(resource, verb);
-            if (actual !== expected) wrong.push(`${row}: ${verb} is ${actual ? 'let through' : 'refused'}`);
+            const allowed = (rows.get(row) ?? '').split(' ');
+            const inSystem = namespace === 'default' ? [] : (rows.get(`${IN_SYSTEM}${row}`) ?? '').split(' ');
+            const expected = allowed.includes('everything') || allowed.includes(verb) || inSystem.includes(verb);
+            const actual = await session.mayDo(resource, verb, namespace);
+            if (actual !== expected) {
+              wrong.push(`${row}: ${verb} in ${namespace} is ${actual ? 'let through' : 'refused'}`);
+            }
             if (actual) allowedCount += 1;
           }),
-        ),
-      );
+        );
+      await Promise.all(tryAll('default'));
+      if ([...rows.keys()].some((row) => row.startsWith(IN_SYSTEM))) await Promise.all(tryAll('kube-system'));
       assert.deepEqual(wrong, []);
       assert.equal(allowedCount > 0, rows.size > 0);
     });
@@ -184,17 +197,17 @@ async function discover(server: LiveServer): Promise<Discovered[]> {
   return found;
 }
 
-function pathOf({ group, version, name, namespaced }: Discovered, named: boolean): string {
+function pathOf({ group, version, name, namespaced }: Discovered, named: boolean, namespace: string): string {
   const [plural = '', subresource] = name.split('/');
   const root = group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
-  const scope = namespaced ? '/namespaces/default' : '';
+  const scope = namespaced ? `/namespaces/${namespace}` : '';
   const object = named || subresource !== undefined ? '/no-such' : '';
   return `${root}${scope}/${plural}${object}${subresource === undefined ? '' : `/${subresource}`}`;
 }
 
 interface Session extends Disposable {
   /** False when the server says that this user cannot do it. */
-  mayDo(resource: Discovered, verb: string): Promise<boolean>;
+  mayDo(resource: Discovered, verb: string, namespace: string): Promise<boolean>;
 }
 
 function open(server: LiveServer, identity: Identity): Session {
@@ -206,14 +219,14 @@ function open(server: LiveServer, identity: Identity): Session {
   session.setMaxListeners(0);
   const token = identity !== undefined && 'token' in identity ? identity.token : undefined;
   return {
-    mayDo(resource, verb) {
+    mayDo(resource, verb, namespace) {
       const how = REQUESTS[verb];
       assert.ok(how !== undefined, verb);
       const query = how.query === undefined ? '' : `?${how.query}`;
       return new Promise((resolve, reject) => {
         const stream = session.request({
           ':method': how.method,
-          ':path': `${pathOf(resource, how.named)}${query}`,
+          ':path': `${pathOf(resource, how.named, namespace)}${query}`,
           accept: 'application/json',
           ...(how.body === undefined
             ? {}

@@ -245,3 +245,12 @@ void describe('service account tokens', () => {
     assert.match(short.body.message, /may not specify a duration less than 10 minutes/);
   });
 });
+
+void it('knows the roles of its own parts at the moment it is ready', async () => {
+  await using server = await startTestServer();
+  const user = { name: 'system:addons', groups: ['system:authenticated'] };
+  const make = (namespace: string) =>
+    server.call('POST', `/api/v1/namespaces/${namespace}/configmaps`, { metadata: { name: 'a' } }, { user });
+  assert.equal((await make('kube-system')).status, 201);
+  assert.equal((await make('default')).status, 403);
+});

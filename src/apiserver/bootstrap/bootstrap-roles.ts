@@ -10,10 +10,19 @@ export interface BootstrapRole {
   readonly aggregate?: readonly string[];
 }
 
+/** A subject: a user, a group, or the service account `namespace:name`. */
+type Subject = readonly [kind: 'User' | 'Group' | 'ServiceAccount', name: string];
+
 export interface BootstrapBinding {
   readonly name: string;
   readonly role: string;
-  readonly subjects: readonly (readonly [kind: 'User' | 'Group', name: string])[];
+  readonly subjects: readonly Subject[];
+}
+
+/** A role that holds in one namespace, with its binding of the same name. */
+export interface BootstrapNamespaceRole extends BootstrapRole {
+  readonly namespace: string;
+  readonly subjects: readonly Subject[];
 }
 
 const READ = ['get', 'list', 'watch'];
@@ -224,7 +233,14 @@ export const bootstrapBindings: readonly BootstrapBinding[] = [
     ],
   },
   { name: 'system:node-proxier', role: 'system:node-proxier', subjects: [['User', 'system:kube-proxy']] },
-  { name: 'system:coredns', role: 'system:coredns', subjects: [['User', 'system:coredns']] },
+  {
+    name: 'system:coredns',
+    role: 'system:coredns',
+    subjects: [
+      ['User', 'system:coredns'],
+      ['ServiceAccount', 'kube-system:kube-dns'],
+    ],
+  },
   { name: 'system:pod-routes', role: 'system:pod-routes', subjects: [['User', 'system:pod-routes']] },
   { name: 'system:kube-scheduler', role: 'system:kube-scheduler', subjects: [['User', 'system:kube-scheduler']] },
   {
@@ -236,5 +252,15 @@ export const bootstrapBindings: readonly BootstrapBinding[] = [
     name: 'system:service-account-issuer-discovery',
     role: 'system:service-account-issuer-discovery',
     subjects: [['Group', 'system:serviceaccounts']],
+  },
+];
+
+export const bootstrapNamespaceRoles: readonly BootstrapNamespaceRole[] = [
+  // Deploys the add-ons: makes what is missing of them, and can neither read nor change what is there.
+  {
+    name: 'system:addons',
+    namespace: 'kube-system',
+    rules: [rule(['create'], '', 'configmaps serviceaccounts services'), rule(['create'], 'apps', 'deployments')],
+    subjects: [['User', 'system:addons']],
   },
 ];

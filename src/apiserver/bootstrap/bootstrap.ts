@@ -8,6 +8,8 @@ import {
   endpointSlices,
   isNotFound,
   namespaces,
+  roleBindings,
+  roles,
   serviceCIDRs,
   services,
   type ClusterRole,
@@ -16,7 +18,13 @@ import {
 } from '../../api/index.ts';
 import { ipFamily } from '../../ip/index.ts';
 import type { ServerWrites } from './server-writes.ts';
-import { bootstrapBindings, bootstrapRoles, type BootstrapRole } from './bootstrap-roles.ts';
+import {
+  bootstrapBindings,
+  bootstrapNamespaceRoles,
+  bootstrapRoles,
+  type BootstrapBinding,
+  type BootstrapRole,
+} from './bootstrap-roles.ts';
 
 export interface BootstrapOptions {
   readonly serviceCidrs: readonly string[];
@@ -50,12 +58,30 @@ export async function bootstrap(api: ServerWrites, options: BootstrapOptions): P
     ...bootstrapBindings.map((binding) =>
       ensure(clusterRoleBindings, {
         metadata: { name: binding.name, ...AUTOUPDATE, labels: BOOTSTRAP_LABEL },
-        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: binding.role },
-        subjects: binding.subjects.map(([kind, name]) => ({ apiGroup: 'rbac.authorization.k8s.io', kind, name })),
+        roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: binding.role },
+        subjects: subjectsOf(binding),
       }),
     ),
+    ...bootstrapNamespaceRoles.flatMap((role) => {
+      const metadata = { name: role.name, namespace: role.namespace, ...AUTOUPDATE, labels: BOOTSTRAP_LABEL };
+      const roleRef = { apiGroup: RBAC, kind: 'Role', name: role.name };
+      return [
+        ensure(roles, { metadata, rules: role.rules }),
+        ensure(roleBindings, { metadata, roleRef, subjects: subjectsOf(role) }),
+      ];
+    }),
     kubernetesService(api, options),
   ]);
+}
+
+const RBAC = 'rbac.authorization.k8s.io';
+
+function subjectsOf({ subjects }: Pick<BootstrapBinding, 'subjects'>): object[] {
+  return subjects.map(([kind, name]) => {
+    if (kind !== 'ServiceAccount') return { apiGroup: RBAC, kind, name };
+    const [namespace, account] = name.split(':');
+    return { kind, name: account, namespace };
+  });
 }
 
 /** A role from an earlier version of this program, unless somebody took it into their own hands. */
