@@ -1,0 +1,119 @@
+// One HTTP/2 connection to a gRPC server over TCP, TLS or a unix socket, made when it is needed and again when it broke.
+import http2 from 'node:http2';
+import net from 'node:net';
+import tls from 'node:tls';
+
+/** Larger windows than the protocol's 64 KiB: a list of ten thousand objects arrives without a pause for each piece. */
+const STREAM_WINDOW = 4 << 20;
+const CONNECTION_WINDOW = 16 << 20;
+
+export interface GrpcTls {
+  /** The authorities to trust, PEM. */
+  readonly ca: string;
+  /** Client certificate and key, PEM. */
+  readonly cert?: string;
+  readonly key?: string;
+  /** The name the server's certificate must have. @default the host */
+  readonly servername?: string;
+}
+
+export type GrpcTarget =
+  | { readonly unixPath: string }
+  | { readonly host: string; readonly port: number; readonly tls?: GrpcTls };
+
+export interface ConnectionOptions {
+  /** @default 5000 */
+  readonly connectTimeoutMs?: number;
+  /** The connection is given up when a ping is not answered within this time; pings go out as often. Left out: none. */
+  readonly keepaliveMs?: number;
+}
+
+export interface Connection {
+  /** A connection that takes a request; its own errors end every call on it. */
+  session(): http2.ClientHttp2Session;
+  /** Why that connection broke; undefined for one that did not. */
+  errorOf(session: http2.ClientHttp2Session): Error | undefined;
+  close(): void;
+}
+
+/** How the target is written in messages: `unix:///run/x.sock`, `10.0.0.1:2379`. */
+export function targetName(target: GrpcTarget): string {
+  if ('unixPath' in target) return `unix://${target.unixPath}`;
+  return `${target.host.includes(':') ? `[${target.host}]` : target.host}:${target.port}`;
+}
+
+function dial(target: GrpcTarget): net.Socket {
+  if ('unixPath' in target) return net.connect({ path: target.unixPath });
+  const { host, port } = target;
+  if (target.tls === undefined) return net.connect({ host, port, noDelay: true });
+  const { servername = net.isIP(host) === 0 ? host : '', ...credentials } = target.tls;
+  const socket = tls.connect({ host, port, ...credentials, servername, ALPNProtocols: ['h2'] });
+  socket.setNoDelay(true);
+  return socket;
+}
+
+export function openConnection(target: GrpcTarget, options: ConnectionOptions): Connection {
+  let current: http2.ClientHttp2Session | undefined;
+  const errors = new WeakMap<http2.ClientHttp2Session, Error>();
+  let closed = false;
+
+  const connect = (): http2.ClientHttp2Session => {
+    const secure = 'tls' in target && target.tls !== undefined;
+    const authority = 'unixPath' in target ? 'localhost' : targetName(target);
+    const session = http2.connect(`${secure ? 'https' : 'http'}://${authority}`, {
+      createConnection: () => dial(target),
+      settings: { initialWindowSize: STREAM_WINDOW, enablePush: false },
+    });
+    const timeoutMs = options.connectTimeoutMs ?? 5000;
+    const overdue = setTimeout(() => session.destroy(new Error(`no connection within ${timeoutMs} ms`)), timeoutMs);
+    const leave = () => {
+      clearTimeout(overdue);
+      if (current === session) current = undefined;
+    };
+    let pings: NodeJS.Timeout | undefined;
+    session.on('connect', () => {
+      clearTimeout(overdue);
+      session.setLocalWindowSize(CONNECTION_WINDOW);
+      if (options.keepaliveMs !== undefined) pings = keepAlive(session, options.keepaliveMs);
+    });
+    session.on('error', (error) => {
+      errors.set(session, error);
+      leave();
+    });
+    // Calls that the server has taken may end; new ones go to a new connection.
+    session.on('goaway', leave);
+    session.on('close', () => {
+      clearInterval(pings);
+      leave();
+    });
+    return session;
+  };
+
+  return {
+    session() {
+      if (closed) throw new Error('the client was closed');
+      if (current === undefined || current.closed || current.destroyed) current = connect();
+      return current;
+    },
+    errorOf: (session) => errors.get(session),
+    close() {
+      closed = true;
+      current?.destroy();
+    },
+  };
+}
+
+function keepAlive(session: http2.ClientHttp2Session, everyMs: number): NodeJS.Timeout {
+  let answered = true;
+  return setInterval(() => {
+    if (session.destroyed) return;
+    if (!answered) {
+      session.destroy(new Error(`no answer to a ping within ${everyMs} ms`));
+      return;
+    }
+    answered = false;
+    session.ping(() => {
+      answered = true;
+    });
+  }, everyMs);
+}
