@@ -137,8 +137,12 @@ export function formatIp(ip: IpLike): string {
   return `${hex(groups.slice(0, run.start))}::${hex(groups.slice(run.start + run.length))}`;
 }
 
+const CANONICAL_IPV4 = /^(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)){3}$/;
+
 /** The one spelling of an address, or undefined when the text is not one. */
 export function canonicalIp(text: string, options: ParseIpOptions = {}): string | undefined {
+  // Nearly always it is that spelling already; whoever keeps it then shares the text.
+  if (CANONICAL_IPV4.test(text)) return text;
   const ip = parseIp(text, options);
   return ip === undefined ? undefined : formatIp(ip);
 }

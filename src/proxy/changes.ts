@@ -10,7 +10,8 @@ export class ChangeTracker {
   readonly family: Family;
   #node: NodeFacts;
   #services = new Map<ServiceKey, ServiceView>();
-  #slices = new Map<ServiceKey, Map<string, SliceView>>();
+  /** Nearly always one. */
+  #slices = new Map<ServiceKey, readonly SliceView[]>();
   #dirty = new Set<ServiceKey>();
   #inFamily = 0;
   /** What the last successful sync put into the kernel. */
@@ -31,18 +32,19 @@ export class ChangeTracker {
   }
 
   setSlice(before: SliceView | undefined, after: SliceView | undefined): void {
-    if (before?.family === this.family && before.service !== undefined) {
-      const slices = this.#slices.get(before.service);
-      slices?.delete(before.key);
-      if (slices?.size === 0) this.#slices.delete(before.service);
-      this.#dirty.add(before.service);
-    }
-    if (after?.family === this.family && after.service !== undefined) {
-      let slices = this.#slices.get(after.service);
-      if (slices === undefined) this.#slices.set(after.service, (slices = new Map()));
-      slices.set(after.key, after);
-      this.#dirty.add(after.service);
-    }
+    if (before?.family === this.family && before.service !== undefined) this.#replace(before.service, before.key);
+    if (after?.family === this.family && after.service !== undefined) this.#replace(after.service, after.key, after);
+  }
+
+  #replace(service: ServiceKey, key: string, slice?: SliceView): void {
+    const old = this.#slices.get(service) ?? NONE;
+    const at = old.findIndex((s) => s.key === key);
+    let slices = old;
+    if (slice === undefined) slices = old.filter((_, i) => i !== at);
+    else slices = at < 0 ? [...old, slice] : old.with(at, slice);
+    if (slices.length === 0) this.#slices.delete(service);
+    else this.#slices.set(service, slices);
+    this.#dirty.add(service);
   }
 
   /** A zone that changes touches every service. */
@@ -72,8 +74,7 @@ export class ChangeTracker {
   stateOf(key: ServiceKey): ServiceState | undefined {
     const service = this.#services.get(key);
     if (service === undefined) return undefined;
-    const slices = this.#slices.get(key);
-    return serviceState(service, slices === undefined ? NONE : [...slices.values()], this.family, this.#node);
+    return serviceState(service, this.#slices.get(key) ?? NONE, this.family, this.#node);
   }
 
   /** The services that differ from the kernel; each `take` is answered by `commit` or `abort`. */

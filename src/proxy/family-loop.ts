@@ -97,11 +97,10 @@ export class FamilyLoop {
     await this.#pacer.stop();
   }
 
-  *#all(): Iterable<[ServiceKey, ServiceState]> {
-    for (const key of this.tracker.keys) {
-      const state = this.tracker.stateOf(key);
-      if (state !== undefined) yield [key, state];
-    }
+  /** What the kernel should hold: what it holds, with these changes. Nothing is worked out a second time. */
+  *#all(changes: StateChanges): Iterable<[ServiceKey, ServiceState]> {
+    for (const [key, state] of this.tracker.committed) if (!changes.has(key)) yield [key, state];
+    for (const [key, { after }] of changes) if (after !== undefined) yield [key, after];
   }
 
   async #run(): Promise<void> {
@@ -116,7 +115,7 @@ export class FamilyLoop {
     const wasSynced = this.#synced;
     this.#running = true;
     try {
-      const report = await sync.sync(changes, () => this.#all());
+      const report = await sync.sync(changes, () => this.#all(changes));
       this.tracker.commit(changes);
       const seconds = (clock.monotonic() - began) / 1000;
       if (report.kind !== 'none') {

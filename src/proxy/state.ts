@@ -1,49 +1,58 @@
 // Service + EndpointSlices + facts about this node → ServiceState. Pure, one Service and one family at a time.
 import { parseCidr } from '../ip/index.ts';
 import type { EndpointState, Family, NodeFacts, PortState, Protocol, ServiceState } from './contract.ts';
-import { selectEndpoints, type Candidate } from './topology.ts';
+import { selectEndpoints, type Hints } from './topology.ts';
 import { familyOf, type ServicePortView, type ServiceView, type SliceEndpointView, type SliceView } from './views.ts';
 
-/** Addresses of views are canonical already. */
-const hostPort = (ip: string, port: number) => (ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`);
+/** Addresses of views are canonical already. Joined, not added up: a sum would stay three pieces in memory. */
+const hostPort = (ip: string, port: number) => [ip.includes(':') ? `[${ip}]` : ip, port].join(':');
 
-const byText = (a: { text: string }, b: { text: string }) => (a.text < b.text ? -1 : a.text > b.text ? 1 : 0);
+const byText = (a: EndpointState, b: EndpointState) => (a.text < b.text ? -1 : a.text > b.text ? 1 : 0);
 
 /** Of two entries for one address the one that can do more wins, whatever the order of the slices. */
-const rank = (e: SliceEndpointView): number => (e.terminating ? 0 : 4) + (e.ready ? 2 : 0) + (e.serving ? 1 : 0);
+const rank = (e: EndpointState): number => (e.terminating ? 0 : 4) + (e.ready ? 2 : 0) + (e.serving ? 1 : 0);
 
-function candidatesOf(
+/** Of neighbours with one address the best; `sorted` by text. */
+function distinct(sorted: readonly EndpointState[]): EndpointState[] {
+  const out: EndpointState[] = [];
+  for (const e of sorted) {
+    const last = out.at(-1);
+    if (last?.text !== e.text) out.push(e);
+    else if (rank(e) > rank(last)) out[out.length - 1] = e;
+  }
+  return out;
+}
+
+const NO_HINTS: Hints = new Map();
+
+/** Every endpoint of a port in the family, sorted by `text`, and the hints they carry. */
+function endpointsOf(
   port: { name: string; protocol: Protocol },
   slices: readonly SliceView[],
   family: Family,
   node: NodeFacts,
-): Candidate[] {
-  const byAddress = new Map<string, { view: SliceEndpointView; port: number }>();
+): { all: readonly EndpointState[]; hints: Hints } {
+  const all: EndpointState[] = [];
+  let hints: Map<EndpointState, SliceEndpointView> | undefined;
+  let inOrder = true;
+  let last = '';
   for (const slice of slices) {
     if (slice.family !== family) continue;
     for (const p of slice.ports) {
       if (p.name !== port.name || p.protocol !== port.protocol) continue;
       for (const view of slice.endpoints) {
         const text = hostPort(view.ip, p.port);
-        const known = byAddress.get(text);
-        if (known === undefined || rank(view) > rank(known.view)) byAddress.set(text, { view, port: p.port });
+        const { ip, ready, serving, terminating } = view;
+        const local = view.node !== undefined && view.node === node.name;
+        const state: EndpointState = { ip, port: p.port, text, local, ready, serving, terminating };
+        all.push(state);
+        if (view.zoneHints !== undefined || view.nodeHints !== undefined) (hints ??= new Map()).set(state, view);
+        inOrder &&= last < text;
+        last = text;
       }
     }
   }
-  const out = [...byAddress].map(([text, { view, port: number }]) => ({
-    text,
-    hints: view,
-    state: {
-      ip: view.ip,
-      port: number,
-      text,
-      local: view.node !== undefined && view.node === node.name,
-      ready: view.ready,
-      serving: view.serving,
-      terminating: view.terminating,
-    },
-  }));
-  return out.toSorted(byText);
+  return { all: inOrder ? all : distinct(all.toSorted(byText)), hints: hints ?? NO_HINTS };
 }
 
 /** Keeps one array where two would hold the same endpoints: most services use all of theirs. */
@@ -68,9 +77,8 @@ function portState(
   const exposed = port.nodePort !== 0 || externalIps.length > 0 || loadBalancerIps.length > 0;
   const usesCluster = !service.internalLocal || exposed;
   const usesLocal = service.internalLocal || (service.externalLocal && exposed);
-  const candidates = candidatesOf(port, slices, family, node);
-  const selection = selectEndpoints(candidates, { usesCluster, usesLocal }, node);
-  const all = candidates.map((c) => c.state);
+  const { all, hints } = endpointsOf(port, slices, family, node);
+  const selection = selectEndpoints(all, hints, { usesCluster, usesLocal, node });
   return {
     id: port.name === '' ? service.key : `${service.key}:${port.name}`,
     namespace: service.namespace,

@@ -3,10 +3,8 @@
 import type { EndpointState, NodeFacts } from './contract.ts';
 import type { SliceEndpointView } from './views.ts';
 
-export interface Candidate {
-  readonly state: EndpointState;
-  readonly hints: Pick<SliceEndpointView, 'zoneHints' | 'nodeHints'>;
-}
+/** Hints of the endpoints that carry any. */
+export type Hints = ReadonlyMap<EndpointState, Pick<SliceEndpointView, 'zoneHints' | 'nodeHints'>>;
 
 export interface Selection {
   readonly cluster: readonly EndpointState[];
@@ -17,31 +15,37 @@ export interface Selection {
 const canServeTerminating = (e: EndpointState): boolean => e.serving && e.terminating;
 
 /** The hint that every ready endpoint carries and that names this node or zone; undefined: use all endpoints. */
-function hintFilter(ready: readonly Candidate[], node: NodeFacts): ((c: Candidate) => boolean) | undefined {
-  const forNode = (c: Candidate) => c.hints.nodeHints?.includes(node.name) ?? false;
-  const forZone = (c: Candidate) => node.zone !== undefined && (c.hints.zoneHints?.includes(node.zone) ?? false);
-  if (ready.every((c) => c.hints.nodeHints?.length) && ready.some(forNode)) return forNode;
-  if (ready.every((c) => c.hints.zoneHints?.length) && ready.some(forZone)) return forZone;
+function hintFilter(
+  ready: readonly EndpointState[],
+  hints: Hints,
+  node: NodeFacts,
+): ((e: EndpointState) => boolean) | undefined {
+  if (hints.size < ready.length) return undefined;
+  const forNode = (e: EndpointState) => hints.get(e)?.nodeHints?.includes(node.name) ?? false;
+  const forZone = (e: EndpointState) =>
+    node.zone !== undefined && (hints.get(e)?.zoneHints?.includes(node.zone) ?? false);
+  if (ready.every((e) => hints.get(e)?.nodeHints?.length) && ready.some(forNode)) return forNode;
+  if (ready.every((e) => hints.get(e)?.zoneHints?.length) && ready.some(forZone)) return forZone;
   return undefined;
 }
 
-/** @example selectEndpoints(candidates, { usesCluster: true, usesLocal: false }, { name: 'node-1' }).cluster */
+/** @example selectEndpoints(all, hints, { usesCluster: true, usesLocal: false, node: { name: 'node-1' } }).cluster */
 export function selectEndpoints(
-  candidates: readonly Candidate[],
-  uses: { usesCluster: boolean; usesLocal: boolean },
-  node: NodeFacts,
+  all: readonly EndpointState[],
+  hints: Hints,
+  { usesCluster, usesLocal, node }: { usesCluster: boolean; usesLocal: boolean; node: NodeFacts },
 ): Selection {
-  const ready = candidates.filter((c) => c.state.ready);
+  const ready = all.filter((e) => e.ready);
   let cluster: readonly EndpointState[] = [];
-  if (uses.usesCluster) {
-    const filter = hintFilter(ready, node);
-    cluster = (filter === undefined ? ready : ready.filter(filter)).map((c) => c.state);
-    if (cluster.length === 0) cluster = candidates.map((c) => c.state).filter(canServeTerminating);
+  if (usesCluster) {
+    const filter = hintFilter(ready, hints, node);
+    cluster = filter === undefined ? ready : ready.filter(filter);
+    if (cluster.length === 0) cluster = all.filter(canServeTerminating);
   }
   let local: readonly EndpointState[] = [];
-  if (uses.usesLocal) {
-    local = ready.map((c) => c.state).filter((e) => e.local);
-    if (local.length === 0) local = candidates.map((c) => c.state).filter((e) => e.local && canServeTerminating(e));
+  if (usesLocal) {
+    local = ready.filter((e) => e.local);
+    if (local.length === 0) local = all.filter((e) => e.local && canServeTerminating(e));
   }
-  return { cluster, local, hasEndpoints: candidates.some((c) => c.state.ready || canServeTerminating(c.state)) };
+  return { cluster, local, hasEndpoints: ready.length > 0 || all.some(canServeTerminating) };
 }

@@ -172,17 +172,17 @@ interface Hints {
   readonly forNodes?: readonly { name: string }[];
 }
 
-const READY: Pick<SliceEndpointView, 'ready' | 'serving' | 'terminating'> = {
-  ready: true,
-  serving: true,
-  terminating: false,
-};
+/** Every endpoint names its node: one text for all that name the same. Begun anew when many nodes came and went. */
+const nodeNames = new Map<string, string>();
+const MOST_NODE_NAMES = 20_000;
 
-/** Conditions that are absent mean ready, serving and not terminating. */
-function conditionsOf(c: { ready?: boolean; serving?: boolean; terminating?: boolean } | undefined): typeof READY {
-  if (c === undefined) return READY;
-  const ready = c.ready ?? true;
-  return { ready, serving: c.serving ?? ready, terminating: c.terminating ?? false };
+function shared(name: string | undefined): string | undefined {
+  if (name === undefined) return undefined;
+  const known = nodeNames.get(name);
+  if (known !== undefined) return known;
+  if (nodeNames.size >= MOST_NODE_NAMES) nodeNames.clear();
+  nodeNames.set(name, name);
+  return name;
 }
 
 export function sliceView(slice: EndpointSlice): SliceView {
@@ -209,10 +209,15 @@ function readSlice(slice: EndpointSlice): SliceView {
     const ip = canonicalIp(e.addresses?.[0] ?? '');
     if (ip === undefined || familyOf(ip) !== family) continue;
     const hints: Hints | undefined = e.hints;
+    // Conditions that are absent mean ready, serving and not terminating.
+    const ready = e.conditions?.ready ?? true;
+    // All of one shape, without a spread: there may be hundreds of thousands.
     endpoints.push({
       ip,
-      node: e.nodeName,
-      ...conditionsOf(e.conditions),
+      node: shared(e.nodeName),
+      ready,
+      serving: e.conditions?.serving ?? ready,
+      terminating: e.conditions?.terminating ?? false,
       zoneHints: hints?.forZones?.map((z) => z.name),
       nodeHints: hints?.forNodes?.map((n) => n.name),
     });

@@ -112,15 +112,26 @@ export class MessageWriter {
   #attribute(type: number, length: number): number {
     if (length > MAX_ATTRIBUTE) throw new RangeError(`netlink attribute ${type} would have ${length} bytes`);
     const at = this.#reserve(4 + ((length + 3) & ~3));
-    this.#buffer.writeUInt16LE(4 + length, at);
-    this.#buffer.writeUInt16LE(type, at + 2);
-    for (let i = at + 4 + length; i < this.#length; i++) this.#buffer[i] = 0;
+    const buffer = this.#buffer;
+    buffer[at] = (4 + length) & 255;
+    buffer[at + 1] = (4 + length) >> 8;
+    buffer[at + 2] = type & 255;
+    buffer[at + 3] = type >> 8;
+    for (let i = at + 4 + length; i < this.#length; i++) buffer[i] = 0;
     return at + 4;
   }
 
   attr(type: number, bytes: Uint8Array): this {
     const at = this.#attribute(type, bytes.length);
     this.#buffer.set(bytes, at);
+    return this;
+  }
+
+  /** As `attr`, from the beginning of a larger buffer: no view is made. */
+  attrFrom(type: number, source: Uint8Array, length: number): this {
+    const at = this.#attribute(type, length);
+    const buffer = this.#buffer;
+    for (let i = 0; i < length; i++) buffer[at + i] = source[i] ?? 0;
     return this;
   }
 
@@ -207,6 +218,25 @@ export function* parseMessages(bytes: Buffer): Generator<NetlinkMessage, void, u
       sequence: bytes.readUInt32LE(at + 8),
       payload: bytes.subarray(at + NLMSG_HEADER_LENGTH, at + length),
     };
+    at += (length + 3) & ~3;
+  }
+}
+
+/**
+ * Calls back for each attribute between two offsets, with the offsets of its value: for dumps of so many elements that
+ * a view of each would cost more than reading them. Stops at a broken length.
+ */
+export function eachAttribute(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  visit: (type: number, from: number, to: number) => void,
+): void {
+  let at = start;
+  while (at + 4 <= end) {
+    const length = (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8);
+    if (length < 4 || at + length > end) return;
+    visit(((bytes[at + 2] ?? 0) | ((bytes[at + 3] ?? 0) << 8)) & NLA_TYPE_MASK, at + 4, at + length);
     at += (length + 3) & ~3;
   }
 }

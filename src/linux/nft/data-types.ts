@@ -10,8 +10,8 @@ export interface DataType {
   readonly order: 'big' | 'host';
   /** Writes the value at `offset`. */
   encode(value: Scalar, into: Buffer, offset: number): void;
-  /** Canonical text. */
-  format(bytes: Buffer): string;
+  /** Canonical text of the value at `offset`. @default {0} */
+  format(bytes: Buffer, offset?: number): string;
 }
 
 /** A value that its type does not have. */
@@ -19,7 +19,22 @@ export class NftValueError extends RangeError {
   override readonly name = 'NftValueError';
 }
 
+/** A number of decimal digits alone; -1: something else. Lists hold so many that a pattern would cost too much. */
+function decimal(text: string): number {
+  const { length } = text;
+  if (length === 0 || length > 9) return -1;
+  let number = 0;
+  for (let i = 0; i < length; i++) {
+    const digit = text.charCodeAt(i) - 0x30;
+    if (digit < 0 || digit > 9) return -1;
+    number = number * 10 + digit;
+  }
+  return number;
+}
+
 function toNumber(value: Scalar, max: number, what: string): number {
+  const quick = typeof value === 'string' ? decimal(value) : -1;
+  if (quick >= 0 && quick <= max) return quick;
   const number = typeof value === 'number' ? value : /^(0x[0-9a-f]+|\d+)$/i.test(value) ? Number(value) : NaN;
   if (!Number.isInteger(number) || number < 0 || number > max) throw new NftValueError(`${value} is not ${what}`);
   return number;
@@ -73,7 +88,7 @@ const ipv4: DataType = {
       throw new NftValueError(`${value} is not an IPv4 address`);
     }
   },
-  format: (bytes) => `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}`,
+  format: (bytes, at = 0) => `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`,
 };
 
 const ipv6: DataType = {
@@ -85,7 +100,7 @@ const ipv6: DataType = {
     if (ip?.family !== 6) throw new NftValueError(`${value} is not an IPv6 address`);
     into.set(ipToBytes(ip), offset);
   },
-  format: (bytes) => formatIp(ipFromBytes(bytes)),
+  format: (bytes, at = 0) => formatIp(ipFromBytes(bytes.subarray(at, at + 16))),
 };
 
 const port: DataType = {
@@ -93,7 +108,7 @@ const port: DataType = {
   bytes: 2,
   order: 'big',
   encode: (value, into, offset) => void into.writeUInt16BE(toNumber(value, 65535, 'a port'), offset),
-  format: (bytes) => String(bytes.readUInt16BE()),
+  format: (bytes, at = 0) => String(bytes.readUInt16BE(at)),
 };
 
 const protocol: DataType = {
@@ -101,9 +116,10 @@ const protocol: DataType = {
   bytes: 1,
   order: 'host',
   encode: (value, into, offset) => {
-    into[offset] = PROTOCOLS.get(String(value).toLowerCase()) ?? toNumber(value, 255, 'an IP protocol');
+    const known = typeof value === 'string' ? PROTOCOLS.get(value) : undefined;
+    into[offset] = known ?? PROTOCOLS.get(String(value).toLowerCase()) ?? toNumber(value, 255, 'an IP protocol');
   },
-  format: (bytes) => PROTOCOL_NAMES.get(bytes[0] ?? 0) ?? String(bytes[0]),
+  format: (bytes, at = 0) => PROTOCOL_NAMES.get(bytes[at] ?? 0) ?? String(bytes[at]),
 };
 
 function number32(id: number, format: (value: number) => string): DataType {
@@ -112,7 +128,7 @@ function number32(id: number, format: (value: number) => string): DataType {
     bytes: 4,
     order: 'host',
     encode: (value, into, offset) => void into.writeUInt32LE(toNumber(value, 0xffffffff, 'a 32-bit number'), offset),
-    format: (bytes) => format(bytes.readUInt32LE()),
+    format: (bytes, at = 0) => format(bytes.readUInt32LE(at)),
   };
 }
 
@@ -139,7 +155,7 @@ function oneOf(bytes: number, names: Readonly<Record<string, number>>): DataType
       if (number === undefined) throw new NftValueError(`${value} is none of ${Object.keys(names).join(', ')}`);
       into.writeUIntLE(number, offset, bytes);
     },
-    format: (value) => String(value.readUIntLE(0, bytes)),
+    format: (value, at = 0) => String(value.readUIntLE(at, bytes)),
   };
 }
 
@@ -155,7 +171,7 @@ const ifname: DataType = {
     into.fill(0, offset, offset + INTERFACE_NAME);
     into.write(text, offset, 'latin1');
   },
-  format: (bytes) => bytes.toString('latin1').replace(/\0.*$/s, ''),
+  format: (bytes, at = 0) => bytes.toString('latin1', at, at + INTERFACE_NAME).replace(/\0.*$/s, ''),
 };
 
 const ether: DataType = {
@@ -167,7 +183,7 @@ const ether: DataType = {
       throw new NftValueError(`${value} is not a MAC address`);
     into.write(String(value).replaceAll(':', ''), offset, 'hex');
   },
-  format: (bytes) => Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join(':'),
+  format: (bytes, at = 0) => Array.from(bytes.subarray(at, at + 6), (b) => b.toString(16).padStart(2, '0')).join(':'),
 };
 
 export const DATA_TYPES = {

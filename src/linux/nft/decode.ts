@@ -1,7 +1,7 @@
 // What the kernel reports about tables, chains, sets, rules and elements, as values. Pure.
 
 import type { NetlinkMessage } from '../netlink/message.ts';
-import { attributeList, attributeText, parseAttributes } from '../netlink/message.ts';
+import { attributeList, attributeText, eachAttribute, parseAttributes } from '../netlink/message.ts';
 import type { ChainFacts, ElementFacts, NftEvent, RuleFacts, SetFacts, TableFacts } from './contract.ts';
 import type { DataType } from './data-types.ts';
 import { encodeInterval } from './data-types.ts';
@@ -107,13 +107,18 @@ export function decodeRule(message: NetlinkMessage): RuleFacts {
   };
 }
 
-function fieldTexts(bytes: Buffer, types: readonly DataType[]): string[] {
-  let offset = 0;
-  return types.map((type) => {
-    const text = type.format(bytes.subarray(offset, offset + type.bytes));
-    offset += types.length === 1 ? type.bytes : padded(type.bytes);
-    return text;
-  });
+/** Fields from `offset` on, as nft writes them: `10.96.0.10 . tcp . 80`. */
+function fieldsText(bytes: Buffer, offset: number, types: readonly DataType[]): string {
+  const [first] = types;
+  if (types.length === 1 && first !== undefined) return first.format(bytes, offset);
+  let at = offset;
+  const texts: string[] = [];
+  for (const type of types) {
+    texts.push(type.format(bytes, at));
+    at += padded(type.bytes);
+  }
+  // Joined, not added up: a sum would stay a chain of pieces in memory.
+  return texts.join(' . ');
 }
 
 function valueOf(bytes: Buffer | undefined): Buffer {
@@ -142,7 +147,39 @@ function dataText(bytes: Buffer | undefined, layout: SetLayout): string | undefi
   const a = parseAttributes(bytes);
   const verdict = a.get(DATA.VERDICT);
   if (verdict !== undefined) return verdictWords(verdict);
-  return layout.data === 'verdict' ? undefined : fieldTexts(valueOf(bytes), layout.data).join(' . ');
+  return layout.data === 'verdict' ? undefined : fieldsText(valueOf(bytes), 0, layout.data);
+}
+
+/** The elements in one message of a dump, of a set without intervals: read in place. */
+export function decodePlainElements(message: NetlinkMessage, layout: SetLayout): ElementFacts[] {
+  const { payload } = message;
+  const found: ElementFacts[] = [];
+  let key = '';
+  let data: string | undefined;
+  let comment: string | undefined;
+  let expiresSeconds: number | undefined;
+  const inKey = (type: number, from: number) => {
+    if (type === DATA.VALUE) key = fieldsText(payload, from, layout.key);
+  };
+  const inData = (type: number, from: number, to: number) => {
+    if (type === DATA.VERDICT) data = verdictWords(payload.subarray(from, to));
+    else if (type === DATA.VALUE && typeof layout.data === 'object') data = fieldsText(payload, from, layout.data);
+  };
+  const inElement = (type: number, from: number, to: number) => {
+    if (type === ELEMENT.KEY) eachAttribute(payload, from, to, inKey);
+    else if (type === ELEMENT.DATA) eachAttribute(payload, from, to, inData);
+    else if (type === ELEMENT.USERDATA) comment = userdataText(payload.subarray(from, to), 0);
+    else if (type === ELEMENT.EXPIRATION) expiresSeconds = Number(payload.readBigUInt64BE(from)) / 1000;
+  };
+  const inList = (_: number, from: number, to: number) => {
+    data = comment = expiresSeconds = undefined;
+    eachAttribute(payload, from, to, inElement);
+    found.push({ key, data, comment, expiresSeconds });
+  };
+  eachAttribute(payload, NFGENMSG_LENGTH, payload.length, (type, from, to) => {
+    if (type === ELEMENT_LIST.ELEMENTS) eachAttribute(payload, from, to, inList);
+  });
+  return found;
 }
 
 /** One end of an interval or a whole element, before ends are put together. */
@@ -153,7 +190,7 @@ export interface RawElement {
   readonly facts: Omit<ElementFacts, 'key'>;
 }
 
-/** The elements in one message of a dump; copies, since the message is a view. */
+/** The elements in one message of a dump, of a set with intervals; copies, since the message is a view. */
 export function decodeElements(message: NetlinkMessage, layout: SetLayout): RawElement[] {
   const list = attributes(message).get(ELEMENT_LIST.ELEMENTS) ?? EMPTY;
   const elements: RawElement[] = [];
@@ -202,12 +239,9 @@ function decrement(bytes: Buffer): Buffer {
   return previous;
 }
 
-/** Elements in canonical text, sorted by key bytes. */
+/** Elements of a set with intervals in canonical text, sorted by key bytes. */
 export function elementFacts(raw: readonly RawElement[], layout: SetLayout): ElementFacts[] {
   const sorted = raw.toSorted((a, b) => Buffer.compare(a.key, b.key) || Number(b.end) - Number(a.end));
-  if (!layout.interval) {
-    return sorted.map((element) => ({ key: fieldTexts(element.key, layout.key).join(' . '), ...element.facts }));
-  }
   const [only] = layout.key;
   if (layout.key.length === 1 && only !== undefined) return intervalFacts(sorted, only);
   return sorted.map((element) => {

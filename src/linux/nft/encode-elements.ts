@@ -56,24 +56,41 @@ export function keyLength(types: readonly DataType[]): number {
 const scratch = Buffer.alloc(64);
 const scratchEnd = Buffer.alloc(64);
 
-function encodeFields(fields: readonly Field[], types: readonly DataType[], what: string): Buffer {
-  if (fields.length !== types.length) {
-    throw new NftValueError(`${what} has ${types.length} fields, but ${fields.length} were given`);
-  }
-  scratch.fill(0);
+const SEPARATOR = ' . ';
+
+function wrongCount(layout: SetLayout, part: 'key' | 'data', fields: readonly Field[] | string): NftValueError {
+  const wanted = (part === 'key' ? layout.key : (layout.data ?? [])).length;
+  const given = elementFields(fields).length;
+  return new NftValueError(`the ${part} of ${layout.name} has ${wanted} fields, but ${given} were given`);
+}
+
+/** Writes the fields into `scratch` and gives their length. Text is cut on the way: lists hold so much of it. */
+function encodeFields(layout: SetLayout, part: 'key' | 'data', fields: readonly Field[] | string): number {
+  const types = part === 'key' ? layout.key : ((layout.data ?? []) as readonly DataType[]);
+  const last = types.length - 1;
+  if (typeof fields !== 'string' && fields.length !== types.length) throw wrongCount(layout, part, fields);
   let offset = 0;
-  for (let i = 0; i < types.length; i++) {
+  let at = 0;
+  for (let i = 0; i <= last; i++) {
     const type = types[i] as DataType;
-    const field = fields[i];
-    if (typeof field === 'object') throw new NftValueError(`${what} holds no intervals`);
+    let field: Field | undefined;
+    if (typeof fields === 'string') {
+      const end = fields.indexOf(SEPARATOR, at);
+      if (end < 0 !== (i === last)) throw wrongCount(layout, part, fields);
+      field = end < 0 ? fields.slice(at) : fields.slice(at, end);
+      at = end + SEPARATOR.length;
+    } else field = fields[i];
+    if (typeof field === 'object') throw new NftValueError(`the ${part} of ${layout.name} holds no intervals`);
     type.encode(field as Scalar, scratch, offset);
-    offset += types.length === 1 ? type.bytes : padded(type.bytes);
+    const next = offset + (last === 0 ? type.bytes : padded(type.bytes));
+    for (let zero = offset + type.bytes; zero < next; zero++) scratch[zero] = 0;
+    offset = next;
   }
-  return scratch.subarray(0, offset);
+  return offset;
 }
 
 export function elementFields(key: readonly Field[] | string): readonly Field[] {
-  return typeof key === 'string' ? key.split(' . ') : key;
+  return typeof key === 'string' ? key.split(SEPARATOR) : key;
 }
 
 export function parseVerdict(text: string): Verdict | undefined {
@@ -102,6 +119,13 @@ export function writeValue(w: MessageWriter, type: number, bytes: Uint8Array): v
   w.endNest(nest);
 }
 
+/** As `writeValue`, of what `encodeFields` wrote. */
+function writeScratch(w: MessageWriter, type: number, length: number): void {
+  const nest = w.nest(type);
+  w.attrFrom(DATA.VALUE, scratch, length);
+  w.endNest(nest);
+}
+
 function writeData(w: MessageWriter, layout: SetLayout, data: NftElement['data']): void {
   if (data === undefined) throw new NftValueError(`an element of the map ${layout.name} needs data`);
   if (layout.data === 'verdict') {
@@ -113,8 +137,7 @@ function writeData(w: MessageWriter, layout: SetLayout, data: NftElement['data']
     w.endNest(nest);
     return;
   }
-  const fields = typeof data === 'string' ? data.split(' . ') : (data as readonly Scalar[]);
-  writeValue(w, ELEMENT.DATA, encodeFields(fields, layout.data ?? [], `the data of the map ${layout.name}`));
+  writeScratch(w, ELEMENT.DATA, encodeFields(layout, 'data', data as readonly Scalar[] | string));
 }
 
 function writeTail(w: MessageWriter, layout: SetLayout, element: NftElement, deletion: boolean): void {
@@ -181,7 +204,7 @@ function writeElement(w: MessageWriter, layout: SetLayout, element: NftElement, 
     return;
   }
   const nest = w.nest(NFTA_LIST_ELEM);
-  writeValue(w, ELEMENT.KEY, encodeFields(elementFields(element.key), layout.key, `the key of ${layout.name}`));
+  writeScratch(w, ELEMENT.KEY, encodeFields(layout, 'key', element.key));
   writeTail(w, layout, element, deletion);
   w.endNest(nest);
 }

@@ -30,6 +30,7 @@ import {
   decodeChain,
   decodeElements,
   decodeEvent,
+  decodePlainElements,
   decodeRule,
   decodeSet,
   decodeTable,
@@ -179,7 +180,11 @@ export class NetlinkNft implements Nft {
       void w.attrText(ELEMENT_LIST.TABLE, set.table).attrText(ELEMENT_LIST.SET, set.name);
     const decode = (message: NetlinkMessage): RawElement[] => decodeElements(message, layout);
     const what = `list the elements of nft set ${set.family} ${set.table} ${set.name}`;
-    return elementFacts(this.#dump(MSG.GETSETELEM, FAMILIES[set.family], body, decode, what).flat(), layout);
+    if (layout.interval) {
+      return elementFacts(this.#dump(MSG.GETSETELEM, FAMILIES[set.family], body, decode, what).flat(), layout);
+    }
+    const plain = (message: NetlinkMessage): ElementFacts[] => decodePlainElements(message, layout);
+    return this.#dump(MSG.GETSETELEM, FAMILIES[set.family], body, plain, what).flat();
   }
 
   /** Number of the rule set's generation: it grows with every transaction of anybody in the namespace. */

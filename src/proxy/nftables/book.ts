@@ -2,9 +2,9 @@
 // of a plan depends on the services that changed, never on how many there are. Pure: no kernel here.
 import type { PortState, ServiceState, StateChanges } from '../contract.ts';
 import type { TableContext } from './fixed-table.ts';
-import { portEntries, slotOf, type Listener, type Numbering, type PortEntries } from './listeners.ts';
+import { portEntries, type Listener, type Numbering, type PortEntries } from './listeners.ts';
 import { ElementBatches, type NftOp, type Rule, type SetSpec } from './objects.ts';
-import { renumber, type Slots } from './slots.ts';
+import { renumber, slotData, slotsOf, type Slots } from './slots.ts';
 
 /** Several ports may claim one address; the one whose name comes first in the alphabet has it, whatever the history. */
 interface Claim {
@@ -12,13 +12,15 @@ interface Claim {
   readonly listener: Listener;
 }
 
-/** What one port has in the table. */
+/** What decides what one port has in the table: its entries are worked out again when it changes, and not kept. */
 interface PortRecord {
+  readonly port: PortState;
   readonly numbering: Numbering;
-  readonly entries: PortEntries;
 }
 
-const NO_NUMBERING: Numbering = { cluster: [], local: [] };
+const NOTHING: readonly string[] = [];
+const NO_SLOTS: Slots = [];
+const NO_NUMBERING: Numbering = { cluster: NO_SLOTS, local: NO_SLOTS };
 
 export const ownerOf = (port: { id: string; protocol: string }): string => `${port.id}/${port.protocol}`;
 
@@ -32,7 +34,8 @@ class Overlay<V> {
   }
 
   get(key: string): V | undefined {
-    return this.changed.has(key) ? this.changed.get(key) : this.base.get(key);
+    const value = this.changed.get(key);
+    return value !== undefined || this.changed.has(key) ? value : this.base.get(key);
   }
 
   set(key: string, value: V | undefined): void {
@@ -104,11 +107,9 @@ export class NftBook {
     const own = new Overlay(this.#own);
     const sets = new Overlay(this.#sets);
     const obsolete = new Overlay(this.#obsolete);
-    const touchedClaims = new Set<string>();
     const chainRules = new Map<string, readonly Rule[]>();
 
     const claim = (owner: string, key: string, listener: Listener | undefined) => {
-      touchedClaims.add(key);
       const known = claims.get(key);
       if (known === undefined || (known.length === 1 && known[0]?.owner === owner)) {
         claims.set(key, listener === undefined ? undefined : [{ owner, listener }]);
@@ -123,21 +124,31 @@ export class NftBook {
       overlay.set(key, n === 0 ? undefined : n);
     };
 
-    const change = (owner: string, entries: PortEntries | undefined, numbering: Numbering) => {
-      const old = records.get(owner);
-      records.set(owner, entries === undefined ? undefined : { entries, numbering });
-      for (const key of old?.entries.listeners.keys() ?? []) {
+    const change = (owner: string, port: PortState | undefined) => {
+      const record = records.get(owner);
+      const old = record === undefined ? undefined : portEntries(record.port, record.numbering, context);
+      let entries: PortEntries | undefined;
+      if (port !== undefined) {
+        const known = record?.numbering ?? this.#seed(port);
+        const numbering = {
+          cluster: renumber(known.cluster, port.usesCluster ? slotsOf(port.cluster) : NO_SLOTS),
+          local: renumber(known.local, port.usesLocal ? slotsOf(port.local) : NO_SLOTS),
+        };
+        entries = portEntries(port, numbering, context);
+        records.set(owner, { port, numbering });
+      } else records.set(owner, undefined);
+      for (const key of old?.listeners.keys() ?? NOTHING) {
         if (!entries?.listeners.has(key)) claim(owner, key, undefined);
       }
       for (const [key, listener] of entries?.listeners ?? []) claim(owner, key, listener);
-      for (const m of entries?.members ?? []) count(members, `${m.set} ${m.key}`, 1);
-      for (const m of old?.entries.members ?? []) count(members, `${m.set} ${m.key}`, -1);
+      for (const member of entries?.members ?? NOTHING) count(members, member, 1);
+      for (const member of old?.members ?? NOTHING) count(members, member, -1);
       for (const [name, rules] of entries?.sharedChains ?? []) {
         chainRules.set(name, rules);
         count(shared, name, 1);
       }
-      for (const name of old?.entries.sharedChains.keys() ?? []) count(shared, name, -1);
-      for (const name of old?.entries.ownChains.keys() ?? []) {
+      for (const name of old?.sharedChains.keys() ?? []) count(shared, name, -1);
+      for (const name of old?.ownChains.keys() ?? []) {
         if (entries?.ownChains.has(name)) continue;
         // References to it go in this transaction; its rules at once, so that nothing they refer to is kept.
         parts.rules.push({ op: 'write-chain', name, rules: [] });
@@ -152,7 +163,7 @@ export class NftBook {
         own.set(name, text);
         obsolete.set(name, undefined);
       }
-      for (const set of old?.entries.ownSets ?? []) {
+      for (const set of old?.ownSets ?? []) {
         if (entries?.ownSets.some((s) => s.name === set.name)) continue;
         obsolete.set(set.name, 'set');
       }
@@ -164,7 +175,7 @@ export class NftBook {
       }
     };
 
-    for (const [, { before, after }] of changes) this.#changeService(before, after, records, change, context);
+    for (const [, { before, after }] of changes) changeService(before, after, change);
 
     for (const [name, n] of shared.changed) {
       const had = this.#shared.has(name);
@@ -184,8 +195,8 @@ export class NftBook {
       const batches = n === undefined ? parts.deletions : parts.additions;
       batches.push(id.slice(0, space), { key: id.slice(space + 1) });
     }
-    for (const key of touchedClaims) {
-      diffListener(key, this.#claims.get(key)?.[0]?.listener, claims.get(key)?.[0]?.listener, parts);
+    for (const [key, next] of claims.changed) {
+      diffListener(key, this.#claims.get(key)?.[0]?.listener, next?.[0]?.listener, parts);
     }
     return {
       ops: [...parts.sets, ...parts.chains, ...parts.rules, ...parts.deletions.ops, ...parts.additions.ops],
@@ -193,27 +204,6 @@ export class NftBook {
         for (const o of [claims, records, members, shared, own, sets, obsolete]) o.apply();
       },
     };
-  }
-
-  #changeService(
-    before: ServiceState | undefined,
-    after: ServiceState | undefined,
-    records: Overlay<PortRecord>,
-    change: (owner: string, entries: PortEntries | undefined, numbering: Numbering) => void,
-    context: TableContext,
-  ): void {
-    const kept = new Set(after?.ports.map(ownerOf));
-    for (const port of before?.ports ?? []) {
-      if (!kept.has(ownerOf(port))) change(ownerOf(port), undefined, NO_NUMBERING);
-    }
-    for (const port of after?.ports ?? []) {
-      const old = records.get(ownerOf(port))?.numbering ?? this.#seed(port);
-      const numbering = {
-        cluster: renumber(old.cluster, port.usesCluster ? port.cluster.map(slotOf) : []),
-        local: renumber(old.local, port.usesLocal ? port.local.map(slotOf) : []),
-      };
-      change(ownerOf(port), portEntries(port, numbering, context), numbering);
-    }
   }
 
   /** Removes the chains and sets that nobody needs; a transaction of its own, some time after the plan. */
@@ -237,6 +227,18 @@ export class NftBook {
   }
 }
 
+function changeService(
+  before: ServiceState | undefined,
+  after: ServiceState | undefined,
+  change: (owner: string, port: PortState | undefined) => void,
+): void {
+  for (const port of before?.ports ?? []) {
+    const owner = ownerOf(port);
+    if (after?.ports.some((p) => ownerOf(p) === owner) !== true) change(owner, undefined);
+  }
+  for (const port of after?.ports ?? []) change(ownerOf(port), port);
+}
+
 function diffVerdict(set: string, key: string, old: string | undefined, next: string | undefined, parts: Parts): void {
   if (old === next) return;
   if (old !== undefined) parts.deletions.push(set, { key });
@@ -246,11 +248,13 @@ function diffVerdict(set: string, key: string, old: string | undefined, next: st
 function diffSlots(set: string, key: string, old: Slots, next: Slots, parts: Parts): void {
   if (old === next) return;
   for (let i = 0; i < Math.max(old.length, next.length); i++) {
-    diffVerdict(set, `${key} . ${i}`, old[i], next[i], parts);
+    const [from, to] = [old[i], next[i]];
+    if (from === to) continue;
+    const element = `${key} . ${i}`;
+    if (from !== undefined) parts.deletions.push(set, { key: element });
+    if (to !== undefined) parts.additions.push(set, { key: element, data: slotData(to) });
   }
 }
-
-const NOTHING: readonly string[] = [];
 
 /** Elements that differ between two listeners at one key. */
 function diffListener(key: string, old: Listener | undefined, next: Listener | undefined, parts: Parts): void {
@@ -268,6 +272,6 @@ function diffListener(key: string, old: Listener | undefined, next: Listener | u
     if (next?.refusal !== undefined) parts.additions.push(next.refusal, { key });
   }
   diffVerdict('firewalls', key, old?.firewall, next?.firewall, parts);
-  diffSlots(`${prefix}endpoints`, key, old?.cluster ?? NOTHING, next?.cluster ?? NOTHING, parts);
-  diffSlots(`${prefix}local-endpoints`, key, old?.local ?? NOTHING, next?.local ?? NOTHING, parts);
+  diffSlots(`${prefix}endpoints`, key, old?.cluster ?? NO_SLOTS, next?.cluster ?? NO_SLOTS, parts);
+  diffSlots(`${prefix}local-endpoints`, key, old?.local ?? NO_SLOTS, next?.local ?? NO_SLOTS, parts);
 }

@@ -29,8 +29,8 @@ export interface Numbering {
 export interface PortEntries {
   /** Map key (`10.96.0.1 . tcp . 80`, or `tcp . 30080`) → what is behind it. */
   readonly listeners: ReadonlyMap<string, Listener>;
-  /** Plain set elements that several ports may want: `set key`. */
-  readonly members: readonly { readonly set: string; readonly key: string }[];
+  /** Plain set elements that several ports may want: `cluster-ips 10.96.0.10`. */
+  readonly members: readonly string[];
   /** Chains shared by all ports with the same number of endpoints: name → rules. */
   readonly sharedChains: ReadonlyMap<string, readonly Rule[]>;
   /** Chains that are this port's own: name → rules. */
@@ -38,10 +38,8 @@ export interface PortEntries {
   readonly ownSets: readonly SetSpec[];
 }
 
-/** Value of an endpoint in the maps. */
-export const slotOf = (e: EndpointState): string => `${e.ip} . ${e.port}`;
-
 const NONE: Slots = [];
+const NO_CHAINS: ReadonlyMap<string, readonly Rule[]> = new Map();
 
 /** Shared chains are the same for every port: made once for a context. */
 const RULES = new WeakMap<TableContext, Map<string, readonly Rule[]>>();
@@ -56,7 +54,7 @@ function cached(context: TableContext, name: string, make: () => readonly Rule[]
 
 /** Names and rules of the chains that pick an endpoint by its number, and of those that lead to them. */
 class SharedChains {
-  readonly chains = new Map<string, readonly Rule[]>();
+  chains: Map<string, readonly Rule[]> | undefined;
   readonly #context: TableContext;
 
   constructor(context: TableContext) {
@@ -64,7 +62,7 @@ class SharedChains {
   }
 
   #put(name: string, make: () => readonly Rule[]): void {
-    this.chains.set(name, cached(this.#context, name, make));
+    (this.chains ??= new Map()).set(name, cached(this.#context, name, make));
   }
 
   pick(kind: Listener['kind'], list: 'cluster' | 'local', count: number): string {
@@ -175,11 +173,22 @@ function firewallRules(port: PortState, context: TableContext): Rule[] {
   return [...allow.map((value): Rule => [{ match: source(context.family), value }, 'return']), ['drop']];
 }
 
-/** Where a listener that leads to a chain stands. */
+const ENTRIES = new Map<string, NonNullable<Listener['entry']>>();
+
+/** Where a listener that leads to a chain shared by many ports stands: one value for all of them. */
 function entryFor(kind: Listener['kind'], chain: string): NonNullable<Listener['entry']> {
   if (kind === 'nodePort') return { set: 'node-ports', verdict: `goto ${chain}` };
-  const count = Number(/^pick-(\d+)$/.exec(chain)?.[1] ?? Number.NaN);
-  return count <= MOST_IN_SETS ? { set: countedSet(count) } : { set: 'services', verdict: `goto ${chain}` };
+  const count = /^pick-(\d+)$/.exec(chain)?.[1];
+  if (count === undefined) return { set: 'services', verdict: `goto ${chain}` };
+  let entry = ENTRIES.get(chain);
+  if (entry === undefined) {
+    entry =
+      Number(count) <= MOST_IN_SETS
+        ? { set: countedSet(Number(count)) }
+        : { set: 'services', verdict: `goto ${chain}` };
+    ENTRIES.set(chain, entry);
+  }
+  return entry;
 }
 
 /** @example portEntries(port, numbering, context).listeners.get('10.96.0.1 . tcp . 80')?.entry // { set: 'services-2' } */
@@ -230,13 +239,12 @@ export function portEntries(port: PortState, numbering: Numbering, context: Tabl
     }
     if (port.nodePort !== 0) put(`${port.protocol} . ${port.nodePort}`, external('nodePort'));
   }
-  const members = [{ set: 'cluster-ips', key: port.clusterIp }];
-  const used = new Set<EndpointState>([
-    ...(port.usesCluster ? port.cluster : []),
-    ...(port.usesLocal ? port.local : []),
-  ]);
-  for (const e of used) {
-    if (e.local) members.push({ set: 'hairpins', key: `${e.ip} . ${e.ip} . ${port.protocol} . ${e.port}` });
-  }
-  return { listeners, members, sharedChains: shared.chains, ownChains, ownSets };
+  const members = [`cluster-ips ${port.clusterIp}`];
+  const hairpin = (e: EndpointState) => {
+    if (e.local) members.push(['hairpins', e.ip, '.', e.ip, '.', port.protocol, '.', e.port].join(' '));
+  };
+  if (port.usesCluster) for (const e of port.cluster) hairpin(e);
+  // Local ones stand in both lists, unless they are only finishing their work.
+  if (port.usesLocal) for (const e of port.local) if (!port.usesCluster || !port.cluster.includes(e)) hairpin(e);
+  return { listeners, members, sharedChains: shared.chains ?? NO_CHAINS, ownChains, ownSets };
 }

@@ -3,7 +3,7 @@
 import type { PortState } from '../contract.ts';
 import type { Numbering } from './listeners.ts';
 import { ElementBatches, SHARED_SETS, type NftOp } from './objects.ts';
-import type { Slots } from './slots.ts';
+import { slotOfData, type Slots } from './slots.ts';
 import type { TableModel } from './table-model.ts';
 
 /** What was read from the kernel. Rules are not compared but written again: the shared ones are few. */
@@ -17,7 +17,7 @@ function slotsAt(elements: ReadonlyMap<string, string> | undefined, key: string)
   for (let i = 0; ; i++) {
     const value = elements?.get(`${key} . ${i}`);
     if (value === undefined) return out;
-    out.push(value);
+    out.push(slotOfData(value));
   }
 }
 
