@@ -315,6 +315,69 @@ if (isInsideNetns(import.meta.filename)) {
     assert.match(await get(again, '/hostname'), /^web$/);
   });
 
+  test('a pod whose namespace is lost is not ready, and is made anew: init containers, containers, address', async () => {
+    const init = { name: 'first', image: 'x', command: ['/bin/sh', '-c', 'echo ran'] };
+    const { uid } = (
+      await create('lost', {
+        shareProcessNamespace: true,
+        terminationGracePeriodSeconds: 5,
+        initContainers: [init],
+        containers: [{ name: 'w', image: 'portico/web', readinessProbe: { tcpSocket: { port: 80 } } }],
+      })
+    ).metadata;
+    const before = await ready('lost');
+    const readiness: (boolean | undefined)[] = [];
+    const watching = setInterval(() => {
+      const now = isReady(pod('lost'));
+      if (readiness.at(-1) !== now) readiness.push(now);
+    }, 1);
+    network.lose(uid);
+    const after = await until('made anew', () => {
+      const p = pod('lost');
+      return isReady(p) && p?.status?.podIP !== before.status?.podIP ? p : undefined;
+    });
+    clearInterval(watching);
+    assert.deepEqual(readiness.slice(-2), [false, true]);
+    assert.equal(await get(after, '/hostname'), 'lost');
+    const { initContainerStatuses = [], containerStatuses = [] } = after.status ?? {};
+    assert.deepEqual(
+      [...initContainerStatuses, ...containerStatuses].map((s) => s.restartCount),
+      [1, 1],
+    );
+    const changed = await until('the event', () => client.objects(events).find((e) => e.reason === 'SandboxChanged'));
+    assert.equal(changed.message, 'Pod sandbox changed, it will be killed and re-created.');
+
+    await create('done', {
+      restartPolicy: 'Never',
+      terminationGracePeriodSeconds: 1,
+      containers: [{ name: 'c', image: 'x', command: ['/bin/sh', '-c', 'sleep 1000'] }],
+    });
+    network.lose((await ready('done')).metadata.uid);
+    const ended = await until('its end', () => (pod('done')?.status?.phase === 'Failed' ? pod('done') : undefined));
+    assert.equal(ended.status?.containerStatuses?.[0]?.restartCount, 0, 'a pod that must not restart stays ended');
+    for (const name of ['lost', 'done'])
+      await client.resource(pods).delete(name, { namespace: 'default', gracePeriodSeconds: 1 });
+  });
+
+  test('an agent that finds its network not ready yet warns nobody at once', async () => {
+    const before = await ready('web');
+    await agent?.stop();
+    network.isReady = false;
+    await start();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    network.isReady = true;
+    agent?.networkChanged();
+    await create('later', { containers: [{ name: 'c', image: 'portico/shell' }] });
+    await ready('later');
+    assert.ok(isReady(pod('web')));
+    assert.equal(pod('web')?.status?.podIP, before.status?.podIP);
+    assert.deepEqual(
+      client.objects(events).filter((e) => e.reason === 'NetworkNotReady'),
+      [],
+    );
+    await client.resource(pods).delete('later', { namespace: 'default', gracePeriodSeconds: 1 });
+  });
+
   test('deletion lets the program end by itself, then nothing is left', async () => {
     await ready('web');
     const uid = pod('web')?.metadata.uid ?? '';

@@ -147,6 +147,7 @@ export async function startNodeAgent(o: NodeAgentOptions): Promise<NodeAgent> {
     else if (hasServices) worker.update(after);
   };
   podInformer.onChange(({ before, after }) => onPod(before, after));
+  const losses = o.podNetwork.onLoss?.((uid) => workers.get(uid)?.look());
   const exits = runtime.onExit((container) => workers.get(container.pod.uid)?.containerExited(container));
 
   registration.start();
@@ -167,6 +168,7 @@ export async function startNodeAgent(o: NodeAgentOptions): Promise<NodeAgent> {
       podInformer.stop();
       serviceInformer.stop();
       exits[Symbol.dispose]();
+      losses?.[Symbol.dispose]();
       for (const worker of workers.values()) worker.stop();
       await server?.close();
       events.stop();

@@ -28,6 +28,13 @@ export interface PodNetwork {
   attach(pod: PodToAttach): Promise<{ netns: string; ips: readonly string[] }>;
   /** Takes namespace and addresses away; never fails for what is already gone. */
   detach(uid: string): Promise<void>;
+  /**
+   * Is what `attach` made still there? `linkless`: attaching again mends it. `gone`: what still runs in the namespace can
+   * be reached by nobody any more. Left out: the network cannot tell.
+   */
+  health?(uid: string): 'whole' | 'linkless' | 'gone';
+  /** Calls with the uid of an attached pod that is not whole. */
+  onLoss?(handler: (uid: string) => void): Disposable;
   /** Detaches every pod that is not in the set. */
   retain(uids: ReadonlySet<string>): Promise<void>;
 }

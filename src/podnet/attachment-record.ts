@@ -31,6 +31,11 @@ export class AttachmentRecord {
     return this.#attachments;
   }
 
+  /** Does a pod of this node have the namespace of this name? */
+  holds(netns: string): boolean {
+    return [...this.#attachments.values()].some((attachment) => attachment.netns === netns);
+  }
+
   usedAddresses(): Set<string> {
     return new Set([...this.#attachments.values()].flatMap((attachment) => attachment.ips));
   }

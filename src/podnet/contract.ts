@@ -28,6 +28,9 @@ export interface Attachment {
   readonly ips: readonly string[];
 }
 
+/** `linkless`: attaching again mends it. `gone`: what still runs in the namespace can be reached by nobody any more. */
+export type AttachmentHealth = 'whole' | 'linkless' | 'gone';
+
 export interface PodNetwork {
   /** True when pods can be attached: the node has a pod CIDR and the routes of the first plan are in. */
   ready(): boolean;
@@ -37,6 +40,10 @@ export interface PodNetwork {
   onReadyChange(handler: () => void): Disposable;
   /** Gives the pod its namespace and addresses. Again for the same pod: repairs what is missing, same addresses. */
   attach(pod: PodToAttach): Promise<{ netns: string; ips: string[] }>;
+  /** Is what `attach` made still there? */
+  health(uid: string): AttachmentHealth;
+  /** Calls with the uid of an attached pod that is not whole. */
+  onLoss(handler: (uid: string) => void): Disposable;
   /** Takes everything away; never fails for what is already gone. */
   detach(uid: string): Promise<void>;
   /** Detaches every pod that is not in the set. */

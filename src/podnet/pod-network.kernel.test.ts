@@ -233,10 +233,29 @@ test('attach() is idempotent, repairs what is missing, and survives a restart of
   assert.equal(await talk(a.netns, b.netns, '10.244.1.2'), '10.244.1.1');
 
   const rtnl = openRtnl(lab.netns(1));
+  const lost: string[] = [];
+  again.onLoss((uid) => lost.push(uid));
+  assert.equal(again.health('uid-a'), 'whole');
   rtnl.deleteLink(hostLinkName('uid-a'));
+  assert.equal(again.health('uid-a'), 'linkless');
+  await until(
+    () => lost.includes('uid-a'),
+    () => 'the loss of the link is not told',
+  );
   assert.deepEqual(await again.attach(pod('a')), a);
+  assert.equal(again.health('uid-a'), 'whole');
   assert.equal(await talk(b.netns, a.netns, '10.244.1.1'), '10.244.1.2');
+  lost.length = 0;
+  // Somebody holds the namespace open, as a pod's processes do: then no link goes with the name.
+  const holder = openRtnl(a.netns);
   deleteNetns(a.netns);
+  assert.equal(again.health('uid-a'), 'gone');
+  await until(
+    () => lost.includes('uid-a'),
+    () => 'the loss of the name is not told',
+  );
+  holder.close();
+  assert.equal(again.health('uid-never'), 'gone');
   assert.deepEqual(await again.attach(pod('a')), a);
   assert.equal(await talk(b.netns, a.netns, '10.244.1.1'), '10.244.1.2');
   // As after the node's namespace was made anew: no link on the node, the pod's end still there.

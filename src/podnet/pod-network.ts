@@ -6,19 +6,20 @@ import { createInformer } from '../client/index.ts';
 import type { Informer } from '../client/index.ts';
 import { errorText } from '../errors/index.ts';
 import { canonicalIp, isIpv6 } from '../ip/index.ts';
-import { openRtnl } from '../linux/index.ts';
+import { netnsExists, openRtnl } from '../linux/index.ts';
 import type { Rtnl } from '../linux/index.ts';
 import type { Logger } from '../log/index.ts';
 import { nextAddress } from './address-pool.ts';
 import { AttachmentRecord } from './attachment-record.ts';
 import type { RecordedAttachment } from './attachment-record.ts';
-import type { PodNetwork, PodNetworkOptions, PodToAttach } from './contract.ts';
+import type { AttachmentHealth, PodNetwork, PodNetworkOptions, PodToAttach } from './contract.ts';
 import { diffNetwork } from './diff.ts';
 import { applyStep, readKernelNetwork } from './kernel-network.ts';
 import { hostLinkName, isHostLinkName, podNetnsName } from './names.ts';
 import { NodeRules } from './apply-node-rules.ts';
 import { planNodeRules } from './node-rules.ts';
 import type { FamilyRules } from './node-rules.ts';
+import { watchNetnsNames, type NetnsWatch } from './netns-watch.ts';
 import { ensureNodeSysctls } from './node-sysctls.ts';
 import { planNetwork } from './plan.ts';
 import type { NodeFacts } from './plan.ts';
@@ -81,6 +82,8 @@ class NodePodNetwork implements PodNetwork {
   #podMtu: number | undefined;
   #problem: string | undefined = 'the list of nodes has not arrived yet';
   readonly #readyHandlers = new Set<() => void>();
+  readonly #lossHandlers = new Set<(uid: string) => void>();
+  readonly #names: NetnsWatch;
   #reported = '';
   #stopped = false;
 
@@ -103,6 +106,10 @@ class NodePodNetwork implements PodNetwork {
     });
     void options.nodes.synced().then(() => this.#schedule(0));
     this.#monitor = this.#rtnl.monitor(['link', 'address', 'route'], () => this.#schedule(RETRY_MS.first));
+    // A name that is deleted while processes hold the namespace is no event of the network.
+    this.#names = watchNetnsNames((name) => {
+      if (this.#record.holds(name)) this.#schedule(0);
+    });
     this.#resync = setInterval(() => this.#schedule(0), RESYNC_MS).unref();
   }
 
@@ -123,6 +130,17 @@ class NodePodNetwork implements PodNetwork {
     const before = this.#problem;
     this.#problem = problem;
     if (before !== problem) for (const handler of this.#readyHandlers) handler();
+  }
+
+  health(uid: string): AttachmentHealth {
+    const attachment = this.#record.attachments.get(uid);
+    if (attachment === undefined || !netnsExists(attachment.netns)) return 'gone';
+    return this.#rtnl.link(hostLinkName(uid)) === undefined ? 'linkless' : 'whole';
+  }
+
+  onLoss(handler: (uid: string) => void): Disposable {
+    this.#lossHandlers.add(handler);
+    return { [Symbol.dispose]: () => void this.#lossHandlers.delete(handler) };
   }
 
   attachments(): ReadonlyMap<string, RecordedAttachment> {
@@ -190,6 +208,7 @@ class NodePodNetwork implements PodNetwork {
     if (this.#timer !== undefined) clearTimeout(this.#timer.handle);
     this.#options.nodes.stop();
     this.#monitor.close();
+    this.#names.close();
     this.#rtnl.close();
   }
 
@@ -241,6 +260,7 @@ class NodePodNetwork implements PodNetwork {
     if (uplink === undefined) throw new Error(`the network device ${uplinkName} is gone from node ${nodeName}`);
     const self = this.#self() ?? { name: nodeName, podCidrs: [], internalIps: [] };
     const present = new Set(have.podLinks.map((link) => link.name));
+    this.#tellLosses(present);
     const plan = planNetwork({
       mode: this.#options.network,
       uplink,
@@ -273,6 +293,14 @@ class NodePodNetwork implements PodNetwork {
     if (self.podCidrs.length === 0) return `node ${nodeName} has no pod CIDR yet`;
     this.#podMtu = plan.podMtu;
     return undefined;
+  }
+
+  /** @param present Names of the pod links that are there. */
+  #tellLosses(present: ReadonlySet<string>): void {
+    for (const { uid, netns } of this.#record.attachments.values()) {
+      if (present.has(hostLinkName(uid)) && netnsExists(netns)) continue;
+      for (const handler of this.#lossHandlers) handler(uid);
+    }
   }
 
   #nodeRules(): FamilyRules[] {

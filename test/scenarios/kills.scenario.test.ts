@@ -133,6 +133,25 @@ test('a web pod: it leaves the Service, is started again and comes back', async 
   assert.ok(replies.has(pod), 'the pod takes its share again');
 });
 
+test('a pod’s namespace: the pod leaves the Service at once, is made anew and comes back', async () => {
+  const pod = cluster.kubectl('get', 'pods', '-l', 'app=web', '-o', 'jsonpath={.items[0].metadata.name}');
+  const address = () => cluster.kubectl('get', 'pod', pod, '-o', 'jsonpath={.status.podIP}');
+  const before = address();
+  // Its name goes while its processes live on: nobody can enter it any more.
+  must('ip', ['netns', 'delete', cluster.podNetns(pod)]);
+  await eventually('another address', () => (address() === before ? undefined : true), 30_000);
+  cluster.kubectl('wait', '--for=condition=Ready', `pod/${pod}`, '--timeout=60s');
+  assert.match(
+    cluster.kubectl('get', 'events', '--field-selector', 'reason=SandboxChanged', '-o', 'jsonpath={.items[*].message}'),
+    /Pod sandbox changed, it will be killed and re-created\./,
+  );
+  const load = startConstantLoad({ netns: cluster.podNetns('client'), host: vip, port: 80 });
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  const replies = await load.stop();
+  assert.deepEqual(failuresIn(replies), []);
+  assert.ok(replies.has(pod), 'the pod takes its share again');
+});
+
 test('the supervisor: everything goes on, and `up` mends it', async () => {
   const load = startConstantLoad({ netns: cluster.podNetns('client'), host: vip, port: 80 });
   process.kill(cluster.pid('supervisor'), 'SIGKILL');

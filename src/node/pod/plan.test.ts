@@ -50,6 +50,32 @@ const SPECS = {
   side: { initContainers: [sidecar('s'), c('i')], containers: [c('a')] },
 } satisfies Record<string, Partial<core.PodSpec>>;
 
+test('in a new sandbox init containers run again, one after the other, before the others', () => {
+  const startsWith = (have: ReadonlyMap<string, ContainerView>) =>
+    planPod({
+      pod: pod(SPECS.init),
+      views: have,
+      nowMs: NOW,
+      startTimeMs: NOW - 5000,
+      nextStartMs: (_, finishedAtMs) => finishedAtMs,
+      sandboxSinceMs: NOW - 100,
+    }).start.map((s) => `${s.container.name}.${s.attempt}`);
+  const old = views({ i: 0, j: 0, a: 143 });
+  assert.deepEqual(startsWith(old), ['i.1']);
+  const again = (name: string, exitCode: number): [string, ContainerView] => [
+    name,
+    {
+      current: container(name, 'exited', { attempt: 1, createdAtMs: NOW - 50, exitCode }),
+      started: false,
+      ready: false,
+      ending: false,
+    },
+  ];
+  assert.deepEqual(startsWith(new Map([...old, again('i', 0)])), ['j.1']);
+  assert.deepEqual(startsWith(new Map([...old, again('i', 0), again('j', 0)])), ['a.1']);
+  assert.deepEqual(startsWith(new Map([...old, again('i', 1)])), ['i.2'], 'one that fails now is repeated');
+});
+
 test('planPod() starts, restarts, waits and ends', () => {
   const cases: [
     spec: keyof typeof SPECS,

@@ -32,6 +32,8 @@ export interface PlanInput {
   readonly startTimeMs: number;
   /** When a container that ended may be started again. */
   readonly nextStartMs: (name: string, finishedAtMs: number) => number;
+  /** The pod got a new sandbox then: init containers that ran before run again in it. */
+  readonly sandboxSinceMs?: number;
 }
 
 const NOTHING: PodPlan = { start: [], end: [], backingOff: [], deadlineExceeded: false };
@@ -86,7 +88,10 @@ export function planPod(input: PlanInput): PodPlan {
 function planInit(collect: Collector, init: readonly core.Container[], policy: string): 'done' | 'pending' | 'failed' {
   const { views, pod } = collect.input;
   // A regular container that ran proves that initialization is over, though records of init containers may be gone.
-  if (specOf(pod).containers.some((c) => views.get(c.name)?.current !== undefined)) return 'done';
+  const sinceMs = collect.input.sandboxSinceMs ?? -Infinity;
+  const ranHere = (view: ContainerView | undefined) =>
+    view?.current !== undefined && view.current.createdAtMs >= sinceMs;
+  if (specOf(pod).containers.some((c) => ranHere(views.get(c.name)))) return 'done';
   for (const c of init) {
     const view = views.get(c.name);
     if (isSidecar(c)) {
@@ -100,6 +105,10 @@ function planInit(collect: Collector, init: readonly core.Container[], policy: s
       return 'pending';
     }
     if (view.current.state !== 'exited') return 'pending';
+    if (!ranHere(view)) {
+      collect.starts(c, view.current.attempt + 1);
+      return 'pending';
+    }
     if (view.current.exitCode === 0) continue;
     if (policy === 'Never') return 'failed';
     collect.restartIfOver(c);

@@ -14,6 +14,8 @@ export interface PodFacts {
   readonly podIps: readonly string[];
   /** Namespace and addresses are there. */
   readonly hasSandbox: boolean;
+  /** Containers may run, but nobody can reach them: none of them is ready. */
+  readonly isCutOff?: boolean;
   /** Set when the pod has failed as a whole: deadline, eviction. */
   readonly failure?: { readonly reason: string; readonly message: string };
 }
@@ -22,7 +24,8 @@ type Phase = 'Pending' | 'Running' | 'Succeeded' | 'Failed';
 type Statuses = readonly core.ContainerStatus[];
 
 export function podStatus(facts: PodFacts): core.PodStatus {
-  const { pod, views, failure } = facts;
+  const { pod, failure } = facts;
+  const views = facts.isCutOff === true ? withoutReadiness(facts.views) : facts.views;
   const spec = specOf(pod);
   const init = spec.initContainers ?? [];
   const initStatuses = init.map((c) => initStatus(c, containerStatus(c, views.get(c.name), 'PodInitializing')));
@@ -44,6 +47,10 @@ export function podStatus(facts: PodFacts): core.PodStatus {
     ...(ephemeral.length === 0 ? {} : { ephemeralContainerStatuses: ephemeral }),
     ...(failure === undefined ? {} : failure),
   } as core.PodStatus;
+}
+
+function withoutReadiness(views: ContainerViews): ContainerViews {
+  return new Map([...views].map(([name, view]) => [name, { ...view, ready: false }]));
 }
 
 /** An init container counts as ready when its work is done. */

@@ -1,7 +1,7 @@
 // Containers as process trees: a supervisor shell each, an overlay of the host's root, namespaces from util-linux.
 // Holds nothing that would be lost with the agent: a new runtime on the same folder goes on where this one stopped.
 import { createHash } from 'node:crypto';
-import { closeSync, constants, mkdirSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, mkdirSync, openSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Clock } from '../../clock/index.ts';
 import { errorText, UserError } from '../../errors/index.ts';
@@ -323,7 +323,9 @@ export class ProcessRuntime implements ContainerRuntime {
     }
     if (!spec.shareProcesses) return undefined;
     const known = this.#tree(spec.pod.uid);
-    if (known?.pid !== undefined) return known.pid;
+    if (known?.pid !== undefined && isInNetns(known.pid, spec.netns)) return known.pid;
+    // It is from a sandbox that was lost.
+    if (known?.state === 'running') await this.kill(known.id);
     // The root of the shared tree: sleeps, and takes in orphans as process 1 must.
     const root = await this.start({
       ...spec,
@@ -499,6 +501,11 @@ function trySignal(pid: number, signal: NodeJS.Signals): boolean {
   } catch {
     return false;
   }
+}
+
+function isInNetns(pid: number, netns: string | undefined): boolean {
+  const inode = (file: string) => statSync(file).ino;
+  return inode(`/proc/${pid}/ns/net`) === inode(netns === undefined ? '/proc/self/ns/net' : netnsPath(netns));
 }
 
 export function netnsPath(nameOrPath: string): string {

@@ -5,6 +5,8 @@ import type { PodNetwork } from '../contract.ts';
 export interface TestPodNetwork extends PodNetwork {
   readonly attached: ReadonlyMap<string, string>;
   isReady: boolean;
+  /** Takes the name of a pod's namespace away, as somebody with `ip netns delete` does. */
+  lose(uid: string): void;
 }
 
 export function testPodNetwork(prefix: string): TestPodNetwork {
@@ -15,6 +17,7 @@ export function testPodNetwork(prefix: string): TestPodNetwork {
     netns: `${prefix}-${uid.slice(-8)}`,
     veth: `v${uid.replaceAll('-', '').slice(-12)}`,
   });
+  const lossHandlers = new Set<(uid: string) => void>();
   const network: TestPodNetwork = {
     attached,
     isReady: true,
@@ -43,6 +46,15 @@ export function testPodNetwork(prefix: string): TestPodNetwork {
       rtnl.deleteLink(names(uid).veth);
       if (netnsExists(names(uid).netns)) deleteNetns(names(uid).netns);
       return Promise.resolve();
+    },
+    health: (uid) => (attached.has(uid) && netnsExists(names(uid).netns) ? 'whole' : 'gone'),
+    onLoss(handler) {
+      lossHandlers.add(handler);
+      return { [Symbol.dispose]: () => void lossHandlers.delete(handler) };
+    },
+    lose(uid) {
+      deleteNetns(names(uid).netns);
+      for (const handler of lossHandlers) handler(uid);
     },
     async retain(uids) {
       for (const uid of attached.keys()) if (!uids.has(uid)) await network.detach(uid);
