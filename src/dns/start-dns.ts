@@ -50,6 +50,8 @@ export interface DnsOptions {
 export interface StopOptions {
   /** Default: the configuration's. */
   readonly lameduckMs?: number;
+  /** Clients that still come after that time are answered, for at most so long. Default: as the lame-duck time. */
+  readonly lingerMs?: number;
   /** How long to wait for answers from upstream servers after that. */
   readonly drainMs?: number;
 }
@@ -64,7 +66,10 @@ export interface DnsServer {
   readonly synced: Promise<void>;
   /** Looks at the configuration file now; otherwise it is looked at from time to time. */
   reload(): Promise<void>;
-  /** Goes on answering for the lame-duck time while it reports not ready, then ends when all answers are out. */
+  /**
+   * Goes on answering for the lame-duck time while it reports not ready, and while questions still come, then ends when
+   * all answers are out.
+   */
   stop(options?: StopOptions): Promise<void>;
 }
 
@@ -297,8 +302,8 @@ class Server implements DnsServer {
     this.#stopping = true;
     const lameduckMs = options.lameduckMs ?? this.#engine.config.health?.lameduckMs ?? 0;
     if (lameduckMs > 0) await new Promise<void>((resolve) => this.#clock.after(lameduckMs, resolve));
-    const drainMs = options.drainMs ?? DRAIN_MS;
-    await Promise.all([this.#sockets?.close(drainMs), this.#workers?.stop(drainMs)]);
+    const limits = { lingerMs: options.lingerMs ?? lameduckMs, drainMs: options.drainMs ?? DRAIN_MS };
+    await Promise.all([this.#sockets?.close(limits), this.#workers?.stop(limits)]);
     for (const http of this.#http) http.close();
     this.#configWatch?.stop();
     for (const cluster of this.#clusters.values()) cluster.stop();

@@ -10,6 +10,7 @@ import { createRecords } from './plugins/kubernetes/cluster.ts';
 import type { ClusterRecords } from './plugins/kubernetes/cluster-records.ts';
 import type { ClusterZone } from './plugins/kubernetes/cluster-zone.ts';
 import { openSockets } from './server/sockets.ts';
+import type { CloseLimits } from './server/sockets.ts';
 import type { FromWorker, ObjectChange, ToWorker, WorkerStart } from './workers.ts';
 
 interface Followed {
@@ -60,8 +61,8 @@ const engine = new Engine({
   zoneOf: (config) => follow(config).zone,
 });
 
-async function stop(drainMs: number): Promise<void> {
-  await sockets?.close(drainMs);
+async function stop(limits: CloseLimits): Promise<void> {
+  await sockets?.close(limits);
   engine.stop();
   process.exit(0);
 }
@@ -90,7 +91,7 @@ parentPort?.on('message', (message: ToWorker) => {
       post({ type: 'metrics', id: message.id, text: registry.render() });
       break;
     case 'stop':
-      void stop(message.drainMs);
+      void stop(message);
       break;
   }
 });

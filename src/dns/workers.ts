@@ -5,6 +5,7 @@ import type { Logger } from '../log/index.ts';
 import type { DnsConfig, KubernetesConfig } from './config/config.ts';
 import type { DnsNamespace, DnsPod, DnsService, DnsSlice } from './plugins/kubernetes/dns-objects.ts';
 import type { ObjectSink } from './plugins/kubernetes/watch-objects.ts';
+import type { CloseLimits } from './server/sockets.ts';
 
 export type ObjectChange =
   | { kind: 'service'; key: string; before: DnsService | undefined; after: DnsService | undefined }
@@ -25,7 +26,7 @@ export type ToWorker =
   | { type: 'known'; cluster: string }
   | { type: 'config'; config: DnsConfig }
   | { type: 'metrics'; id: number }
-  | { type: 'stop'; drainMs: number };
+  | ({ type: 'stop' } & CloseLimits);
 
 export type FromWorker =
   | { type: 'listening' }
@@ -127,10 +128,10 @@ export class Workers {
     );
   }
 
-  async stop(drainMs: number): Promise<void> {
+  async stop(limits: CloseLimits): Promise<void> {
     this.#stopping = true;
     const ended = this.#threads.map((thread) => new Promise((resolve) => thread.once('exit', resolve)));
-    this.#send({ type: 'stop', drainMs });
+    this.#send({ type: 'stop', ...limits });
     await Promise.all(ended);
   }
 }

@@ -6,7 +6,7 @@ import process from 'node:process';
 import { after, before, test } from 'node:test';
 import { endpointSlices, services } from '../api/objects.ts';
 import { createFakeClient } from '../client/index.ts';
-import { openUdpSocketIn, runCommand } from '../linux/index.ts';
+import { openConntrack, openUdpSocketIn, runCommand } from '../linux/index.ts';
 import { KernelWorld } from './fixtures/kernel-world.ts';
 import { service, slice } from './fixtures/objects.ts';
 import { HOSTS, NODE_NAME, type HostName } from './fixtures/world.ts';
@@ -73,17 +73,11 @@ for (const mode of ['iptables', 'nftables'] as const satisfies ProxyMode[]) {
     ];
     await client.resource(services).create(service('ns/dns', { clusterIP: VIP, ports }));
     await client.resource(endpointSlices).create(slice('ns/dns', [{ ip: HOSTS.podA.ip }], { ports: PORTS }));
-    const move = (...hosts: HostName[]) =>
-      client.resource(endpointSlices).patch(
-        'dns-ipv4',
-        {
-          endpoints: slice(
-            'ns/dns',
-            hosts.map((h) => ({ ip: HOSTS[h].ip })),
-          ).endpoints,
-        },
-        { type: 'merge', namespace: 'ns' },
-      );
+    const put = (endpoints: Parameters<typeof slice>[1]) =>
+      client
+        .resource(endpointSlices)
+        .patch('dns-ipv4', { endpoints: slice('ns/dns', endpoints).endpoints }, { type: 'merge', namespace: 'ns' });
+    const move = (...hosts: HostName[]) => put(hosts.map((h) => ({ ip: HOSTS[h].ip })));
     const config = proxyConfigOf({
       mode,
       clusterCIDR: '10.244.0.0/16',
@@ -97,6 +91,13 @@ for (const mode of ['iptables', 'nftables'] as const satisfies ProxyMode[]) {
       await eventually('the first endpoint answers', async () => (await steady.ask()) === at('podA'));
       await move('farA');
       await eventually('the flow moved to the new endpoint', async () => (await steady.ask()) === at('farA'));
+      // An endpoint that ends finishes what it began; a flow that rests is forgotten meanwhile.
+      await put([{ ip: HOSTS.farA.ip, ready: false, serving: true, terminating: true }, { ip: HOSTS.podA.ip }]);
+      const conntrack = openConntrack(world.node);
+      const begun = { family: 4, protocol: 'udp', replySource: HOSTS.farA.ip } as const;
+      await eventually('the resting flow is forgotten', () => Promise.resolve(conntrack.entries(begun).length === 0));
+      conntrack.close();
+      assert.equal(await steady.ask(), at('podA'));
       await move();
       await eventually('nobody answers', async () => (await steady.ask()) === '');
       await move('podB');

@@ -10,6 +10,7 @@ import { silentLogger, type Logger } from '../log/index.ts';
 import { Registry } from '../metrics/index.ts';
 import { ChangeTracker } from './changes.ts';
 import { ConntrackReconciler } from './conntrack.ts';
+import { DrainingFlows } from './draining-flows.ts';
 import { DEFAULT_PROXY_CONFIG, type ProxyConfig, type ProxyMode } from './config.ts';
 import {
   isExternallyAccessible,
@@ -118,6 +119,7 @@ class RunningProxy implements Proxy {
   readonly #parts: ModeParts;
   readonly #serviceHealth: ServiceHealth;
   readonly #conntrack: ConntrackReconciler;
+  readonly #drainingFlows: DrainingFlows;
   #node: NodeView = { zone: undefined, ips: [], podCidrs: [], eligible: false };
   #serviceCidrs: readonly string[] = [];
   #ready = false;
@@ -162,6 +164,12 @@ class RunningProxy implements Proxy {
       log: this.#log,
       metrics,
       localAddresses: modeOptions.localAddresses,
+    });
+    this.#drainingFlows = new DrainingFlows({
+      open: () => openConntrack(options.netns),
+      netns: options.netns,
+      clock: this.#clock,
+      log: this.#log,
     });
     this.#parts =
       variant === undefined
@@ -402,6 +410,7 @@ class RunningProxy implements Proxy {
     }
     this.#parts.synced(family, changes);
     this.#conntrack.synced(family, changes);
+    this.#drainingFlows.synced(family, changes);
   }
 
   snapshot(): ReadonlyMap<Family, ReadonlyMap<ServiceKey, ServiceState>> {
@@ -415,6 +424,7 @@ class RunningProxy implements Proxy {
     await Promise.all([...this.#loops.values()].map((l) => l.stop()));
     this.#serviceHealth.stop();
     this.#conntrack.stop();
+    this.#drainingFlows.stop();
     this.#parts.stop();
     for (const d of this.#disposables.toReversed()) d[Symbol.dispose]();
     for (const s of [this.#servers.healthz, this.#servers.metrics]) {

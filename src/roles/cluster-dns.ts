@@ -106,7 +106,10 @@ export async function applyClusterDns(client: Client, options: ClusterDnsOptions
           serviceAccountName: NAME,
           dnsPolicy: 'Default',
           priorityClassName: 'system-cluster-critical',
-          terminationGracePeriodSeconds: 15,
+          terminationGracePeriodSeconds: 20,
+          // A replica that was killed must be silent until clients are led elsewhere. A refusal would end a resolver's
+          // attempt at once, and its second and last one may come to the same place.
+          securityContext: { sysctls: [{ name: 'net.ipv4.icmp_ratelimit', value: '3600000' }] },
           tolerations: [{ key: 'CriticalAddonsOnly', operator: 'Exists' }],
           // Not both on the node that was Ready first: the loss of one node must leave an answer.
           topologySpreadConstraints: [
@@ -128,12 +131,13 @@ export async function applyClusterDns(client: Client, options: ClusterDnsOptions
                 { name: 'dns-tcp', containerPort: 53, protocol: 'TCP' },
                 { name: 'metrics', containerPort: 9153, protocol: 'TCP' },
               ],
-              // A replica that ends says so at once, so that clients are led away while it still answers.
+              // A replica that is deleted gets no new clients from that moment on. It says not ready, too, but proxies cut
+              // old UDP flows when they hear of it: three seconds later those that were busy are idle, and forgotten.
               readinessProbe: {
                 httpGet: { path: '/ready', port: 8181 },
                 periodSeconds: 1,
                 timeoutSeconds: 5,
-                failureThreshold: 1,
+                failureThreshold: 3,
               },
               livenessProbe: {
                 httpGet: { path: '/health', port: 8080 },

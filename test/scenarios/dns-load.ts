@@ -1,5 +1,6 @@
-// DNS questions at a steady rate with the retries of the C library: two attempts, five seconds each, a refusal (ICMP)
-// ends an attempt at once. Runs in a process of its own inside a network namespace.
+// DNS questions at a steady rate with the sockets and retries of the C library: a socket a lookup, two attempts, five
+// seconds each, a refusal (ICMP) ends an attempt at once. On a busy machine the rate sinks, as that of programs would that
+// wait for their answers: it measures loss, not queues. Runs in a process of its own inside a network namespace.
 import { spawn } from 'node:child_process';
 import { createSocket, type Socket } from 'node:dgram';
 import process from 'node:process';
@@ -27,6 +28,9 @@ const ATTEMPTS = 2;
 const TIMEOUT_MS = 5_000;
 const LONGEST_LOAD_MS = 60_000;
 const TICK_MS = 2;
+/** Questions that may wait at the same time; the kernel's buffers hold more. Those that wait for long do not count. */
+const MAX_WAITING = 64;
+const LONG_MS = 500;
 
 export function startDnsLoad(o: { netns: string; server: string; name: string; perSecond: number }): DnsLoad {
   const args = ['netns', 'exec', o.netns, process.execPath, import.meta.filename];
@@ -46,8 +50,8 @@ export function startDnsLoad(o: { netns: string; server: string; name: string; p
 class Resolver {
   readonly #server: string;
   readonly #name: string;
-  /** One question at a time on each, as programs do it. */
-  readonly #idle: Socket[] = [];
+  /** Questions asked within the last moments that have no answer yet. */
+  waiting = 0;
   readonly counts = { asked: 0, answered: 0, retried: 0, refused: 0, longestMs: 0 };
   readonly failures: Record<string, number> = {};
   #id = 0;
@@ -60,17 +64,31 @@ class Resolver {
   async lookup(): Promise<void> {
     const started = performance.now();
     this.counts.asked += 1;
+    this.waiting += 1;
+    let waits = true;
+    const waitsNoMore = () => {
+      if (waits) this.waiting -= 1;
+      waits = false;
+    };
+    const long = setTimeout(waitsNoMore, LONG_MS);
+    const why = await this.#attempts(started);
+    clearTimeout(long);
+    waitsNoMore();
+    if (why !== '') this.failures[why] = (this.failures[why] ?? 0) + 1;
+  }
+
+  async #attempts(started: number): Promise<string> {
     let why = '';
     let socket: Socket | undefined;
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      socket ??= this.#idle.pop() ?? (await this.#open());
+      socket ??= await this.#open();
       why = await this.#ask(socket);
       if (why === '') {
-        this.#idle.push(socket);
+        socket.close();
         this.counts.answered += 1;
         if (attempt > 1) this.counts.retried += 1;
         this.counts.longestMs = Math.max(this.counts.longestMs, performance.now() - started);
-        return;
+        return '';
       }
       if (why !== 'timeout') {
         // The C library takes a new socket after an error, and keeps it after silence.
@@ -80,7 +98,7 @@ class Resolver {
       if (why === 'refused') this.counts.refused += 1;
     }
     socket?.close();
-    this.failures[why] = (this.failures[why] ?? 0) + 1;
+    return why;
   }
 
   #open(): Promise<Socket> {
@@ -110,10 +128,6 @@ class Resolver {
       socket.send(query);
     });
   }
-
-  close(): void {
-    for (const socket of this.#idle) socket.close();
-  }
 }
 
 if (import.meta.main) {
@@ -123,6 +137,7 @@ if (import.meta.main) {
   const running = new Set<Promise<void>>();
   const started = performance.now();
   let ended = false;
+  let skipped = 0;
   process.stdin.on('end', () => (ended = true)).resume();
   await new Promise<void>((resolve) => {
     const timer = setInterval(() => {
@@ -132,9 +147,12 @@ if (import.meta.main) {
         resolve();
         return;
       }
-      // A busy machine may make a tick late; what is due is sent then, at most a tenth of a second's worth at once.
-      const due = Math.min((elapsed * rate) / 1000 - resolver.counts.asked, rate / 10);
-      for (let i = 0; i < due; i++) {
+      // A busy machine may make a tick late; what is due is sent then, as far as the answers keep up.
+      const due = (elapsed * rate) / 1000 - skipped - resolver.counts.asked;
+      const room = MAX_WAITING - resolver.waiting;
+      // What was not sent in time is not made up for later.
+      skipped += Math.max(0, due - room);
+      for (let i = 0; i < Math.min(due, room); i++) {
         const one = resolver.lookup().finally(() => running.delete(one));
         running.add(one);
       }
@@ -145,5 +163,4 @@ if (import.meta.main) {
   const { counts, failures } = resolver;
   const result: DnsLoadResult = { ...counts, failures, perSecond: Math.round(counts.asked / seconds) };
   process.stdout.write(JSON.stringify(result));
-  resolver.close();
 }

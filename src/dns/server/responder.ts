@@ -89,6 +89,8 @@ export class Responder {
   readonly #view = new QueryView();
   readonly #secret = new Uint8Array(randomBytes(16));
   #pending = 0;
+  /** Packets so far, of whatever kind. */
+  handled = 0;
 
   constructor(options: ResponderOptions) {
     this.#options = options;
@@ -115,6 +117,7 @@ export class Responder {
     client: ClientAddress,
     later: () => LateReply,
   ): number {
+    this.handled += 1;
     try {
       return this.#handle(packet, length, transport, client, later);
     } catch (error) {

@@ -19,12 +19,19 @@ export interface SocketOptions {
 
 export interface Sockets {
   readonly port: number;
-  /** Waits for answers under way, at most so long. */
-  close(drainMs: number): Promise<void>;
+  /** Goes on while clients still come, then waits for answers under way, each at most so long. */
+  close(limits: CloseLimits): Promise<void>;
+}
+
+export interface CloseLimits {
+  readonly lingerMs: number;
+  readonly drainMs: number;
 }
 
 const TCP_IDLE_MS = 10_000;
 const MAX_TCP_CONNECTIONS = 10_000;
+/** No question for so long: nobody is led here any more. */
+const QUIET_MS = 500;
 
 /** @throws DnsConfigError that says what is in the way. */
 export async function openSockets(responder: Responder, options: SocketOptions, clock: Clock): Promise<Sockets> {
@@ -47,7 +54,8 @@ export async function openSockets(responder: Responder, options: SocketOptions, 
     }
   return {
     port,
-    close: async (drainMs) => {
+    close: async ({ lingerMs, drainMs }) => {
+      await untilQuiet(responder, lingerMs, clock);
       const end = clock.monotonic() + drainMs;
       const tcpClosed = closeTcp();
       // Questions that were forwarded get their answers while the sockets are still open.
@@ -56,6 +64,15 @@ export async function openSockets(responder: Responder, options: SocketOptions, 
       await Promise.all([tcpClosed, closeUdp()]);
     },
   };
+}
+
+/** A busy cluster takes its time to lead every client elsewhere. */
+async function untilQuiet(responder: Responder, lingerMs: number, clock: Clock): Promise<void> {
+  const end = clock.monotonic() + lingerMs;
+  for (let seen = -1; seen !== responder.handled && clock.monotonic() < end;) {
+    seen = responder.handled;
+    await new Promise<void>((resolve) => clock.after(QUIET_MS, resolve));
+  }
 }
 
 async function listenBoth(

@@ -82,6 +82,7 @@ export function openCluster(config: KubernetesConfig, deps: ClusterDeps): Cluste
     {
       client: deps.client,
       log,
+      clock: deps.clock,
       withPods: config.pods === 'verified',
       withEndpoints: config.withEndpoints,
       endpointPodNames: config.endpointPodNames,

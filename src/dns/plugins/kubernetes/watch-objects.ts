@@ -2,6 +2,7 @@
 import { endpointSlices, namespaces, pods, services } from '../../../api/objects.ts';
 import { createInformer } from '../../../client/index.ts';
 import type { Client, Informer } from '../../../client/index.ts';
+import type { Clock } from '../../../clock/index.ts';
 import type { Logger } from '../../../log/index.ts';
 import { namespaceOf, podOf, serviceOf, sliceOf } from './dns-objects.ts';
 import type { DnsNamespace, DnsPod, DnsService, DnsSlice } from './dns-objects.ts';
@@ -18,6 +19,7 @@ export interface ObjectSink {
 export interface WatchOptions {
   readonly client: Client;
   readonly log: Logger;
+  readonly clock: Clock;
   /** Pods are watched only for `pods verified`. */
   readonly withPods: boolean;
   /** Keep pod names and zones of endpoints. */
@@ -39,17 +41,19 @@ export interface ObjectWatch {
 }
 
 export function watchObjects(options: WatchOptions, sink: ObjectSink): ObjectWatch {
-  const { client, log } = options;
+  const { client, log, clock } = options;
   const selector = options.labelSelector === undefined ? {} : { labelSelector: options.labelSelector };
   const nsSelector =
     options.namespaceLabelSelector === undefined ? {} : { labelSelector: options.namespaceLabelSelector };
   const sliceOptions = { withPods: options.endpointPodNames, withZones: options.zonal };
-  const service = createInformer(client, services, { transform: serviceOf, log, ...selector });
-  const namespace = createInformer(client, namespaces, { transform: namespaceOf, log, ...nsSelector });
+  const service = createInformer(client, services, { transform: serviceOf, log, clock, ...selector });
+  const namespace = createInformer(client, namespaces, { transform: namespaceOf, log, clock, ...nsSelector });
   const slice = options.withEndpoints
-    ? createInformer(client, endpointSlices, { transform: (s) => sliceOf(s, sliceOptions), log, ...selector })
+    ? createInformer(client, endpointSlices, { transform: (s) => sliceOf(s, sliceOptions), log, clock, ...selector })
     : undefined;
-  const pod = options.withPods ? createInformer(client, pods, { transform: podOf, log, ...selector }) : undefined;
+  const pod = options.withPods
+    ? createInformer(client, pods, { transform: podOf, log, clock, ...selector })
+    : undefined;
 
   service.onChange((c) => sink.service(c.key, c.before, c.after));
   namespace.onChange((c) => sink.namespace(c.key, c.after));
