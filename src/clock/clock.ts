@@ -22,6 +22,8 @@ export const systemClock: Clock = {
 /** A clock that moves only when told to: `advance(ms)` runs what falls due, in order. */
 export class ManualClock implements Clock {
   #now: number;
+  /** How far the wall clock was set away from where it would be. */
+  #set = 0;
   #timers: { at: number; run: () => void }[] = [];
 
   constructor(startMs = 0) {
@@ -29,7 +31,12 @@ export class ManualClock implements Clock {
   }
 
   now(): number {
-    return this.#now;
+    return this.#now + this.#set;
+  }
+
+  /** Somebody sets the wall clock: forward, or with a negative number backward. No timer notices. */
+  jump(ms: number): void {
+    this.#set += ms;
   }
 
   monotonic(): number {

@@ -8,6 +8,7 @@ import type { StateChanges } from './contract.ts';
 import { FamilyLoop } from './family-loop.ts';
 import { InformedTracker } from './fixtures/informed-tracker.ts';
 import { service, slice } from './fixtures/objects.ts';
+import { proxyHealth } from './http-pages.ts';
 import { createProxyMetrics } from './metrics.ts';
 import type { RuleSync } from './rule-sync.ts';
 
@@ -157,3 +158,43 @@ test('a wall clock that jumps by hours neither delays nor repeats a sync', async
   );
   await loop.stop();
 });
+
+for (const [name, jumpMs] of [
+  ['forward', 10 * 365 * 86_400_000],
+  ['backward', -10 * 365 * 86_400_000],
+] as const) {
+  test(`a wall clock that jumps ${name} changes nothing: syncs, retries, checks and health go on`, async () => {
+    const { clock, tracker, seen, kernel, loop } = setUp();
+    const health = () => {
+      const families = () => new Map([['IPv4', loop.health] as const]);
+      return proxyHealth({ clock, syncPeriodMs: 30_000, families, nodeEligible: () => true }, false);
+    };
+    loop.request();
+    await settle();
+    clock.jump(jumpMs);
+    assert.equal(health().healthy, true);
+    // A trigger from before the jump.
+    loop.noteTrigger(1_000_000);
+    tracker.apply({ kind: 'slice', key: 'ns/a-ipv4', object: slice('ns/a', [{ ip: '10.1.0.2' }]) });
+    kernel.broken = true;
+    loop.request();
+    clock.advance(1000);
+    await settle();
+    assert.equal(seen.length, 2, 'the change is tried');
+    clock.jump(jumpMs);
+    assert.equal(health().healthy, true, 'a change that waits for a moment is no illness');
+    kernel.broken = false;
+    clock.advance(500);
+    await settle();
+    assert.equal(seen.length, 3, 'and tried again half a second later');
+    assert.equal(tracker.committed.get('ns/a')?.ports[0]?.cluster[0]?.ip, '10.1.0.2');
+    clock.jump(-2 * jumpMs);
+    kernel.verified = false;
+    clock.advance(30_000);
+    await settle();
+    assert.equal(kernel.fullAsked, 1, 'the check of the rules comes in its time');
+    await settle();
+    assert.equal(health().healthy, true);
+    await loop.stop();
+  });
+}

@@ -27,7 +27,7 @@ const LONGEST_IDLE_MS = 3_600_000;
 export interface FamilyHealth {
   /** Wall clock of the last success; undefined: none yet. */
   readonly lastUpdated: number | undefined;
-  /** Wall clock since when a change waits; undefined: none does. */
+  /** Monotonic clock since when a change waits; undefined: none does. */
   readonly queuedSince: number | undefined;
 }
 
@@ -75,8 +75,8 @@ export class FamilyLoop {
 
   request(): void {
     if (this.#queuedSince === undefined) {
-      this.#queuedSince = this.#o.clock.now();
-      this.#o.metrics.lastQueued.set(this.#queuedSince / 1000, { ip_family: this.family });
+      this.#queuedSince = this.#o.clock.monotonic();
+      this.#o.metrics.lastQueued.set(this.#o.clock.now() / 1000, { ip_family: this.family });
     }
     this.#pacer.request();
   }
@@ -135,7 +135,7 @@ export class FamilyLoop {
     } catch (error) {
       this.tracker.abort(changes);
       for (const at of triggers) this.#triggers.add(at);
-      this.#queuedSince = queuedSince ?? this.#queuedSince ?? clock.now();
+      this.#queuedSince = queuedSince ?? this.#queuedSince ?? clock.monotonic();
       this.#o.failed(wasSynced ? 'partial' : 'full');
       log.error('the kernel refused the rules; the old ones stay and it is tried again', {
         family: this.family,

@@ -29,11 +29,13 @@ const rfc3339 = (ms: number) => new Date(ms).toISOString();
 /** Whether an update waits for longer than two sync periods, family by family. */
 export function proxyHealth(o: HealthOptions, withNode: boolean): Health {
   const now = o.clock.now();
+  // How long an update waits must not depend on somebody who sets the clock.
+  const monotonic = o.clock.monotonic();
   const status: Record<string, { lastUpdated: string; healthy: boolean }> = {};
   let healthy = true;
   let last = 0;
   for (const [family, h] of o.families()) {
-    const late = h.queuedSince !== undefined && now - h.queuedSince > 2 * o.syncPeriodMs;
+    const late = h.queuedSince !== undefined && monotonic - h.queuedSince > 2 * o.syncPeriodMs;
     const ok = h.lastUpdated !== undefined && !late;
     status[family] = { lastUpdated: rfc3339(h.lastUpdated ?? 0), healthy: ok };
     last = Math.max(last, h.lastUpdated ?? 0);
