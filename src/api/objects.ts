@@ -10,6 +10,7 @@ export * from './names.ts';
 export * from './quantity.ts';
 export * from './int-or-string.ts';
 export * from './age.ts';
+export * from './go-duration.ts';
 export * from './select/label-selector.ts';
 export * from './select/field-selector.ts';
 export * from './select/node-selector.ts';

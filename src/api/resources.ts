@@ -16,6 +16,8 @@ export interface Resource<T extends t.KubeObject = t.KubeObject> {
   readonly categories?: readonly string[];
   /** Subresources that are served under /NAME/, e.g. 'status'. */
   readonly subresources?: readonly string[];
+  /** What every answer warns of. */
+  readonly deprecation?: string;
   /** Never present; carries T for inference. */
   readonly objectType?: T;
 }
@@ -83,6 +85,7 @@ export const endpoints = resource<t.Endpoints>({
   singular: 'endpoints',
   namespaced: true,
   shortNames: ['ep'],
+  deprecation: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
 });
 export const configMaps = resource<t.ConfigMap>({
   ...core,

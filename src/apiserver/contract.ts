@@ -64,6 +64,18 @@ export interface NodeAgentTls {
   readonly caPem: string;
 }
 
+/** What bounds the requests of clients. What is left out has its default. */
+export interface RequestLimits {
+  /** @default 400 reads and 200 writes at a time */
+  readonly inFlight?: { readonly reads: number; readonly writes: number };
+  /** Requests a second of one user over the network; administrators are exempt. @default 500, and 1000 at once */
+  readonly perUser?: { readonly perSecond: number; readonly burst: number };
+  /** For an answer and for a body to arrive; watches, logs, exec and proxied requests have no such limit. @default 60000 */
+  readonly timeoutMs?: number;
+  /** Of a request's body. @default 3 MiB, as kube-apiserver */
+  readonly maxBodyBytes?: number;
+}
+
 export interface ApiServerOptions {
   readonly store: Store;
   /** One or two service CIDRs, the primary family first. @default ['10.96.0.0/12'] */
@@ -86,8 +98,7 @@ export interface ApiServerOptions {
   readonly metrics?: Registry;
   /** Receives one JSON line per finished request (Metadata level). */
   readonly audit?: (line: string) => void;
-  /** @default 400 reads and 200 writes at a time */
-  readonly maxInFlight?: { readonly reads: number; readonly writes: number };
+  readonly limits?: RequestLimits;
 }
 
 export interface ApiServer {

@@ -24,6 +24,7 @@ import { createConnect } from './nodes/connect.ts';
 import { bodyValue, contentTypeOf, warningHeader } from './request/answer.ts';
 import { dispatch, type DispatchDeps } from './request/dispatch.ts';
 import { InFlight } from './request/in-flight.ts';
+import { UserRate } from './request/user-rate.ts';
 import { serverMetrics } from './server-metrics.ts';
 import { AddressPool } from './services/address-pool.ts';
 import { keepTrue, startUpkeep } from './upkeep.ts';
@@ -31,6 +32,12 @@ import { ServiceCidrs } from './services/service-cidrs.ts';
 import { ServiceAllocation } from './services/service-allocation.ts';
 import type { VerbDeps } from './verbs/deps.ts';
 
+const DEFAULT_LIMITS = {
+  inFlight: { reads: 400, writes: 200 },
+  perUser: { perSecond: 500, burst: 1000 },
+  timeoutMs: 60_000,
+  maxBodyBytes: 3 * 1024 * 1024,
+};
 const DEFAULT_ISSUER = 'https://kubernetes.default.svc.cluster.local';
 
 /** @example const server = createApiServer({ store, advertise: { address: '172.30.0.1', port: 6443 }, serviceAccountKeyPem }) */
@@ -62,8 +69,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const admission = createAdmission(store, [restrictEscalation(rbac, authorizer)]);
   const verbs: VerbDeps = { store, clock, admission, attachments };
   const writes = serverWrites(verbs, stopped.signal);
-  const inFlight = new InFlight(options.maxInFlight ?? { reads: 400, writes: 200 });
-  const record = serverMetrics(registry, inFlight, store);
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const inFlight = new InFlight(limits.inFlight);
+  const userRate = new UserRate(limits.perUser, clock);
+  const record = serverMetrics(registry, { inFlight, userRate, store });
   const open = new Set<Listening>();
   let isReady = false;
 
@@ -71,6 +80,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     verbs,
     authorizer,
     inFlight,
+    timeoutMs: limits.timeoutMs,
     log,
     plain: {
       checks: [{ name: 'poststarthook/bootstrap', ok: () => isReady }],
@@ -133,7 +143,14 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       const listening = await listenHttp(
         addresses,
         tls,
-        httpHandlers({ dispatch: deps, authenticator, nodeAgentTls: options.nodeAgentTls, log }),
+        httpHandlers({
+          dispatch: deps,
+          authenticator,
+          userRate,
+          body: limits,
+          nodeAgentTls: options.nodeAgentTls,
+          log,
+        }),
       );
       open.add(listening);
       return listening;

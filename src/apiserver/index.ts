@@ -6,6 +6,7 @@ export type {
   ListenAddress,
   Listening,
   NodeAgentTls,
+  RequestLimits,
   ServingTls,
   User,
   WatchStep,

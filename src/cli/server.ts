@@ -1,13 +1,51 @@
+import { parseDuration } from '../api/objects.ts';
 import { UserError } from '../errors/index.ts';
 import { parseCidr, splitHostPort } from '../ip/index.ts';
-import { runServer } from '../roles/server.ts';
-import { integerFlag, listFlag, requiredFlag, stringFlag, type Command } from './command.ts';
+import { runServer, type ServerOptions } from '../roles/server.ts';
+import { integerFlag, listFlag, requiredFlag, stringFlag, type Command, type Parsed } from './command.ts';
 
 function cidrs(flag: string, texts: readonly string[]): readonly string[] {
   for (const text of texts) {
     if (parseCidr(text) === undefined) throw new UserError(`--${flag} ${text}: not a range such as 10.0.0.0/16`);
   }
   return texts;
+}
+
+/** Flags of what bounds the requests of clients. */
+const LIMIT_FLAGS: Command['flags'] = {
+  'max-requests-inflight': { value: 'N', help: 'Reads worked on at a time (default 400).' },
+  'max-mutating-requests-inflight': { value: 'N', help: 'Writes worked on at a time (default 200).' },
+  'user-requests-per-second': {
+    value: 'N',
+    help: 'Requests a second of one user, administrators exempt (default 500).',
+  },
+  'user-requests-burst': { value: 'N', help: 'Requests of one user at once (default twice as many).' },
+  'request-timeout': { value: 'DURATION', help: 'For an answer that is not a watch, log or stream (default 60s).' },
+  'max-request-bytes': { value: 'N', help: 'Size of a request body (default 3145728).' },
+};
+
+function limits(parsed: Parsed): NonNullable<ServerOptions['limits']> {
+  const positive = (flag: string): number | undefined => {
+    const value = integerFlag(parsed, flag);
+    if (value !== undefined && value <= 0) throw new UserError(`--${flag} ${value}: must be greater than 0`);
+    return value;
+  };
+  const text = stringFlag(parsed, 'request-timeout');
+  const timeoutMs = text === undefined ? undefined : parseDuration(text);
+  if (text !== undefined && (timeoutMs === undefined || timeoutMs === 0)) {
+    throw new UserError(`--request-timeout ${text}: write a duration such as 60s or 1m30s`);
+  }
+  const reads = positive('max-requests-inflight') ?? 400;
+  const writes = positive('max-mutating-requests-inflight') ?? 200;
+  const perSecond = positive('user-requests-per-second') ?? 500;
+  const burst = positive('user-requests-burst') ?? 2 * perSecond;
+  const maxBodyBytes = positive('max-request-bytes');
+  return {
+    inFlight: { reads, writes },
+    perUser: { perSecond, burst },
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(maxBodyBytes === undefined ? {} : { maxBodyBytes }),
+  };
 }
 
 export const command: Command = {
@@ -26,6 +64,7 @@ export const command: Command = {
     'load-balancer-cidr': { value: 'CIDR', help: 'Addresses for Services of type LoadBalancer.' },
     'cluster-dns': { value: 'IP', help: 'Deploy cluster DNS behind this virtual address.' },
     'audit-log': { value: 'FILE', help: 'Write a JSON line for every request: who, what, answer.' },
+    ...LIMIT_FLAGS,
     'pod-routes': { help: 'Keep routes to the pods of every node in this network namespace.' },
     'upstream-dns': { value: 'ADDRESS', help: 'Nameserver for names outside the cluster.' },
   },
@@ -49,6 +88,7 @@ export const command: Command = {
       advertise: { address: requiredFlag(parsed, 'advertise-address'), port },
       podCidrs: cidrs('pod-cidr', listFlag(parsed, 'pod-cidr')),
       serviceCidrs: cidrs('service-cidr', listFlag(parsed, 'service-cidr')),
+      limits: limits(parsed),
       podRoutes: parsed.flags['pod-routes'] === true,
       clusterDomain: stringFlag(parsed, 'cluster-domain') ?? 'cluster.local',
       ...(loadBalancerCidr === undefined ? {} : { loadBalancerCidr }),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { DEFAULT_PROXY_CONFIG, parseDuration, parseProxyConfiguration, proxyConfigOf } from './config.ts';
+import { DEFAULT_PROXY_CONFIG, parseProxyConfiguration, proxyConfigOf } from './config.ts';
 
 test('parseProxyConfiguration() reads a file as people have it', () => {
   const config = parseProxyConfiguration(`
@@ -56,17 +56,4 @@ const WRONG: readonly (readonly [unknown, RegExp])[] = [
 test('an unknown field or a wrong value is one clear error', () => {
   for (const [document, message] of WRONG) assert.throws(() => proxyConfigOf(document), message);
   assert.throws(() => parseProxyConfiguration('a: [1'), /not valid YAML or JSON/);
-});
-
-test('parseDuration() reads Go durations', () => {
-  const cases = {
-    '0': 0,
-    '30s': 30_000,
-    '1m30s': 90_000,
-    '1.5h': 5_400_000,
-    '250ms': 250,
-    '5': undefined,
-    '': undefined,
-  };
-  for (const [text, ms] of Object.entries(cases)) assert.equal(parseDuration(text), ms, text);
 });

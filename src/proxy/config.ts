@@ -1,6 +1,7 @@
 // The settings of the proxy: the fields of KubeProxyConfiguration (kubeproxy.config.k8s.io/v1alpha1) that mean
 // something here, read strictly: an unknown field or a wrong value is one clear error.
 import { parse as parseYaml } from 'yaml';
+import { parseDuration } from '../api/objects.ts';
 import { canonicalIp, parseCidr, splitHostPort } from '../ip/index.ts';
 
 export type ProxyMode = 'iptables' | 'nftables';
@@ -203,27 +204,6 @@ class Fields {
     const known = [...this.#known].toSorted().join(', ');
     throw new ProxyConfigError(`unknown field ${this.#at(unknown)}; known here: ${known}`);
   }
-}
-
-const UNITS: Readonly<Record<string, number>> = {
-  ns: 1e-6,
-  us: 1e-3,
-  µs: 1e-3,
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-};
-
-/** Go's duration text in milliseconds: `30s`, `1m30s`, `500ms`, `0`. Undefined for anything else. */
-export function parseDuration(text: string): number | undefined {
-  if (text === '0') return 0;
-  if (!/^(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h))+$/.test(text)) return undefined;
-  let ms = 0;
-  for (const [, n, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)) {
-    ms += Number(n) * (UNITS[unit ?? ''] ?? Number.NaN);
-  }
-  return ms;
 }
 
 function ruleSettings(f: Fields, path: string, base: RuleSettings): RuleSettings {

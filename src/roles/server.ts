@@ -3,7 +3,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
-import { createApiServer, type ListenAddress } from '../apiserver/index.ts';
+import { createApiServer, type ListenAddress, type RequestLimits } from '../apiserver/index.ts';
 import { createInProcessClient, type Client } from '../client/index.ts';
 import { systemClock } from '../clock/index.ts';
 import { startControllers } from '../controllers/index.ts';
@@ -31,6 +31,8 @@ export interface ServerOptions {
   clusterDns?: string;
   /** Nameserver for names outside the cluster. */
   upstreamDns?: string;
+  /** What bounds the requests of clients. */
+  limits?: RequestLimits;
   /** Keep routes to the pods of every node in this network namespace. */
   podRoutes: boolean;
 }
@@ -57,6 +59,7 @@ export async function runServer(options: ServerOptions): Promise<void> {
       keyPem: pem('apiserver-kubelet-client.key'),
       caPem,
     },
+    ...(options.limits === undefined ? {} : { limits: options.limits }),
     log: log.with({ room: 'apiserver' }),
     metrics,
     ...(audit === undefined ? {} : { audit: (line) => audit.write(line) }),

@@ -32,6 +32,8 @@ function normalise(text: string, namespace: string): string {
       .replaceAll(/\/tmp\/(LIVE|MERGED)-\d+/g, '/tmp/$1')
       .replaceAll(/\b([a-z]+)-[bcdfghjklmnpqrstvwxz2456789]{8,10}(-[bcdfghjklmnpqrstvwxz2456789]{5})?\b/g, '$1-HASH')
       .replaceAll(/pod-template-hash=\w+/g, 'pod-template-hash=HASH')
+      // Nodes of the other transcripts come and go.
+      .replaceAll(/(?<=default-scheduler +)(no nodes available|\d+\/\d+ nodes are available).*/g, 'WHY')
       .replaceAll(/eyJ[\w.-]+/g, 'TOKEN')
       .replaceAll(/(?<=\s)(<invalid>|(\d+[smh])+)(?=\s|$)/g, 'AGE')
       .replaceAll(/(?<=\S) {2,}/g, '   ')

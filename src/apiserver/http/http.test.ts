@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect as http2Connect, type ClientHttp2Session } from 'node:http2';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer as createHttpsServer, request as httpsRequest } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { describe, it } from 'node:test';
+import { gunzipSync } from 'node:zlib';
+import { parse as parseYaml } from 'yaml';
 import { createCa, issueCert } from '../../pki/index.ts';
 import { listenTls, startTestServer, type Loose, type TestServer, type TlsTestServer } from '../testing/test-server.ts';
 
@@ -24,7 +27,14 @@ function get(
   tls: TlsTestServer,
   path: string,
   who: Identity = {},
-  more: { method?: string; headers?: Record<string, string>; body?: string | Buffer } = {},
+  more: {
+    method?: string;
+    headers?: Record<string, string>;
+    body?: string | Buffer;
+    encoding?: BufferEncoding;
+    /** Never end the request. */
+    hold?: boolean;
+  } = {},
 ): Promise<Got> {
   return new Promise((resolve, reject) => {
     const request = httpsRequest(
@@ -40,13 +50,14 @@ function get(
       },
       (response) => {
         let text = '';
-        response.setEncoding('utf8');
+        response.setEncoding(more.encoding ?? 'utf8');
         response.on('data', (chunk: string) => (text += chunk));
         response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, text }));
       },
     );
     request.once('error', reject);
-    request.end(more.body);
+    if (more.hold === true) request.flushHeaders();
+    else request.end(more.body);
   });
 }
 
@@ -126,6 +137,96 @@ void describe('HTTP', () => {
     assert.ok(yaml.headers['audit-id']);
   });
 
+  void it('answers YAML to those who ask for it, whatever the answer is', async () => {
+    await using server = await startTestServer();
+    const tls = await listenTls(server);
+    const who = admin(tls);
+    const ask = (path: string, accept = 'application/yaml') => get(tls, path, who, { headers: { accept } });
+    const one = await ask('/api/v1/namespaces/default/services/kubernetes');
+    assert.equal(one.headers['content-type'], 'application/yaml');
+    assert.match(one.text, /^apiVersion: v1\nkind: Service\nmetadata:\n {2}creationTimestamp: "/);
+    const json = await ask('/api/v1/namespaces/default/services/kubernetes', 'application/json');
+    assert.deepEqual(parseYaml(one.text), JSON.parse(json.text));
+    assert.match((await ask('/api/v1/namespaces')).text, /^kind: NamespaceList$/m);
+    assert.match(
+      (await ask('/api/v1/namespaces', 'application/yaml;as=Table;v=v1;g=meta.k8s.io')).text,
+      /^kind: Table$/m,
+    );
+    const missing = await ask('/api/v1/namespaces/no');
+    assert.equal(missing.status, 404);
+    assert.match(missing.text, /^reason: NotFound$/m);
+    assert.match((await ask('/apis/apps/v1')).text, /^kind: APIResourceList$/m);
+    // The first that can be served counts; a watch has no form in YAML.
+    assert.match((await ask('/api/v1/namespaces', 'text/html, application/json, application/yaml')).text, /^{"kind"/);
+    assert.equal((await ask('/api/v1/namespaces?watch=true')).status, 406);
+  });
+
+  void it('compresses large answers for those who read gzip', async () => {
+    await using server = await startTestServer();
+    const tls = await listenTls(server);
+    const who = admin(tls);
+    const maps = '/api/v1/namespaces/default/configmaps';
+    await server.ok('POST', maps, { metadata: { name: 'big' }, data: { text: 'a'.repeat(200_000) } });
+    const ask = (path: string, encoding?: string) =>
+      get(tls, path, who, {
+        headers: encoding === undefined ? {} : { 'accept-encoding': encoding },
+        encoding: 'latin1',
+      });
+    const plain = await ask(`${maps}/big`);
+    assert.equal(plain.headers['content-encoding'], undefined);
+    const packed = await ask(`${maps}/big`, 'deflate, gzip;q=0.8');
+    assert.equal(packed.headers['content-encoding'], 'gzip');
+    assert.equal(packed.headers['vary'], 'Accept-Encoding');
+    assert.equal(gunzipSync(Buffer.from(packed.text, 'latin1')).toString('latin1'), plain.text);
+    for (const [path, encoding] of [
+      [`${maps}/big`, 'br'],
+      [`${maps}/big`, 'gzip;q=0'],
+      ['/api/v1/namespaces', 'gzip'],
+    ] as const) {
+      assert.equal((await ask(path, encoding)).headers['content-encoding'], undefined, `${path} ${encoding}`);
+    }
+  });
+
+  void it('warns of Endpoints, which are deprecated', async () => {
+    await using server = await startTestServer();
+    for (const path of ['/api/v1/namespaces/default/endpoints/kubernetes', '/api/v1/endpoints']) {
+      const { headers } = await server.call('GET', path);
+      assert.equal(
+        headers['warning'],
+        '299 - "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"',
+      );
+    }
+    const other = await server.call('GET', '/apis/discovery.k8s.io/v1/endpointslices');
+    assert.equal(other.headers['warning'], undefined);
+  });
+
+  void it('bounds the requests of a user, and the time and size of each', async () => {
+    const limits = { perUser: { perSecond: 0.1, burst: 2 }, maxBodyBytes: 1000, timeoutMs: 200 };
+    await using server = await startTestServer({ limits });
+    const tls = await listenTls(server);
+    const jane = tls.issue('jane', []);
+    assert.equal((await get(tls, '/version', jane)).status, 200);
+    assert.equal((await get(tls, '/version', jane)).status, 200);
+    const refused = await get(tls, '/version', jane, { method: 'POST', body: Buffer.alloc(500) });
+    assert.equal(refused.status, 429);
+    assert.equal(refused.headers['retry-after'], '10');
+    assert.equal(JSON.parse(refused.text).details.retryAfterSeconds, 10);
+    assert.equal((await get(tls, '/version', tls.issue('joe', []))).status, 200);
+    const who = admin(tls);
+    for (let i = 0; i < 5; i++) assert.equal((await get(tls, '/version', who)).status, 200);
+    const big = await get(tls, '/api/v1/namespaces', who, { method: 'POST', body: Buffer.alloc(1001) });
+    assert.equal(big.status, 413);
+    // A body that does not come is not waited for.
+    const late = await get(tls, '/api/v1/namespaces', who, {
+      method: 'POST',
+      headers: { 'content-length': '10' },
+      hold: true,
+    });
+    assert.equal(late.status, 504);
+    const { body, status } = await server.call('GET', '/api/v1/namespaces?timeout=soon');
+    assert.deepEqual([status, body.reason], [400, 'BadRequest']);
+  });
+
   void it('streams a watch over HTTP/2 and ends it when the server closes', async () => {
     await using server = await startTestServer();
     const tls = await listenTls(server);
@@ -151,7 +252,7 @@ void describe('HTTP', () => {
   });
 
   void it('answers 429 when too much is going on', async () => {
-    await using server = await startTestServer({ maxInFlight: { reads: 0, writes: 1 } });
+    await using server = await startTestServer({ limits: { inFlight: { reads: 0, writes: 1 } } });
     const { status, headers, body } = await server.call('GET', '/api/v1/namespaces');
     assert.equal(status, 429);
     assert.equal(headers['retry-after'], '1');
@@ -254,6 +355,29 @@ void describe('connections to node agents', () => {
     socket?.destroy();
     assert.equal((await open(tls.issue('jane', []))).status, 403);
     node.close();
+  });
+
+  void it('lead through redirects of what is proxied', async () => {
+    const web = createHttpServer((request, response) => {
+      response.writeHead(302, { location: `http://${request.headers.host}/next?a=1` }).end();
+    });
+    web.listen(0, '127.0.0.1');
+    await once(web, 'listening');
+    const { port } = web.address() as AddressInfo;
+    await using server = await startTestServer();
+    await withNode(server, 1);
+    const podIp = { status: { podIP: '127.0.0.1', podIPs: [{ ip: '127.0.0.1' }] } };
+    const merge = { 'content-type': 'application/merge-patch+json' };
+    await server.ok('PATCH', '/api/v1/namespaces/default/pods/p/status', podIp, { headers: merge });
+    const tls = await listenTls(server);
+    const proxy = `/api/v1/namespaces/default/pods/p:${port}/proxy`;
+    const first = await get(tls, `${proxy}?b=2`, admin(tls));
+    assert.deepEqual([first.status, first.headers['location']], [301, `${proxy}/?b=2`]);
+    const inside = await get(tls, `${proxy}/deep/page`, admin(tls));
+    assert.deepEqual([inside.status, inside.headers['location']], [302, `${proxy}/next?a=1`]);
+    const posted = await get(tls, proxy, admin(tls), { method: 'POST', body: 'x' });
+    assert.equal(posted.status, 302, 'only reads are led to the folder');
+    web.close();
   });
 
   void it('say what is wrong when the agent cannot be reached', async () => {

@@ -3,18 +3,23 @@ import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
 import { badRequest, requestEntityTooLarge, timeout } from '../../api/index.ts';
 
-/** As kube-apiserver: 3 MiB. */
-export const MAX_BODY_BYTES = 3 * 1024 * 1024;
-const BODY_TIMEOUT_MS = 60_000;
+export interface BodyLimits {
+  readonly maxBodyBytes: number;
+  /** For the whole body to arrive. */
+  readonly timeoutMs: number;
+}
 
 /** Undefined when there is none. @throws StatusError 413 or 504. */
-export function readBody(request: IncomingMessage | Http2ServerRequest): Promise<Uint8Array | undefined> {
+export function readBody(
+  request: IncomingMessage | Http2ServerRequest,
+  { maxBodyBytes, timeoutMs }: BodyLimits,
+): Promise<Uint8Array | undefined> {
   const announced = Number(request.headers['content-length'] ?? 0);
-  if (announced > MAX_BODY_BYTES) return Promise.reject(requestEntityTooLarge(MAX_BODY_BYTES));
+  if (announced > maxBodyBytes) return Promise.reject(requestEntityTooLarge(maxBodyBytes));
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
-    const timer = setTimeout(() => done(timeout('the request body did not arrive in time')), BODY_TIMEOUT_MS);
+    const timer = setTimeout(() => done(timeout('the request body did not arrive in time')), timeoutMs);
     const done = (error?: Error) => {
       clearTimeout(timer);
       request.off('data', onData).off('end', done).off('error', done).off('aborted', onAborted);
@@ -26,7 +31,7 @@ export function readBody(request: IncomingMessage | Http2ServerRequest): Promise
     };
     const onData = (chunk: Buffer) => {
       size += chunk.length;
-      if (size > MAX_BODY_BYTES) done(requestEntityTooLarge(MAX_BODY_BYTES));
+      if (size > maxBodyBytes) done(requestEntityTooLarge(maxBodyBytes));
       else chunks.push(chunk);
     };
     const onAborted = () => done(badRequest('the client went away before its request was complete'));

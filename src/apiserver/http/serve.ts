@@ -7,17 +7,21 @@ import type { Authenticator } from '../auth/authenticate.ts';
 import type { ApiRequest, NodeAgentTls } from '../contract.ts';
 import { destinationOf } from '../nodes/connect.ts';
 import { tunnel } from '../nodes/forward.ts';
+import { acceptedOf, isApiPath } from '../request/accept.ts';
 import { bodyText } from '../request/answer.ts';
 import { actingUser, dispatch, permit, type DispatchDeps } from '../request/dispatch.ts';
 import { routeOf } from '../request/route.ts';
 import { failureAnswer } from '../request/status-answer.ts';
 import type { HttpHandlers } from './http-server.ts';
-import { readBody } from './read-body.ts';
+import type { UserRate } from '../request/user-rate.ts';
+import { readBody, type BodyLimits } from './read-body.ts';
 import { writeAnswer } from './write-answer.ts';
 
 export interface ServeDeps {
   readonly dispatch: DispatchDeps;
   readonly authenticator: Authenticator;
+  readonly userRate: UserRate;
+  readonly body: BodyLimits;
   readonly nodeAgentTls: NodeAgentTls | undefined;
   readonly log: Logger;
 }
@@ -36,13 +40,21 @@ export function httpHandlers(deps: ServeDeps): HttpHandlers {
       const user = await authenticator.authenticate(peer, headers['authorization']);
       const [path, query] = splitTarget(incoming.url ?? '/');
       const method = incoming.method ?? 'GET';
-      const body = method === 'GET' || method === 'HEAD' ? undefined : await readBody(incoming);
+      // Before the body is read: who asks too much shall cost little.
+      const refusal = deps.userRate.refuse(user);
+      const hasBody = method !== 'GET' && method !== 'HEAD' && refusal === undefined;
+      const body = hasBody ? await readBody(incoming, deps.body) : undefined;
       const request: ApiRequest = { method, path, query, headers, user, body, signal: gone.signal };
-      answered = await dispatch(deps.dispatch, request);
+      answered = await dispatch(deps.dispatch, request, refusal);
     } catch (error) {
       answered = { answer: failureAnswer(error, log, incoming.url ?? ''), auditId: '' };
     }
-    await writeAnswer(response, answered.answer, answered.auditId, incoming.method === 'HEAD');
+    await writeAnswer(response, answered.answer, {
+      auditId: answered.auditId,
+      head: incoming.method === 'HEAD',
+      yaml: isApiPath(incoming.url ?? '') && acceptedOf(incoming.headers.accept ?? '')?.notation === 'yaml',
+      gzip: /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?(?:,|$))/.test(String(incoming.headers['accept-encoding'] ?? '')),
+    });
   };
   return {
     async request(incoming, response, peer) {
@@ -60,6 +72,8 @@ export function httpHandlers(deps: ServeDeps): HttpHandlers {
       try {
         const headers = flatHeaders(incoming.headers);
         const user = await authenticator.authenticate(peer, headers['authorization']);
+        const refusal = deps.userRate.refuse(user);
+        if (refusal !== undefined) throw refusal;
         await serveUpgrade(deps, incoming, { socket, head, headers, user });
       } catch (error) {
         refuseUpgrade(socket, error, log, incoming.url ?? '');
@@ -133,6 +147,9 @@ export function flatHeaders(headers: IncomingHttpHeaders): Record<string, string
   for (const [name, value] of Object.entries(headers)) {
     if (value !== undefined && !name.startsWith(':')) flat[name] = Array.isArray(value) ? value.join(', ') : value;
   }
+  // HTTP/2 has another name for it.
+  const authority = headers[':authority'];
+  if (typeof authority === 'string') flat['host'] ??= authority;
   return flat;
 }
 

@@ -7,6 +7,7 @@ import type { Connect } from '../request/dispatch.ts';
 import type { ResourceRequest } from '../request/resource-request.ts';
 import { agentDestination, proxyDestination, type Destination } from './destination.ts';
 import { forward } from './forward.ts';
+import { proxiedLocation } from './proxied-location.ts';
 
 /** What a plain request to such a subresource gets: a log or a proxied answer. */
 export function createConnect(store: Store, tls: NodeAgentTls | undefined): Connect {
@@ -16,12 +17,22 @@ export function createConnect(store: Store, tls: NodeAgentTls | undefined): Conn
       throw badRequest('Upgrade request required: exec, attach and portforward need WebSocket or SPDY');
     }
     if (subresource === 'log' && raw.method !== 'GET') throw methodNotAllowed();
-    const to = await destinationOf(store, request, route.path.rest);
+    const { rest } = route.path;
+    // Relative links of the first page would otherwise lead beside the proxy.
+    if (subresource === 'proxy' && rest === '' && (raw.method === 'GET' || raw.method === 'HEAD')) {
+      const query = raw.query.toString();
+      return { ...textAnswer('', 301), headers: { location: `${raw.path}/${query === '' ? '' : `?${query}`}` } };
+    }
+    const to = await destinationOf(store, request, rest);
     if (to === undefined) return textAnswer('');
     const body = raw.body instanceof Uint8Array ? raw.body : undefined;
     const answer = await forward(to, tls, { method: raw.method, headers: raw.headers, body, signal: raw.signal });
     if (subresource === 'log' && answer.status >= 300) throw await failureOf(answer);
-    return answer;
+    const location = answer.headers?.['location'];
+    if (subresource !== 'proxy' || location === undefined) return answer;
+    const prefix = raw.path.slice(0, raw.path.length - rest.length);
+    const shown = proxiedLocation(location, to, prefix, raw.headers['host'] ?? '');
+    return { ...answer, headers: { ...answer.headers, location: shown } };
   };
 }
 

@@ -7,6 +7,7 @@ import {
   notFoundPath,
   pods as podResource,
   strategyOf,
+  type StatusError,
 } from '../../api/index.ts';
 import type { Logger } from '../../log/index.ts';
 import type { Attributes, Authorizer } from '../auth/attributes.ts';
@@ -17,12 +18,13 @@ import { servedGroups } from '../discovery/served-resources.ts';
 import { runSubresource, bind } from '../verbs/subresources.ts';
 import type { VerbDeps } from '../verbs/deps.ts';
 import { runVerb } from '../verbs/resource-verbs.ts';
-import { checkAccept } from '../verbs/shape.ts';
+import { checkAccept } from './accept.ts';
 import type { Answer } from './answer.ts';
 import { failureAnswer } from './status-answer.ts';
 import type { InFlight } from './in-flight.ts';
 import type { ResourceRequest } from './resource-request.ts';
 import { attributesOf, routeOf, type Route } from './route.ts';
+import { timeLimitOf, withTimeLimit } from './time-limit.ts';
 
 /** Subresources that lead to a node agent or into the pod network. */
 export type Connect = (
@@ -39,6 +41,8 @@ export interface DispatchDeps {
   readonly plain: PlainPathDeps;
   readonly authorizer: Authorizer;
   readonly inFlight: InFlight;
+  /** How long a request may take that is not long by nature (watch, exec, logs, proxy). */
+  readonly timeoutMs: number;
   readonly connect: Connect;
   readonly review: Review;
   readonly log: Logger;
@@ -70,8 +74,8 @@ function load(route: Route, query: URLSearchParams): 'read' | 'write' | 'long' {
   return route.verb === 'get' || route.verb === 'list' ? 'read' : 'write';
 }
 
-/** Never rejects. */
-export async function dispatch(deps: DispatchDeps, request: ApiRequest): Promise<Dispatched> {
+/** Never rejects. `refusal`: the answer is known already, and is only to be put on record. */
+export async function dispatch(deps: DispatchDeps, request: ApiRequest, refusal?: StatusError): Promise<Dispatched> {
   const started = performance.now();
   const auditId = randomUUID();
   let { user } = request;
@@ -79,11 +83,17 @@ export async function dispatch(deps: DispatchDeps, request: ApiRequest): Promise
   let answer: Answer;
   try {
     route = routeOf(request);
-    const leave = deps.inFlight.enter(load(route, request.query));
+    if (refusal !== undefined) throw refusal;
+    const kind = load(route, request.query);
+    const leave = deps.inFlight.enter(kind);
     try {
       user = await actingUser(deps.authorizer, request);
       await permit(deps.authorizer, route, { ...request, user });
-      answer = await run(deps, route, { ...request, user });
+      const work = run(deps, route, { ...request, user });
+      answer =
+        kind === 'long'
+          ? await work
+          : await withTimeLimit(deps.verbs.clock, timeLimitOf(request.query, deps.timeoutMs), work);
     } finally {
       leave();
     }
@@ -148,7 +158,8 @@ async function run(deps: DispatchDeps, route: Route, request: ApiRequest): Promi
     return deps.review(base);
   }
   const one: ResourceRequest = { ...base, strategy: strategyOf(served.resource) };
-  if (subresource === undefined) checkAccept(request.headers['accept'] ?? '');
+  if (served.resource.deprecation !== undefined) warnings.push(served.resource.deprecation);
+  if (subresource === undefined) checkAccept(request.headers['accept'] ?? '', verb === 'watch');
   else if (LONG_RUNNING.has(subresource.name)) return deps.connect(one, route, request);
   const answer =
     subresource === undefined

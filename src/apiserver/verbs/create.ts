@@ -17,6 +17,7 @@ import { servedObject, textToStore } from '../objects/served-object.ts';
 import type { StoredObject } from '../objects/stored-object.ts';
 import { storageKey } from '../objects/storage-key.ts';
 import { fieldManagerOf, isDryRun, type ResourceRequest } from '../request/resource-request.ts';
+import { withOtherCauses } from './allocation-failure.ts';
 import type { VerbDeps } from './deps.ts';
 import { timestamp } from './deps.ts';
 import { generateName, NAME_ATTEMPTS } from './generate-name.ts';
@@ -78,7 +79,11 @@ export async function createObject(
     }
     strategy.prepareForCreate(object);
     if ((await d.store.get(key)) !== undefined) return undefined;
-    d.attachments.prepare(resource, object, undefined);
+    try {
+      d.attachments.prepare(resource, object, undefined);
+    } catch (failure) {
+      throw withOtherCauses(failure, resource, object.metadata.name ?? '', strategy.validateCreate(object));
+    }
     return commitNew(d, r, key, object);
   }
 }
@@ -93,7 +98,9 @@ async function commitNew(
   for (let attempt = 1; ; attempt++) {
     // What is allocated in one attempt must not look like a request in the next.
     const object = deps.attachments.concern(resource) ? copyJson(draft) : draft;
-    const attachment = await deps.attachments.allocate(resource, object, undefined);
+    const attachment = await deps.attachments.allocate(resource, object, undefined).catch((failure: unknown) => {
+      throw withOtherCauses(failure, resource, object.metadata.name ?? '', strategy.validateCreate(object));
+    });
     try {
       const errors = strategy.validateCreate(object);
       if (errors.length > 0) throw invalid(resource, object.metadata.name ?? '', errors);

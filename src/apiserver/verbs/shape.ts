@@ -1,8 +1,9 @@
 // Answers in another shape than the objects' own, for clients that ask for it: tables (kubectl get) and bare metadata
 // (controllers that only need to know what there is).
-import { badRequest, notAcceptable, renderTable, type KubeObject } from '../../api/index.ts';
+import { badRequest, renderTable, type KubeObject } from '../../api/index.ts';
 import type { Clock } from '../../clock/index.ts';
 import type { StoredObject } from '../objects/stored-object.ts';
+import { acceptedOf } from '../request/accept.ts';
 import type { ResourceRequest } from '../request/resource-request.ts';
 import type { EventForm, WatchEvent } from '../watch/watch-batches.ts';
 
@@ -25,27 +26,13 @@ export function shapeOf(
   request: Pick<ResourceRequest, 'headers' | 'query' | 'resource'>,
   clock: Clock,
 ): Shape | undefined {
-  for (const media of (request.headers['accept'] ?? '').split(',')) {
-    const [type = '', ...parameters] = media.split(';').map((p) => p.trim());
-    if (type !== 'application/json' && type !== '*/*' && type !== 'application/*' && type !== '') continue;
-    const valueOf = (name: string) => parameters.find((p) => p.startsWith(`${name}=`))?.slice(name.length + 1);
-    const as = valueOf('as');
-    if (as === undefined) return undefined;
-    const apiVersion = valueOf('v') === 'v1beta1' ? 'meta.k8s.io/v1beta1' : 'meta.k8s.io/v1';
-    if (as === 'Table') return tableShape(request, apiVersion, clock);
-    if (as === 'PartialObjectMetadata' || as === 'PartialObjectMetadataList') return metadataShape(apiVersion);
-  }
+  const accepted = acceptedOf(request.headers['accept'] ?? '');
+  if (accepted?.as === undefined) return undefined;
+  const { as, version } = accepted;
+  const apiVersion = version === 'v1beta1' ? 'meta.k8s.io/v1beta1' : 'meta.k8s.io/v1';
+  if (as === 'Table') return tableShape(request, apiVersion, clock);
+  if (as === 'PartialObjectMetadata' || as === 'PartialObjectMetadataList') return metadataShape(apiVersion);
   return undefined;
-}
-
-/** @throws StatusError 406 when the client can read nothing that this server writes. */
-export function checkAccept(accept: string): void {
-  if (accept === '') return;
-  const readable = accept.split(',').some((media) => {
-    const type = media.split(';')[0]?.trim() ?? '';
-    return type === '*/*' || type === 'application/*' || type === 'application/json';
-  });
-  if (!readable) throw notAcceptable(['application/json']);
 }
 
 function tableShape(request: Pick<ResourceRequest, 'query' | 'resource'>, apiVersion: string, clock: Clock): Shape {
