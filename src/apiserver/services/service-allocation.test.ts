@@ -247,48 +247,26 @@ void describe('ServiceCIDR objects', () => {
 
   void it('refuses with every cause, those of validation beside those of allocation', async () => {
     await using server = await startTestServer();
-    const causes = async (method: string, path: string, spec: object): Promise<string[]> => {
-      const headers = { 'content-type': method === 'PATCH' ? 'application/merge-patch+json' : 'application/json' };
-      const { status, body } = await server.call(method, path, { metadata: { name: 'b' }, spec }, { headers });
+    const all = '/api/v1/namespaces/default/services';
+    const causes = async (spec: object): Promise<string[]> => {
+      const { status, body } = await server.call('POST', all, { metadata: { name: 'b' }, spec });
       assert.equal(status, 422);
       assert.equal(body.message.startsWith('Service "b" is invalid: ['), true, body.message);
       for (const cause of body.details.causes) assert.ok(body.message.includes(`${cause.field}: ${cause.message}`));
       return body.details.causes.map((c: { field: string }) => c.field);
     };
-    const all = '/api/v1/namespaces/default/services';
     const bad = [{ port: 70_000, targetPort: 80, protocol: 'HTTP' }];
     const wrongPort = ['spec.ports[0].port', 'spec.ports[0].protocol'];
-    assert.deepEqual(await causes('POST', all, { clusterIP: '1.2.3', ports: bad }), [
-      'spec.clusterIPs[0]',
-      ...wrongPort,
-    ]);
-    assert.deepEqual(await causes('POST', all, { clusterIP: '1.2.3.4', ports: bad }), [
-      'spec.clusterIPs',
-      ...wrongPort,
-    ]);
-    assert.deepEqual(await causes('POST', all, { ipFamilies: ['IPv6'], ports: bad }), [
-      'spec.ipFamilies[0]',
-      ...wrongPort,
-    ]);
+    assert.deepEqual(await causes({ clusterIP: '1.2.3', ports: bad }), ['spec.clusterIPs[0]', ...wrongPort]);
+    assert.deepEqual(await causes({ clusterIP: '1.2.3.4', ports: bad }), ['spec.clusterIPs', ...wrongPort]);
+    assert.deepEqual(await causes({ ipFamilies: ['IPv6'], ports: bad }), ['spec.ipFamilies[0]', ...wrongPort]);
     assert.deepEqual(
-      await causes('POST', all, {
+      await causes({
         type: 'LoadBalancer',
         externalTrafficPolicy: 'Local',
         ports: [{ ...bad[0], nodePort: 80 }],
       }),
       ['spec.ports[0].nodePort', ...wrongPort],
     );
-    await server.ok('POST', all, { metadata: { name: 'b' }, spec: { ports: [{ port: 80 }] } });
-    const change = {
-      clusterIP: '10.96.0.9',
-      clusterIPs: ['10.96.0.9'],
-      type: 'NodePort',
-      ports: [{ ...bad[0], nodePort: 3 }],
-    };
-    assert.deepEqual(await causes('PATCH', `${all}/b`, change), [
-      'spec.ports[0].nodePort',
-      'spec.clusterIPs[0]',
-      ...wrongPort,
-    ]);
   });
 });

@@ -1,4 +1,5 @@
-// A Service that asks for what cannot be allocated may be wrong in other ways too: the client learns of all at once.
+// A Service that asks for what cannot be allocated may be wrong in other ways too: whoever creates one learns of all at once.
+// DIFFERS: Kubernetes tells of what it could not allocate alone, and of the rest when that is mended.
 import { invalid, StatusError, type FieldError, type Resource, type StatusCause } from '../../api/index.ts';
 
 /** Fields that allocation fills in: that they are missing when it failed is no fault of the client. */

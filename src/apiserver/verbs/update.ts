@@ -16,8 +16,8 @@ import { servedObject, textToStore } from '../objects/served-object.ts';
 import { storageKey } from '../objects/storage-key.ts';
 import { fieldManagerOf, isDryRun, type ResourceRequest } from '../request/resource-request.ts';
 import { remember, type Written } from './create.ts';
-import { withOtherCauses } from './allocation-failure.ts';
-import { timestamp, type Attachment, type VerbDeps } from './deps.ts';
+import type { VerbDeps } from './deps.ts';
+import { timestamp } from './deps.ts';
 
 /** Which part of the object may change. `server`: the server itself writes, by no client's strategy. */
 export type UpdateMode = 'main' | 'status' | 'server';
@@ -106,15 +106,8 @@ async function updateOnce(
     else strategy.prepareForUpdate(next, previous);
     await deps.admission.update(request, next, previous);
   }
-  let attachment: Attachment | undefined;
-  try {
-    if (change.mode === 'main') {
-      deps.attachments.prepare(resource, next, previous);
-      attachment = await deps.attachments.allocate(resource, next, previous);
-    }
-  } catch (failure) {
-    throw withOtherCauses(failure, resource, name, strategy.validateUpdate(next, previous));
-  }
+  if (change.mode === 'main') deps.attachments.prepare(resource, next, previous);
+  const attachment = change.mode === 'main' ? await deps.attachments.allocate(resource, next, previous) : undefined;
   try {
     if (change.mode !== 'server') {
       const errors =
