@@ -337,7 +337,7 @@ if (isInsideNetns(import.meta.filename)) {
       return isReady(p) && p?.status?.podIP !== before.status?.podIP ? p : undefined;
     });
     clearInterval(watching);
-    assert.deepEqual(readiness.slice(-2), [false, true]);
+    assert.ok(readiness.includes(false), 'it was not ready in between');
     assert.equal(await get(after, '/hostname'), 'lost');
     const { initContainerStatuses = [], containerStatuses = [] } = after.status ?? {};
     assert.deepEqual(

@@ -1,29 +1,33 @@
 // Containers as process trees: a supervisor shell each, an overlay of the host's root, namespaces from util-linux.
 // Holds nothing that would be lost with the agent: a new runtime on the same folder goes on where this one stopped.
 import { createHash } from 'node:crypto';
-import { closeSync, constants, mkdirSync, openSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { Clock } from '../../clock/index.ts';
 import { errorText, UserError } from '../../errors/index.ts';
 import type { Logger } from '../../log/index.ts';
-import { ContainerDir, type ContainerProgress, type ContainerRecord } from './container-dir.ts';
-import type { Container, ContainerRuntime, ContainerSpec } from './contract.ts';
 import { attachToContainer } from './attach.ts';
 import type { CgroupTree } from './cgroup-tree.ts';
+import { ContainerDir, type ContainerRecord } from './container-dir.ts';
+import {
+  closeEntry,
+  closeStdin,
+  containerOf,
+  createEntry,
+  setProgress,
+  type ContainerEntry,
+} from './container-entry.ts';
+import { isInNetns, launchContainer, type Launcher } from './container-launch.ts';
+import { drainOutput, readOutput } from './container-output.ts';
+import type { Container, ContainerRuntime, ContainerSpec } from './contract.ts';
 import type { ExecRequest, ExecSession } from './exec-contract.ts';
 import { startExec } from './exec-process.ts';
 import { exitReason, logTail, readTail } from './exit-report.ts';
 import { FifoPool } from './fifo-pool.ts';
 import { readHostMounts, programMounts } from './host-mounts.ts';
-import { LogFile } from './log-file.ts';
-import type { LogStream } from './log-format.ts';
 import { ensureMaskLayer, type LayerDirs } from './mask-layer.ts';
-import { prepareRoot, type RootContext } from './prepare-root.ts';
 import { isRunning } from './process-identity.ts';
-import { drainPipe, openPipe, readPipe, type PipeReader } from './pipe-reader.ts';
-import { namespaceWords, startScript, terminalWords, type Tools } from './start-script.ts';
-import { findProgram, findTools } from './tools.ts';
-import { startSupervisor } from './supervisor.ts';
+import { findTools } from './tools.ts';
 import { ensureTmpfs } from './tmpfs.ts';
 
 export interface ProcessRuntimeOptions {
@@ -41,32 +45,16 @@ export interface ProcessRuntimeOptions {
 
 /** Name of the process that holds a shared process tree; no container can be called so. */
 const TREE = '_tree';
-const DRAIN_TIMEOUT_MS = 2000;
 /** Exit status of a container whose end nobody saw: as after SIGKILL. */
 const UNKNOWN_EXIT = 137;
-
-interface Entry {
-  container: Container;
-  readonly record: ContainerRecord;
-  readonly dir: ContainerDir;
-  progress: ContainerProgress;
-  readers: PipeReader[];
-  log: LogFile | undefined;
-  /** Keeps a container's input open until its one client has ended it. */
-  stdinKeeper?: number | undefined;
-  readonly logHandlers: Set<() => void>;
-  readonly outputHandlers: Set<(stream: LogStream, chunk: Buffer) => void>;
-}
 
 export class ProcessRuntime implements ContainerRuntime {
   readonly #options: ProcessRuntimeOptions;
   readonly #podsDir: string;
   readonly #layers: LayerDirs;
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new Map<string, ContainerEntry>();
   readonly #exitHandlers = new Set<(c: Container) => void>();
-  #tools: Tools | undefined;
-  #fifos: FifoPool | undefined;
-  #root: RootContext | undefined;
+  #launcher: Launcher | undefined;
   #closed = false;
 
   constructor(options: ProcessRuntimeOptions) {
@@ -90,17 +78,19 @@ export class ProcessRuntime implements ContainerRuntime {
     const stage = path.join(runDir, 'root');
     mkdirSync(stage, { recursive: true });
     const mounts = readHostMounts();
-    this.#tools = tools;
-    this.#fifos = new FifoPool(path.join(runDir, 'fifos'), tools.mkfifo);
-    this.#root = {
-      stage,
-      stageLayer: this.#layers.stage,
-      mask: this.#layers.mask,
-      opaque,
-      programMounts: programMounts(mounts),
-      hostMounts: new Set(mounts.map((m) => m.target).filter((t) => t !== '/')),
-      nodeBinary: process.execPath,
-      programRoot,
+    this.#launcher = {
+      tools,
+      fifos: new FifoPool(path.join(runDir, 'fifos'), tools.mkfifo),
+      root: {
+        stage,
+        stageLayer: this.#layers.stage,
+        mask: this.#layers.mask,
+        opaque,
+        programMounts: programMounts(mounts),
+        hostMounts: new Set(mounts.map((m) => m.target).filter((t) => t !== '/')),
+        nodeBinary: process.execPath,
+        programRoot,
+      },
     };
     this.#adopt();
   }
@@ -109,7 +99,7 @@ export class ProcessRuntime implements ContainerRuntime {
     return this.#entriesOf(podUid).flatMap((e) => (e.record.name === TREE ? [] : [e.container]));
   }
 
-  #entriesOf(podUid: string): Entry[] {
+  #entriesOf(podUid: string): ContainerEntry[] {
     return [...this.#entries.values()].filter((e) => e.record.pod.uid === podUid);
   }
 
@@ -158,16 +148,7 @@ export class ProcessRuntime implements ContainerRuntime {
       },
     };
     dir.create(record);
-    const entry: Entry = {
-      record,
-      dir,
-      progress: {},
-      readers: [],
-      log: undefined,
-      logHandlers: new Set(),
-      outputHandlers: new Set(),
-      container: containerOf(record, 'starting', {}, undefined),
-    };
+    const entry = createEntry(record, dir, 'starting', {});
     this.#entries.set(id, entry);
     try {
       await this.#launch(entry, spec, procs);
@@ -226,8 +207,7 @@ export class ProcessRuntime implements ContainerRuntime {
       return Promise.reject(new Error('the container is not running'));
     }
     return startExec({
-      tools: this.#need(this.#tools),
-      fifos: this.#need(this.#fifos),
+      ...this.#opened(),
       pid,
       record: entry.record,
       request,
@@ -255,61 +235,28 @@ export class ProcessRuntime implements ContainerRuntime {
 
   async close(): Promise<void> {
     this.#closed = true;
-    for (const entry of this.#entries.values()) {
-      for (const reader of entry.readers) reader.close();
-      entry.log?.close();
-      closeStdin(entry);
-    }
+    for (const entry of this.#entries.values()) closeEntry(entry);
     this.#entries.clear();
     return Promise.resolve();
   }
 
-  #need<T>(value: T | undefined): T {
-    if (value === undefined) throw new Error('the runtime is not open yet');
-    return value;
+  #opened(): Launcher {
+    if (this.#launcher === undefined) throw new Error('the runtime is not open yet');
+    return this.#launcher;
   }
 
-  /** Makes the container's files and starts its supervisor. Resolves when the program runs. */
-  async #launch(entry: Entry, spec: ContainerSpec, cgroupProcs: readonly string[]): Promise<void> {
-    const { dir } = entry;
-    const tools = this.#need(this.#tools);
-    const fifos = this.#need(this.#fifos);
-    const root = this.#need(this.#root);
-    const pipes = [dir.stdout, dir.stderr, dir.acknowledge, dir.lifeLine];
-    const hasInput = spec.stdin || spec.tty;
-    for (const file of hasInput ? [...pipes, dir.stdin] : pipes) fifos.take(file);
-    writeFileSync(dir.mountTable, prepareRoot(root, spec, { dir, podDir: this.podDir(spec.pod.uid) }), { mode: 0o600 });
-    const script = startScript(tools, spec.tty ? { ...spec, argv: inTerminal(spec.argv) } : spec, {
-      stdin: hasInput ? dir.stdin : '/dev/null',
-      stdout: dir.stdout,
-      stderr: dir.stderr,
-      mountTable: dir.mountTable,
-      stage: root.stage,
+  async #launch(entry: ContainerEntry, spec: ContainerSpec, cgroupProcs: readonly string[]): Promise<void> {
+    const { clock } = this.#options;
+    const place = {
+      podDir: this.podDir(spec.pod.uid),
       cgroupProcs,
-    });
-    writeFileSync(dir.script, script, { mode: 0o600 });
-    const sibling = this.containers(spec.pod.uid).find((c) => c.state === 'running' && c.pid !== undefined);
-    const processesOf = await this.#processesToJoin(spec);
-    const words = [
-      ...namespaceWords(tools, {
-        ...(spec.netns === undefined ? {} : { netnsPath: netnsPath(spec.netns) }),
-        ...(sibling?.pid === undefined ? {} : { joinIpcOf: sibling.pid }),
-        ...(processesOf === undefined ? {} : { joinPidOf: processesOf }),
-        hostIpc: spec.hostIpc,
-        hostPid: spec.hostPid,
-      }),
-      tools.sh,
-      dir.script,
-    ];
-    this.#listen(entry);
-    if (spec.stdin && spec.stdinOnce && !spec.tty) entry.stdinKeeper = openSync(dir.stdin, constants.O_RDWR);
-    const text = await startSupervisor(words, dir, this.#options.clock);
-    const pid = dir.readPid();
-    if (text !== 'ok' || pid === undefined) {
-      throw new Error(text === '' ? 'the container ended before it began' : text);
-    }
+      siblingPid: this.containers(spec.pod.uid).find((c) => c.state === 'running' && c.pid !== undefined)?.pid,
+      processesOf: await this.#processesToJoin(spec),
+    };
+    const listen = () => this.#listen(entry);
+    const pid = await launchContainer(this.#opened(), entry, spec, place, { clock, listen });
     if (entry.container.state === 'exited') return;
-    this.#setProgress(entry, { startedAtMs: this.#options.clock.now() });
+    setProgress(entry, { startedAtMs: clock.now() });
     entry.container = containerOf(entry.record, 'running', entry.progress, pid);
   }
 
@@ -346,35 +293,22 @@ export class ProcessRuntime implements ContainerRuntime {
     return roots.map((e) => e.container).find((c) => c.state === 'running') ?? roots.at(-1)?.container;
   }
 
-  /** Reads output and waits for the end. Must come before the supervisor starts: its pipes want a reader. */
-  #listen(entry: Entry): void {
-    const { clock } = this.#options;
-    const { dir, record } = entry;
-    const log = new LogFile(record.logFile, { now: () => clock.now() });
-    entry.log = log;
-    const write = (stream: LogStream) => (chunk: Buffer) => {
-      log.write(stream, chunk);
-      for (const handler of entry.outputHandlers) handler(stream, chunk);
-      for (const handler of entry.logHandlers) handler();
-    };
-    const out = readPipe(openPipe(dir.stdout), write('stdout'));
-    const err = readPipe(openPipe(dir.stderr), write('stderr'));
-    const life = readPipe(openPipe(dir.lifeLine), () => undefined);
-    entry.readers = [out, err, life];
-    void life.ended.then(async () => {
-      if (this.#closed) return;
-      // In a process tree of its own nothing outlives the first process; elsewhere descendants may.
-      for (const pid of this.#options.cgroups.processes(record.pod.uid, record.id)) trySignal(pid, 'SIGKILL');
-      // The supervisor has seen the end, so all writers are gone and both pipes end; all but those of a container in
-      // the node's own process tree, which may leave processes behind.
-      const patience = clock.after(DRAIN_TIMEOUT_MS, () => [out, err].forEach((reader) => reader.close()));
-      await Promise.all([out.ended, err.ended]);
-      clock.clear(patience);
-      if (!this.#closed) this.#exited(entry);
+  #listen(entry: ContainerEntry): void {
+    const { clock, cgroups } = this.#options;
+    const { pod, id } = entry.record;
+    readOutput(entry, clock, {
+      onSupervisorGone: () => {
+        if (this.#closed) return;
+        // In a process tree of its own nothing outlives the first process; elsewhere descendants may.
+        for (const pid of cgroups.processes(pod.uid, id)) trySignal(pid, 'SIGKILL');
+      },
+      onEnd: () => {
+        if (!this.#closed) this.#exited(entry);
+      },
     });
   }
 
-  #exited(entry: Entry): void {
+  #exited(entry: ContainerEntry): void {
     if (entry.container.state === 'exited') return;
     const { dir, record } = entry;
     entry.log?.close();
@@ -384,7 +318,7 @@ export class ProcessRuntime implements ContainerRuntime {
     const oom = this.#options.cgroups.oomKilled(record.pod.uid, record.id);
     const own = readTail(record.terminationMessage);
     const message = own === '' && record.messageFromLog && status !== 0 ? logTail(record.logFile) : own;
-    this.#setProgress(entry, {
+    setProgress(entry, {
       ...entry.progress,
       finishedAtMs: this.#options.clock.now(),
       exitCode: status ?? UNKNOWN_EXIT,
@@ -398,23 +332,14 @@ export class ProcessRuntime implements ContainerRuntime {
     for (const handler of this.#exitHandlers) handler(entry.container);
   }
 
-  #fail(entry: Entry, message: string): void {
-    for (const reader of entry.readers) reader.close();
-    entry.readers = [];
-    entry.log?.close();
-    entry.log = undefined;
-    closeStdin(entry);
+  #fail(entry: ContainerEntry, message: string): void {
+    closeEntry(entry);
     const pid = entry.dir.readPid();
     if (pid !== undefined && isRunning(pid)) process.kill(pid, 'SIGKILL');
     entry.dir.release();
     const now = this.#options.clock.now();
-    this.#setProgress(entry, { startedAtMs: now, finishedAtMs: now, exitCode: 128, reason: 'StartError', message });
+    setProgress(entry, { startedAtMs: now, finishedAtMs: now, exitCode: 128, reason: 'StartError', message });
     entry.container = containerOf(entry.record, 'exited', entry.progress, undefined);
-  }
-
-  #setProgress(entry: Entry, progress: ContainerProgress): void {
-    entry.progress = progress;
-    entry.dir.writeProgress(progress);
   }
 
   #adopt(): void {
@@ -437,16 +362,7 @@ export class ProcessRuntime implements ContainerRuntime {
 
   #adoptContainer(record: ContainerRecord, dir: ContainerDir): void {
     const progress = dir.readProgress();
-    const entry: Entry = {
-      record,
-      dir,
-      progress,
-      readers: [],
-      log: undefined,
-      logHandlers: new Set(),
-      outputHandlers: new Set(),
-      container: containerOf(record, 'exited', progress, undefined),
-    };
+    const entry = createEntry(record, dir, 'exited', progress);
     this.#entries.set(record.id, entry);
     if (progress.finishedAtMs !== undefined) {
       dir.release();
@@ -458,40 +374,9 @@ export class ProcessRuntime implements ContainerRuntime {
     // The end may have come before we listened: then no pipe will tell.
     const ended = dir.readExit() !== undefined || !dir.hasSupervisor();
     if (!ended) return;
-    for (const reader of entry.readers) reader.close();
-    entry.readers = [];
-    const log = entry.log;
-    if (log !== undefined) {
-      drainPipe(openPipe(dir.stdout), (chunk) => log.write('stdout', chunk));
-      drainPipe(openPipe(dir.stderr), (chunk) => log.write('stderr', chunk));
-    }
+    drainOutput(entry);
     this.#exited(entry);
   }
-}
-
-function containerOf(
-  record: ContainerRecord,
-  state: Container['state'],
-  progress: ContainerProgress,
-  pid: number | undefined,
-): Container {
-  const { id, pod, name, attempt, imageRef, specHash, createdAtMs, logFile, stdin, tty } = record;
-  const fixed = { id, pod, name, attempt, imageRef, specHash, createdAtMs, logFile, stdin, tty };
-  return { ...fixed, state, ...progress, ...(pid === undefined ? {} : { pid }) };
-}
-
-/** @throws Error when the machine has no script(1) */
-function inTerminal(argv: readonly string[]): string[] {
-  const script = findProgram('script');
-  if (script === undefined) {
-    throw new Error("a container with tty: true needs the program 'script': install the package bsdutils");
-  }
-  return terminalWords(script, argv);
-}
-
-function closeStdin(entry: Entry): void {
-  if (entry.stdinKeeper !== undefined) closeSync(entry.stdinKeeper);
-  entry.stdinKeeper = undefined;
 }
 
 function trySignal(pid: number, signal: NodeJS.Signals): boolean {
@@ -501,13 +386,4 @@ function trySignal(pid: number, signal: NodeJS.Signals): boolean {
   } catch {
     return false;
   }
-}
-
-function isInNetns(pid: number, netns: string | undefined): boolean {
-  const inode = (file: string) => statSync(file).ino;
-  return inode(`/proc/${pid}/ns/net`) === inode(netns === undefined ? '/proc/self/ns/net' : netnsPath(netns));
-}
-
-export function netnsPath(nameOrPath: string): string {
-  return nameOrPath.startsWith('/') ? nameOrPath : `/run/netns/${nameOrPath}`;
 }
