@@ -2,13 +2,13 @@
 import {
   endpointSlices,
   isNotFound,
+  namespaces as namespaceResource,
   nodes as nodeResource,
   pods as podResource,
   services as serviceResource,
 } from '../api/objects.ts';
 import type { EndpointSlice, Node, Pod, Service } from '../api/objects.ts';
 import type { Client } from '../client/index.ts';
-import { UserError } from '../errors/index.ts';
 import { canonicalIp } from '../ip/index.ts';
 import type { Place } from './contract.ts';
 import type { PossibleEndpoint } from './walk-connection.ts';
@@ -48,6 +48,16 @@ export class ClusterView {
 
   service(namespace: string, name: string): Promise<Service | undefined> {
     return found(this.#client.resource(serviceResource).get(name, namespace));
+  }
+
+  async namespaceExists(name: string): Promise<boolean> {
+    return (await found(this.#client.resource(namespaceResource).get(name))) !== undefined;
+  }
+
+  /** What to say of an object that is not there: its namespace may not be there either. */
+  async missing(kind: 'pod' | 'Service', namespace: string, name: string): Promise<string> {
+    if (await this.namespaceExists(namespace)) return `there is no ${kind} ${namespace}/${name}`;
+    return `there is no namespace ${namespace}, so there is no ${kind} ${name} in it`;
   }
 
   async services(): Promise<Service[]> {
@@ -105,12 +115,13 @@ export class ClusterView {
   nodePlaces(names: Iterable<string>): Place[] {
     return [...new Set(names)].flatMap((name) => {
       const place = this.nodePlace(name);
-      if (place === undefined) this.#note(`node ${name} is not on this machine: what happens there is not seen`);
+      if (place === undefined) this.note(`node ${name} is not on this machine: what happens there is not seen`);
       return place ?? [];
     });
   }
 
-  #note(text: string): void {
+  /** Keeps a sentence for the report, once. */
+  note(text: string): void {
     if (!this.notes.includes(text)) this.notes.push(text);
   }
 
@@ -158,6 +169,13 @@ export const nodeIps = (node: Node): string[] =>
 export const clusterIps = (service: Service): string[] =>
   (service.spec?.clusterIPs ?? [service.spec?.clusterIP ?? '']).flatMap((ip) => canonicalIp(ip) ?? []);
 
+/** Addresses of a service that clients outside the cluster use. */
+export function externalIps(service: Service): string[] {
+  const balancer = service.status?.loadBalancer?.ingress?.map((ingress) => ingress.ip) ?? [];
+  const all = [...(service.spec?.externalIPs ?? []), ...balancer].flatMap((ip) => canonicalIp(ip ?? '') ?? []);
+  return [...new Set(all)];
+}
+
 async function found<T>(request: Promise<T>): Promise<T | undefined> {
   try {
     return await request;
@@ -165,27 +183,4 @@ async function found<T>(request: Promise<T>): Promise<T | undefined> {
     if (isNotFound(error)) return undefined;
     throw error;
   }
-}
-
-/** The port of a service that a client means; the only or first one when it names none. */
-export function choosePort(
-  service: Service,
-  protocol: 'tcp' | 'udp' | undefined,
-  port: number | undefined,
-  by: 'port' | 'nodePort' = 'port',
-): ServicePort {
-  const ports = service.spec?.ports ?? [];
-  const fits = (p: ServicePort) =>
-    (protocol === undefined || (p.protocol ?? 'TCP').toLowerCase() === protocol) &&
-    (port === undefined || p[by] === port);
-  const chosen = ports.find(fits);
-  const name = `Service ${service.metadata.namespace}/${service.metadata.name}`;
-  if (chosen === undefined) {
-    const list = ports.map((p) => `${p[by]}/${p.protocol ?? 'TCP'}`).join(', ');
-    throw new UserError(
-      `${name} has no port ${port ?? ''}${protocol === undefined ? '' : `/${protocol.toUpperCase()}`}; it has ${list || 'none'}`,
-    );
-  }
-  if (chosen.protocol === 'SCTP') throw new UserError(`${name} port ${chosen.port} is SCTP, which a trace cannot make`);
-  return chosen;
 }

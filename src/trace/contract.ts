@@ -38,6 +38,8 @@ export interface RuleStep {
   readonly text?: string;
   /** `accept`, `drop`, `jump KUBE-SERVICES`, `goto …`, `return`, `continue`, `queue`, `stolen`. */
   readonly verdict: string;
+  /** The rule was found in what the tool lists; the kernel does not tell that the packet passed it (iptables-legacy). */
+  readonly readBack?: boolean;
 }
 
 export type Change =
@@ -115,6 +117,12 @@ export interface EndpointReached {
   readonly node?: string;
   /** Of how many usable endpoints it was chosen. */
   readonly outOf?: number;
+  /** False: it was chosen although it is not usable. */
+  readonly ready?: boolean;
+  /** Of a new connection to get this endpoint, by the rules that chose it as they were read back; 0 to 1. */
+  readonly probability?: number;
+  /** At random, kept from an earlier connection (affinity), or for want of another. */
+  readonly chosenBy?: 'random' | 'affinity' | 'only';
 }
 
 export interface Verdict {
@@ -125,6 +133,8 @@ export interface Verdict {
     | 'rejected-by-rule'
     | 'dropped-by-rule'
     | 'no-listener'
+    /** No rule translated the virtual address of a service that has endpoints. */
+    | 'not-translated'
     | 'no-route'
     | 'lost'
     | 'no-reply'

@@ -1,5 +1,5 @@
 // DNS messages of a trace: the question a client asks, and what the answer says.
-import { decodeMessage, encodeQuery, formatRdata, Rcode, rcodeName, Type } from '../dnswire/index.ts';
+import { decodeMessage, encodeQuery, formatRdata, rcodeName, Type } from '../dnswire/index.ts';
 
 export interface DnsAnswer {
   readonly rcode: string;
@@ -21,5 +21,3 @@ export function parseAnswer(bytes: Uint8Array): DnsAnswer | undefined {
     return undefined;
   }
 }
-
-export const NXDOMAIN = rcodeName(Rcode.NXDOMAIN);

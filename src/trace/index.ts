@@ -1,7 +1,8 @@
 // The door of the trace room.
 export { formatTraceReport, tracePcapng } from './format-report.ts';
 export { traceConnection } from './trace-connection.ts';
-export type { DnsStep, TraceReport, TraceRequest, TraceResult } from './trace-connection.ts';
+export type { TraceReport, TraceRequest, TraceResult } from './trace-connection.ts';
+export type { DnsStep } from './resolve-target.ts';
 export type { TraceEnvironment } from './cluster-view.ts';
 export type {
   CapturedFrame,
@@ -19,6 +20,7 @@ export type {
 export { formatWalk } from './format.ts';
 export { formatServiceInspection, inspectService } from './inspect-service.ts';
 export type { InspectedEndpoint, InspectOptions, ServiceInspection } from './inspect-service.ts';
+export { readSavedText } from './saved-rules.ts';
 export type { InspectedRule } from './service-rules.ts';
 export { inspectPod } from './inspect-pod.ts';
 export type { PodInspection } from './inspect-pod.ts';

@@ -3,7 +3,7 @@
 import type { Node } from '../api/objects.ts';
 import { UserError } from '../errors/index.ts';
 import { readSysctl } from '../linux/index.ts';
-import { clusterIps, ClusterView, podIps } from './cluster-view.ts';
+import { clusterIps, ClusterView, externalIps, podIps } from './cluster-view.ts';
 import type { Place } from './contract.ts';
 import type { InspectOptions } from './inspect-service.ts';
 import { checkNodeNetwork, commandIn } from './network-checks.ts';
@@ -13,7 +13,7 @@ import type { DeviceCounters } from './network-held.ts';
 import { nodeObject, podsOnNode, usesOverlay } from './node-objects.ts';
 import { recentEvents } from './object-events.ts';
 import { whyNotReady } from './readiness.ts';
-import { addressText, externalIps, inspectRules, primaryIps, readNodeRules } from './service-rules.ts';
+import { addressText, inspectRules, primaryIps, readNodeRules } from './service-rules.ts';
 import type { InspectedRule } from './service-rules.ts';
 import { settled } from './settled.ts';
 
@@ -162,10 +162,7 @@ async function inspectServices(view: ClusterView, node: Node, place: Place) {
         found: found.kind === 'translate' ? found.targets.join(' ') : 'a rule',
         ok: false,
         problems: ['no Service has this address'],
-        command: commandIn(
-          place.netns,
-          rules.mode === 'nftables' ? 'nft list ruleset' : `iptables-save | grep ${address.ip}`,
-        ),
+        command: commandIn(place.netns, rules.list(address)),
         connections: rules.connections(address),
       };
     });

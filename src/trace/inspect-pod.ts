@@ -62,7 +62,7 @@ export const inspectPod = (options: InspectOptions): Promise<PodInspection> => s
 async function inspectPodOnce(options: InspectOptions): Promise<PodInspection> {
   const view = new ClusterView(options.client, options.environment);
   const pod = await view.pod(options.namespace, options.name);
-  if (pod === undefined) throw new UserError(`there is no pod ${options.namespace}/${options.name}`);
+  if (pod === undefined) throw new UserError(await view.missing('pod', options.namespace, options.name));
   const place = view.podPlace(pod);
   const why = whyNotReady(pod);
   const services = await servicesOf(view, pod);

@@ -4,7 +4,7 @@ import type { EndpointSlice, Service } from '../api/objects.ts';
 import type { Client } from '../client/index.ts';
 import { UserError } from '../errors/index.ts';
 import { isIpv6 } from '../ip/index.ts';
-import { clusterIps, ClusterView } from './cluster-view.ts';
+import { clusterIps, ClusterView, externalIps } from './cluster-view.ts';
 import type { TraceEnvironment } from './cluster-view.ts';
 import type { Place } from './contract.ts';
 import { checkDns, clusterDnsServer } from './dns-check.ts';
@@ -12,7 +12,7 @@ import type { DnsCheck } from './dns-check.ts';
 import { closingLines, dnsLines, ruleLines } from './format-inspection.ts';
 import { recentEvents } from './object-events.ts';
 import { whyNotReady } from './readiness.ts';
-import { externalIps, inspectRules, primaryIps, readNodeRules, usability } from './service-rules.ts';
+import { inspectRules, primaryIps, readNodeRules, usability } from './service-rules.ts';
 import type { InspectedRule } from './service-rules.ts';
 import { settled } from './settled.ts';
 
@@ -60,7 +60,7 @@ export const inspectService = (options: InspectOptions): Promise<ServiceInspecti
 async function inspectServiceOnce(options: InspectOptions): Promise<ServiceInspection> {
   const view = new ClusterView(options.client, options.environment);
   const service = await view.service(options.namespace, options.name);
-  if (service === undefined) throw new UserError(`there is no Service ${options.namespace}/${options.name}`);
+  if (service === undefined) throw new UserError(await view.missing('Service', options.namespace, options.name));
   const slices = await view.slices(options.namespace, options.name);
   const places = view.nodePlaces(options.nodes);
   const addresses = [...clusterIps(service), ...externalIps(service)];

@@ -189,6 +189,42 @@ test('mergeWalk() recognizes UDP by its payload, also when the answer echoes it'
   }
 });
 
+test('mergeWalk() tells an echo from its request when the source was masqueraded on the way', () => {
+  const payload = Buffer.from('nonce');
+  const masked: readonly [string, number] = ['172.30.0.12', 30535];
+  const nodePort: readonly [string, number] = ['172.30.0.12', 30083];
+  const legs = mergeWalk({
+    client: { ...tuple, protocol: 'udp', destination: nodePort[0], destinationPort: nodePort[1] },
+    translated: [
+      { protocol: 'udp', source: masked[0], sourcePort: masked[1], destination: S[0], destinationPort: S[1] },
+    ],
+    payload,
+    events: [],
+    frames: frames([
+      [client, 'eth0', 'out', udp({ from: C, to: nodePort, payload })],
+      [n1, 'eth0', 'in', udp({ from: C, to: nodePort, payload })],
+      [n1, 'lxcb', 'out', udp({ from: masked, to: S, payload })],
+      [server, 'eth0', 'in', udp({ from: masked, to: S, payload })],
+      [server, 'eth0', 'out', udp({ from: S, to: masked, payload })],
+      [n1, 'lxcb', 'in', udp({ from: S, to: masked, payload })],
+      [n1, 'eth0', 'out', udp({ from: nodePort, to: C, payload })],
+      [client, 'eth0', 'in', udp({ from: nodePort, to: C, payload })],
+    ]),
+  });
+  assert.deepEqual(
+    legs.map((leg) => [leg.name, leg.hops.length]),
+    [
+      ['request', 4],
+      ['reply', 4],
+    ],
+  );
+  const kinds = legs.map((leg) => leg.hops.flatMap((hop) => hop.changes.map((c) => c.kind)));
+  assert.deepEqual(kinds, [
+    ['snat', 'dnat'],
+    ['un-dnat', 'un-snat'],
+  ]);
+});
+
 test('mergeWalk() of nothing is nothing', () => {
   assert.deepEqual(mergeWalk({ client: tuple, frames: [], events: [] }), []);
 });

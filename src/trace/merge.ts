@@ -132,20 +132,23 @@ function tcpMember(seen: readonly Seen[], forms: readonly Tuple[]): Member {
   };
 }
 
+/** `seen` is in order of time: a packet is a reply when it goes back the way that one before it came. */
 function udpMember(seen: readonly Seen[], input: MergeInput): Member {
   const requests = new Set([input.client, ...(input.translated ?? [])].map(tupleKey));
-  const payload = input.payload ?? new Uint8Array();
-  for (const { packet } of seen) {
-    if (packet.protocol === 'udp' && packet.icmp === undefined && sameBytes(packet.payload, payload))
-      requests.add(tupleKey(packet));
-  }
-  // An echo sends the same bytes back: what comes from where a request went is a reply all the same.
   const replies = new Set<string>();
+  const payload = input.payload ?? new Uint8Array();
   const toClient = `${input.client.source} ${input.client.sourcePort}`;
   for (const { packet } of seen) {
-    if (`${packet.destination} ${packet.destinationPort}` === toClient) requests.delete(tupleKey(packet));
+    if (packet.protocol !== 'udp' || packet.icmp !== undefined) continue;
+    const tuple = tupleKey(packet);
+    const back = requests.has(tupleKey(reversed(packet)));
+    // An echo sends the same bytes back.
+    if (back || `${packet.destination} ${packet.destinationPort}` === toClient) {
+      if (back) replies.add(tuple);
+    } else if (sameBytes(packet.payload, payload)) {
+      requests.add(tuple);
+    }
   }
-  for (const { packet } of seen) if (requests.has(tupleKey(reversed(packet)))) replies.add(tupleKey(packet));
   return (packet) => {
     if (packet.protocol !== 'udp') return undefined;
     const tuple = tupleKey(packet);

@@ -35,6 +35,7 @@ test('findMtuTrouble() names the packet that was sent again and did not arrive, 
     length: 1440,
     times: 2,
     lastSeen: { place: node('n1'), device: 'lxca', direction: 'in' },
+    destination: '10.0.0.2',
   });
   const wish = icmpError('10.0.0.9', '10.0.0.1', 3, 4, large, 1300);
   const asked = find(frames([...once, [node('n1'), 'lxca', 'out', wish], ...once]));

@@ -24,6 +24,10 @@ export interface MtuTrouble {
     readonly direction: 'in' | 'out';
     readonly mtu?: number;
   };
+  /** Where it was going when it was last seen. */
+  readonly destination: string;
+  /** The device that it was to leave by, where that is known. */
+  readonly next?: { readonly device: string; readonly mtu: number };
   /** Who asked for smaller packets, and how small. */
   readonly asked?: { readonly by: string; readonly mtu: number; readonly arrived: boolean };
 }
@@ -91,6 +95,7 @@ function troubleOnWay(
       direction: last.frame.direction,
       ...(mtu === undefined ? {} : { mtu }),
     },
+    destination: last.packet.destination,
     ...(error?.icmp?.mtu === undefined
       ? {}
       : {

@@ -175,6 +175,44 @@ function lookUpVerdict(
   return key === undefined ? undefined : map?.get(key);
 }
 
+export interface RandomPick {
+  /** Name of the map; undefined when the elements stand in the rule. */
+  readonly map?: string;
+  readonly elements?: ReadonlyMap<string, string>;
+  /** A key for each number that may come up. */
+  readonly keys: readonly string[];
+}
+
+const PICK = new RegExp(String.raw`${FIELDS} v?map (?:@(\S+)|\{([^}]*)\})`, 'g');
+
+/** What a rule that chooses at random chooses from; undefined for any other rule. */
+export function randomPick(rule: string, packet: NftPacket): RandomPick | undefined {
+  for (const [, fields = '', map, inline] of rule.matchAll(PICK)) {
+    const selectors = fields.split(' . ');
+    const choice = selectors.findIndex((selector) => /^(numgen|jhash) /.test(selector));
+    if (choice < 0) continue;
+    const keys = randomKeys(selectors, choice, packet);
+    if (keys === undefined) continue;
+    return inline === undefined
+      ? { keys, ...(map === undefined ? {} : { map }) }
+      : { keys, elements: new Map(inline.split(',').map((e) => splitElement(e.trim()))) };
+  }
+  return undefined;
+}
+
+/** Undefined when another field is not known for the packet. */
+function randomKeys(selectors: readonly string[], choice: number, packet: NftPacket): string[] | undefined {
+  const mod = choice < 0 ? 1 : Number(/ mod (\d+)/.exec(selectors[choice] ?? '')?.[1] ?? 0);
+  const offset = Number(/ offset (\d+)/.exec(selectors[choice] ?? '')?.[1] ?? 0);
+  const keys: string[] = [];
+  for (let i = 0; i < mod; i++) {
+    const values = selectors.map((selector, at) => (at === choice ? String(i + offset) : valueOf(selector, packet)));
+    if (values.includes(undefined)) return undefined;
+    keys.push(values.join(' . '));
+  }
+  return keys;
+}
+
 /** Every element that the random field may pick. */
 function translate(
   ruleset: NftRuleset,
@@ -185,24 +223,21 @@ function translate(
     inline === undefined ? ruleset.maps.get(name ?? '') : new Map(inline.split(',').map((e) => splitElement(e.trim())));
   const selectors = fields.split(' . ');
   const choice = selectors.findIndex((selector) => /^(numgen|jhash) /.test(selector));
-  const mod = choice < 0 ? 1 : Number(/ mod (\d+)/.exec(selectors[choice] ?? '')?.[1] ?? 0);
-  const offset = Number(/ offset (\d+)/.exec(selectors[choice] ?? '')?.[1] ?? 0);
+  // What hangs on an earlier connection (affinity) does not concern a new one.
+  const all = randomKeys(selectors, choice, packet);
+  if (all === undefined) return undefined;
   const targets: string[] = [];
   const problems: string[] = [];
-  for (let i = 0; i < mod; i++) {
-    const values = selectors.map((selector, at) => (at === choice ? String(i + offset) : valueOf(selector, packet)));
-    // What hangs on an earlier connection (affinity) does not concern a new one.
-    if (values.includes(undefined)) return undefined;
-    const key = values.join(' . ');
+  for (const key of all) {
     const target = map?.get(key);
     if (target !== undefined) targets.push(hostPort(target, packet));
-    else problems.push(`map ${name ?? ''} has no element ${key}: 1 in ${mod} connections is lost`);
+    else problems.push(`map ${name ?? ''} has no element ${key}: 1 in ${all.length} connections is lost`);
   }
   return { kind: 'translate', targets, problems };
 }
 
 /** `10.244.0.1 . 80` → `10.244.0.1:80`. */
-function hostPort(data: string, packet: NftPacket): string {
+export function hostPort(data: string, packet: NftPacket): string {
   const [ip = '', port = packet.dport] = data.split(' . ');
   return joinHostPort(ip, port);
 }

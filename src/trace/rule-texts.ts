@@ -3,6 +3,7 @@
 // agree.
 import { runCommand } from '../linux/index.ts';
 import type { Place, RuleStep } from './contract.ts';
+import { parseNftRuleset } from './nft-ruleset.ts';
 
 const IPTABLES_TABLES: ReadonlySet<string> = new Set(['filter', 'nat', 'mangle', 'raw', 'security']);
 
@@ -10,8 +11,14 @@ const isIptables = (step: RuleStep) =>
   (step.family === 'ip' || step.family === 'ip6') && IPTABLES_TABLES.has(step.table);
 const chainOf = (step: RuleStep) => `${step.family} ${step.table} ${step.chain}`;
 
+/** A step with its words, and the words of all rules of its chain, in order. */
+export interface NamedStep {
+  readonly step: RuleStep;
+  readonly chain: readonly string[];
+}
+
 /** Reads the texts once for all steps of a node; steps whose rule is not found any more stay without. */
-export async function withRuleTexts(node: Place, steps: readonly RuleStep[]): Promise<RuleStep[]> {
+export async function withRuleTexts(node: Place, steps: readonly RuleStep[]): Promise<NamedStep[]> {
   const ruled = steps.filter((step) => step.handle !== undefined);
   const chains = [...new Set(ruled.map(chainOf))];
   const families = [...new Set(ruled.filter(isIptables).map((step) => step.family))];
@@ -30,11 +37,26 @@ export async function withRuleTexts(node: Place, steps: readonly RuleStep[]): Pr
   return steps.map((step) => {
     const rules = listed.get(chainOf(step)) ?? [];
     const position = rules.findIndex((rule) => rule.handle === step.handle);
-    const text = isIptables(step)
-      ? saved.get(step.family)?.get(`${step.table} ${step.chain}`)?.[position]
-      : rules[position]?.text;
-    return text === undefined ? step : { ...step, text };
+    const chain = isIptables(step)
+      ? (saved.get(step.family)?.get(`${step.table} ${step.chain}`) ?? [])
+      : rules.map((rule) => rule.text);
+    const text = position < 0 ? undefined : chain[position];
+    return { step: text === undefined ? step : { ...step, text }, chain };
   });
+}
+
+/** The elements of a map that stand under these keys; all of them when one is not there. */
+export async function readElements(
+  node: Place,
+  map: { readonly family: string; readonly table: string; readonly name: string },
+  keys: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const where = [map.family, map.table, map.name];
+  const get = ['get', 'element', ...where, `{ ${keys.join(', ')} }`];
+  const some = await runCommand('nft', get, { netns: node.netns });
+  const { stdout } =
+    some.status === 0 ? some : await runCommand('nft', ['list', 'map', ...where], { netns: node.netns });
+  return parseNftRuleset(stdout).maps.get(map.name) ?? new Map();
 }
 
 export interface ListedRule {

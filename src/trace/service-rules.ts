@@ -2,11 +2,12 @@
 import type { EndpointSlice, Node, Service } from '../api/objects.ts';
 import { canonicalIp, isIpv6, joinHostPort } from '../ip/index.ts';
 import { openConntrack, runCommand } from '../linux/index.ts';
-import { clusterIps, nodeIps } from './cluster-view.ts';
+import { clusterIps, externalIps, nodeIps } from './cluster-view.ts';
 import type { ServicePort } from './cluster-view.ts';
 import type { Place } from './contract.ts';
 import { commandIn } from './network-checks.ts';
 import { parseNftRuleset } from './nft-ruleset.ts';
+import { readSavedText } from './saved-rules.ts';
 import {
   addressesInIptables,
   addressesInNft,
@@ -111,13 +112,6 @@ export function inspectRules(
   });
 }
 
-/** Addresses of a service that clients outside the cluster use. */
-export function externalIps(service: Service): string[] {
-  const balancer = service.status?.loadBalancer?.ingress?.map((ingress) => ingress.ip) ?? [];
-  const all = [...(service.spec?.externalIPs ?? []), ...balancer].flatMap((ip) => canonicalIp(ip ?? '') ?? []);
-  return [...new Set(all)];
-}
-
 /** Node ports answer on the primary address of each family in every mode. */
 export function primaryIps(node: Node): string[] {
   const all = nodeIps(node);
@@ -136,6 +130,8 @@ export interface NodeRules {
   /** Every address that its rules translate or refuse; node ports are not among them. */
   readonly held: readonly ServiceAddress[];
   connections(address: ServiceAddress): Readonly<Record<string, number>>;
+  /** A command that shows the rules about an address, to be run on the node. */
+  list(address: ServiceAddress): string;
 }
 
 /** The rules of a node in the words of the tool that made them. */
@@ -155,13 +151,27 @@ export async function readNodeRules(place: Place, families: ReadonlySet<4 | 6>):
       about: (address) => programmedInNft(isIpv6(address.ip) ? rulesets.v6 : rulesets.v4, address),
       held: [...addressesInNft(rulesets.v4), ...addressesInNft(rulesets.v6)],
       connections,
+      list: (address) => `nft list table ${isIpv6(address.ip) ? 'ip6' : 'ip'} portico`,
     };
   }
-  const [v4, v6] = await Promise.all([read(4, 'iptables-save', []), read(6, 'ip6tables-save', [])]);
-  const saved = { v4: savedRules(v4), v6: savedRules(v6) };
-  if (!v4.includes('KUBE-SERVICES') && !v6.includes('KUBE-SERVICES')) {
+  const [v4, v6] = await Promise.all(
+    ([4, 6] as const).map(async (family) => (families.has(family) ? readSavedText(place.netns, family) : undefined)),
+  );
+  const saved = { v4: savedRules(v4?.text ?? ''), v6: savedRules(v6?.text ?? '') };
+  const list = (address: ServiceAddress) => {
+    const program = isIpv6(address.ip) ? (v6?.program ?? 'ip6tables-save') : (v4?.program ?? 'iptables-save');
+    return `${program} | grep -e ${address.nodePort === true ? `'--dport ${address.port}'` : address.ip}`;
+  };
+  if (![v4, v6].some((side) => side?.text.includes('KUBE-SERVICES'))) {
     const problems = ['the node has no rules of a service proxy'];
-    return { place, mode: 'none', about: () => ({ kind: 'absent', targets: [], problems }), held: [], connections };
+    return {
+      place,
+      mode: 'none',
+      about: () => ({ kind: 'absent', targets: [], problems }),
+      held: [],
+      connections,
+      list,
+    };
   }
   return {
     place,
@@ -169,6 +179,7 @@ export async function readNodeRules(place: Place, families: ReadonlySet<4 | 6>):
     about: (address) => programmedInIptables(isIpv6(address.ip) ? saved.v6 : saved.v4, address),
     held: [...addressesInIptables(saved.v4), ...addressesInIptables(saved.v6)],
     connections,
+    list,
   };
 }
 
@@ -195,7 +206,6 @@ export const addressText = ({ ip, port, protocol }: ServiceAddress): string => `
 const NOTHING_WANTED: Expectation = { targets: [], subset: false, kind: 'absent' };
 
 export function judgeRule(rules: NodeRules, address: ServiceAddress, wanted: Expectation): InspectedRule {
-  const v6 = isIpv6(address.ip);
   const found = rules.about(address);
   const missing = wanted.subset ? [] : wanted.targets.filter((target) => !found.targets.includes(target));
   const extra = found.targets.filter((target) => !wanted.targets.includes(target));
@@ -205,10 +215,6 @@ export function judgeRule(rules: NodeRules, address: ServiceAddress, wanted: Exp
     ...missing.map((target) => `endpoint ${target} gets no connections`),
     ...extra.map((target) => `${target} gets connections and is no usable endpoint`),
   ];
-  const list =
-    rules.mode === 'nftables'
-      ? `nft list table ${v6 ? 'ip6' : 'ip'} portico`
-      : `${v6 ? 'ip6tables' : 'iptables'}-save | grep -e ${address.nodePort === true ? `'--dport ${address.port}'` : address.ip}`;
   return {
     node: rules.place.name,
     mode: rules.mode,
@@ -217,7 +223,7 @@ export function judgeRule(rules: NodeRules, address: ServiceAddress, wanted: Exp
     found: found.kind === 'translate' ? found.targets.join(' ') || 'nothing' : kindText(found.kind),
     ok: problems.length === 0,
     problems,
-    command: commandIn(rules.place.netns, list),
+    command: commandIn(rules.place.netns, rules.list(address)),
     connections: rules.connections(address),
   };
 }

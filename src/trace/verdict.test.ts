@@ -44,14 +44,26 @@ test('judge() a connection that worked', () => {
     [n1, 'lxca', 'out', back(VIP)],
     [client, 'eth0', 'in', back(VIP)],
   ]);
-  const endpoint = { address: S[0], port: S[1], place: server, node: 'node-1', outOf: 3 };
+  const endpoint = {
+    address: S[0],
+    port: S[1],
+    place: server,
+    node: 'node-1',
+    outOf: 3,
+    probability: 1 / 3,
+    chosenBy: 'random',
+  } as const;
   assert.deepEqual(verdictOf(list, { endpoint, targetName: 'Service default/nginx' }), {
     ok: true,
     code: 'ok',
     sentence:
       'pod default/client reached Service default/nginx (10.96.0.10:80); pod default/web 10.244.1.3:8080 on node-1 answered, ' +
-      '1 of 3 endpoints; node-1 translated the address and undid it for the reply; 1.3 ms',
+      '1 of 3 endpoints, chosen with probability 0.333; node-1 translated the address and undid it for the reply; 1.3 ms',
   });
+  const says = (more: object) => verdictOf(list, { endpoint: { ...endpoint, ...more } }).sentence;
+  assert.match(says({ probability: 1, chosenBy: 'affinity' }), /1 of 3 endpoints, kept from an earlier connection/);
+  assert.match(says({ outOf: 1, probability: 1, chosenBy: 'only' }), /, 1 of 1 endpoint; node-1/);
+  assert.match(says({ outOf: 0, ready: false }), /answered, which is not ready, while 0 endpoints are/);
 });
 
 test('judge() says where and why a connection failed', () => {
@@ -149,4 +161,47 @@ test('judge() says where and why a connection failed', () => {
     assert.equal(verdict.ok, false, name);
     assert.match(verdict.sentence, pattern, name);
   }
+});
+
+test('judge() a virtual address that no rule translates', () => {
+  const target = { targetName: 'Service default/nginx', usableEndpoints: 2, isVirtual: true } as const;
+  const left = frames([
+    [client, 'eth0', 'out', syn(VIP)],
+    [n1, 'lxca', 'in', syn(VIP)],
+    [n1, 'eth0', 'out', syn(VIP)],
+  ]);
+  const lost = verdictOf(left, { ...target, outcome: timeout });
+  assert.equal(lost.code, 'not-translated');
+  assert.match(lost.sentence, /no rule on node-1 translated Service default\/nginx .* which has 2 ready endpoints/);
+  const reject: RuleStep = {
+    node: 'node-1',
+    family: 'ip',
+    table: 'portico',
+    chain: 'cluster-ips-check',
+    handle: 1,
+    verdict: 'drop',
+    text: 'ip daddr @cluster-ips reject',
+  };
+  const list = [
+    ...left.slice(0, 2),
+    ...frames([[client, 'eth0', 'in', icmpError('172.30.0.11', C[0], 3, 3, syn(VIP))]]),
+  ];
+  const refused = verdictOf(list, { ...target, outcome: refusedOutcome }, [reject]);
+  assert.match(
+    refused.sentence,
+    /^no rule translates Service default\/nginx, which has 2 ready endpoints: refused on node-1/,
+  );
+  // A process on the node: no device shows its packet.
+  const atHome = judge({
+    client: n1,
+    destination: VIP[0],
+    destinationPort: VIP[1],
+    protocol: 'tcp',
+    outcome: refusedOutcome,
+    legs: [{ name: 'request', hops: [], rulesAfter: [reject], changesAfter: [] }],
+    usableEndpoints: 0,
+    targetName: 'Service default/empty',
+  });
+  assert.equal(atHome.code, 'rejected-by-rule');
+  assert.match(atHome.sentence, /^Service default\/empty has no ready endpoint: refused on node-1 by ip portico/);
 });

@@ -18,7 +18,9 @@ export interface VerdictInput {
   readonly targetName?: string;
   /** Usable endpoints of the service; undefined when the target is none. */
   readonly usableEndpoints?: number;
-  /** Why the place where the request was last seen does not send it on, when its routing table says so. */
+  /** The destination is a service's address, and no endpoint's. */
+  readonly isVirtual?: boolean;
+  /** Why the node where the packet was last seen does not send it on as it should, when its routing table says so. */
   readonly routeProblem?: string;
   /** Large packets that did not arrive after the connection stood. */
   readonly mtuTrouble?: MtuTrouble;
@@ -36,7 +38,7 @@ export function judge(input: VerdictInput): Verdict {
 function judgeLegs(input: VerdictInput): Verdict {
   const request = input.legs.find((leg) => leg.name === 'request');
   const reply = input.legs.find((leg) => leg.name === 'reply');
-  if (request === undefined || request.hops.length === 0) return notSent(input);
+  if (request === undefined || request.hops.length === 0) return stoppedAtHome(input, request) ?? notSent(input);
   const refusal = reply?.hops[0];
   if (refusal !== undefined && (refusal.packet.icmp !== undefined || refusal.packet.flags.includes('R'))) {
     return refused(input, request, refusal);
@@ -64,6 +66,30 @@ function notSent(input: VerdictInput): Verdict {
   return bad('not-sent', `no packet from ${placeName(input.client)} to ${targetOf(input)} was seen: ${why}`);
 }
 
+/** A process on a node meets the node's rules before any device shows its packet. */
+function stoppedAtHome(input: VerdictInput, request: Leg | undefined): Verdict | undefined {
+  const rule = request?.rulesAfter.find(stopsPacket);
+  if (rule === undefined) return undefined;
+  const refusal = input.outcome.kind === 'refused' || input.outcome.kind === 'unreachable';
+  return refusal
+    ? bad(
+        'rejected-by-rule',
+        `${noEndpoint(input, request)}refused on ${rule.node} by ${formatRule(rule)}${ownership(rule)}`,
+      )
+    : bad('dropped-by-rule', `dropped on ${rule.node} by ${formatRule(rule)}${ownership(rule)}`);
+}
+
+function noEndpoint(input: VerdictInput, request?: Leg): string {
+  const name = input.targetName ?? 'the service';
+  if (input.usableEndpoints === 0) return `${name} has no ready endpoint: `;
+  const count = input.usableEndpoints ?? 0;
+  if (count === 0 || request === undefined || isTranslated(request)) return '';
+  return `no rule translates ${name}, which has ${count} ready endpoint${count === 1 ? '' : 's'}: `;
+}
+
+const isTranslated = (request: Leg): boolean =>
+  request.hops.some((hop) => hop.changes.some((change) => change.kind === 'dnat'));
+
 function refused(input: VerdictInput, request: Leg, answer: Hop): Verdict {
   const { icmp } = answer.packet;
   const where = placeName(answer.place);
@@ -73,10 +99,9 @@ function refused(input: VerdictInput, request: Leg, answer: Hop): Verdict {
   }
   const rule = request.rulesAfter.find(stopsPacket);
   if (rule !== undefined) {
-    const none = input.usableEndpoints === 0 ? `${input.targetName ?? 'the service'} has no ready endpoint: ` : '';
     return bad(
       'rejected-by-rule',
-      `${none}refused on ${rule.node} by ${formatRule(rule)}${ownership(rule)}, which answered with ${what}`,
+      `${noEndpoint(input, request)}refused on ${rule.node} by ${formatRule(rule)}${ownership(rule)}, which answered with ${what}`,
     );
   }
   const reached = request.hops.at(-1);
@@ -108,6 +133,9 @@ function answered(input: VerdictInput, request: Leg, reply: Leg): Verdict {
   const wanted = formatAddressPort(input.destination, input.destinationPort);
   if (last === undefined || last.place.netns !== input.client.netns) {
     const stopped = reply.rulesAfter.find(stopsPacket);
+    if (stopped === undefined && input.routeProblem !== undefined) {
+      return bad('no-route', `the request was answered, but ${input.routeProblem}`);
+    }
     const why =
       stopped === undefined ? '' : `: dropped on ${stopped.node} by ${formatRule(stopped)}${ownership(stopped)}`;
     return bad(
@@ -131,9 +159,14 @@ function answered(input: VerdictInput, request: Leg, reply: Leg): Verdict {
   return { ok: true, code: 'ok', sentence: successSentence(input, request) };
 }
 
-function mtuSentence({ sender, length, times, lastSeen, asked }: MtuTrouble): string {
+function mtuSentence({ sender, length, times, lastSeen, next, asked }: MtuTrouble): string {
   const device = `${placeName(lastSeen.place)}, ${lastSeen.device}`;
-  const mtu = lastSeen.mtu === undefined ? '' : `, whose MTU is ${lastSeen.mtu}`;
+  const mtu =
+    next === undefined
+      ? lastSeen.mtu === undefined
+        ? ''
+        : `, whose MTU is ${lastSeen.mtu}`
+      : `, and too big for ${next.device}, whose MTU is ${next.mtu}`;
   const icmp =
     asked === undefined
       ? 'no ICMP message asked for smaller ones'
@@ -156,7 +189,9 @@ function successSentence(input: VerdictInput, request: Leg): string {
     const name = endpoint.place === undefined ? '' : `${placeName(endpoint.place)} `;
     const node = endpoint.node === undefined ? '' : ` on ${endpoint.node}`;
     const outOf =
-      endpoint.outOf === undefined ? '' : `, 1 of ${endpoint.outOf} endpoint${endpoint.outOf === 1 ? '' : 's'}`;
+      endpoint.outOf === undefined
+        ? ''
+        : `, ${endpoint.ready === false ? 'which is not ready, while' : '1 of'} ${endpoint.outOf} endpoint${endpoint.outOf === 1 ? '' : 's'}${endpoint.ready === false ? ' are' : ''}${choiceText(endpoint)}`;
     parts.push(`${name}${formatAddressPort(endpoint.address, endpoint.port)}${node} answered${outOf}`);
   }
   if (translated !== undefined) {
@@ -165,6 +200,13 @@ function successSentence(input: VerdictInput, request: Leg): string {
     );
   }
   return `${parts.join('; ')}; ${outcome.ms.toFixed(1)} ms`;
+}
+
+/** `, chosen with probability 0.333`. */
+function choiceText({ probability, chosenBy }: EndpointReached): string {
+  if (probability === undefined || chosenBy === 'only') return '';
+  if (chosenBy === 'affinity') return ', kept from an earlier connection (session affinity)';
+  return `, chosen with probability ${Number(probability.toPrecision(3))}`;
 }
 
 function unanswered(input: VerdictInput, request: Leg): Verdict {
@@ -190,6 +232,14 @@ function unanswered(input: VerdictInput, request: Leg): Verdict {
     request.hops.length > 1
   ) {
     return bad('no-reply', `the request came back to ${placeName(last.place)} itself and got no answer`);
+  }
+  if (last?.direction === 'out' && last.place.kind === 'node' && input.isVirtual === true && !isTranslated(request)) {
+    const count = input.usableEndpoints ?? 0;
+    return bad(
+      'not-translated',
+      `no rule on ${last.place.name} translated ${targetOf(input)}, which has ${count} ready endpoint${count === 1 ? '' : 's'}: ` +
+        `the request left by ${last.device} with the virtual address, which leads nowhere`,
+    );
   }
   if (input.routeProblem !== undefined) return bad('no-route', input.routeProblem);
   const where =
@@ -221,5 +271,6 @@ function ownership(step: RuleStep): string {
 
 /** `ip filter KUBE-SERVICES: -A KUBE-SERVICES … -j REJECT`. */
 export function formatRule(step: RuleStep): string {
-  return `${step.family} ${step.table} ${step.chain}: ${step.text ?? step.verdict}`;
+  const source = step.readBack === true ? ' (read back from iptables-legacy-save)' : '';
+  return `${step.family} ${step.table} ${step.chain}: ${step.text ?? step.verdict}${source}`;
 }

@@ -218,6 +218,7 @@ test('a walk on one node through iptables names every hop, rule and change', asy
   assert.deepEqual(w.outcome.kind === 'connected' && w.outcome.answer, 'hello from b');
   assert.equal(w.tracked[0]?.original.destination, VIP);
   assert.equal(w.tracked[0]?.reply.source, POD_IPS['b']);
+  assert.deepEqual([w.endpoint?.probability, w.endpoint?.chosenBy], [1, 'only']);
   assert.match(
     w.verdict.sentence,
     /pod default\/b 10\.244\.1\.3:8080 on node-1 answered, 1 of 2 endpoints; node-1 translated/,
@@ -251,6 +252,57 @@ test('a walk across nodes through nftables and VXLAN', async () => {
     w.legs[0]?.hops[2]?.rules.map((rule) => `${rule.table} ${rule.chain}`),
     ['portico prerouting', 'portico services', 'portico svc'],
   );
+});
+
+test('a walk through iptables-legacy, whose rules are read back', async () => {
+  await run(node(1), 'nft', ['flush', 'ruleset']);
+  const rules = `*nat
+:KUBE-SERVICES - [0:0]
+:KUBE-SVC-X - [0:0]
+:KUBE-SEP-B - [0:0]
+:KUBE-SEP-C - [0:0]
+-A PREROUTING -m comment --comment "kubernetes service portals" -j KUBE-SERVICES
+-A KUBE-SERVICES -d ${VIP}/32 -p tcp -m tcp --dport 80 -j KUBE-SVC-X
+-A KUBE-SVC-X -m statistic --mode random --probability 0.25 -j KUBE-SEP-B
+-A KUBE-SVC-X -j KUBE-SEP-C
+-A KUBE-SEP-B -p tcp -m tcp -j DNAT --to-destination ${POD_IPS['b']}:8080
+-A KUBE-SEP-C -p tcp -m tcp -j DNAT --to-destination ${POD_IPS['c']}:8080
+COMMIT
+*filter
+-A FORWARD -d ${VIP}/32 -p tcp -m tcp --dport 81 -j REJECT --reject-with icmp-port-unreachable
+COMMIT
+`;
+  await run(node(1), 'iptables-legacy-restore', [], rules);
+  try {
+    const w = await walk({});
+    assert.equal(w.verdict.code, 'ok', formatWalk(w));
+    const [sep, probability] = w.endpoint?.address === POD_IPS['b'] ? ['B', 0.25] : ['C', 0.75];
+    const passed = w.legs[0]?.hops[2]?.rules ?? [];
+    assert.deepEqual(
+      passed.map((rule) => rule.chain),
+      ['PREROUTING', 'KUBE-SERVICES', 'KUBE-SVC-X', `KUBE-SEP-${sep}`],
+      formatWalk(w),
+    );
+    assert.ok(passed.every((rule) => rule.readBack === true));
+    assert.deepEqual([w.endpoint?.probability, w.endpoint?.chosenBy], [probability, 'random']);
+    assert.match(
+      w.notes.join(),
+      /node-1 has rules of iptables-legacy, which do not tell what passes them: .*read back/,
+    );
+
+    const refused = await walk({ port: 81, targetName: 'Service default/empty', endpoints: [] });
+    assert.equal(refused.verdict.code, 'rejected-by-rule', formatWalk(refused));
+    assert.match(
+      refused.verdict.sentence,
+      /default\/empty has no ready endpoint: refused on node-1 by ip filter FORWARD: /,
+    );
+    assert.match(refused.verdict.sentence, /-j REJECT .*\(read back from iptables-legacy-save\)/);
+  } finally {
+    // Its tables are no part of nft's ruleset.
+    await run(node(1), 'iptables-legacy', ['-t', 'nat', '-F']);
+    await run(node(1), 'iptables-legacy', ['-t', 'nat', '-X']);
+    await run(node(1), 'iptables-legacy', ['-t', 'filter', '-F']);
+  }
 });
 
 test('a walk of a pod that reaches itself, and of UDP', async () => {
@@ -333,7 +385,7 @@ test('a connection whose large packets get lost is told from one that nobody ans
   assert.equal(hole.verdict.code, 'mtu', formatWalk(hole));
   assert.match(
     hole.verdict.sentence,
-    /packets of \d+ bytes from pod default\/a got lost: sent \d+ times, last seen on node node-1, lxca \(in\), whose MTU is 1500; no ICMP message asked for smaller ones/,
+    /packets of \d+ bytes from pod default\/a got lost: sent \d+ times, last seen on node node-1, lxca \(in\), and too big for portico\.vxlan, whose MTU is 1450; no ICMP message asked for smaller ones/,
   );
 });
 

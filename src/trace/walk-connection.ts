@@ -4,20 +4,9 @@ import { openRtnl } from '../linux/index.ts';
 import { startCapture } from './capture.ts';
 import type { PlaceCapture } from './capture.ts';
 import { captureFilter } from './capture-filter.ts';
-import type {
-  CapturedFrame,
-  EndpointReached,
-  Hop,
-  Leg,
-  Place,
-  ProbeOutcome,
-  RuleStep,
-  TrackedConnection,
-  Walk,
-} from './contract.ts';
+import type { CapturedFrame, EndpointReached, Leg, Place, ProbeOutcome, TrackedConnection, Walk } from './contract.ts';
 import { matchDrop, startDropWatch } from './drop-watch.ts';
 import type { DroppedPacket, DropWatch } from './drop-watch.ts';
-import { hasLegacyRules } from './legacy-rules.ts';
 import { mergeWalk } from './merge.ts';
 import type { TraceEvent } from './merge.ts';
 import { findMtuTrouble } from './mtu-trouble.ts';
@@ -26,11 +15,12 @@ import { formatAddressPort, parseIpPacket, reversed, tupleKey } from './packet.t
 import type { Tuple } from './packet.ts';
 import { prepareTcpProbe, prepareUdpProbe } from './probe.ts';
 import type { Probe } from './probe.ts';
-import { withRuleTexts } from './rule-texts.ts';
 import { startRuleTrace } from './rule-trace.ts';
 import type { RuleTrace } from './rule-trace.ts';
 import { readTracked } from './tracked.ts';
+import { nextDevice, routeProblem } from './route-problem.ts';
 import { judge } from './verdict.ts';
+import { readWalkRules, withChoice } from './walk-rules.ts';
 
 /** An address that the target may be translated to. */
 export interface PossibleEndpoint {
@@ -127,8 +117,9 @@ async function walkOnce(request: WalkRequest, drops?: DropWatch): Promise<WalkRe
     vxlanPort: request.vxlanPort,
     ...(probe.payload && { payload: probe.payload }),
   });
-  const legs = await nameRules(merged, request.nodes);
-  const endpoint = endpointOf(legs, request);
+  const rules = await readWalkRules(merged, request.nodes, request);
+  const { legs } = rules;
+  const endpoint = await withChoice(endpointOf(legs, request), rules, request.nodes, request);
   const usable = request.endpoints.filter((candidate) => candidate.usable).length;
   const isService = request.targetName !== undefined;
   const verdict = judge({
@@ -141,7 +132,8 @@ async function walkOnce(request: WalkRequest, drops?: DropWatch): Promise<WalkRe
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(request.targetName === undefined ? {} : { targetName: request.targetName }),
     ...(isService ? { usableEndpoints: usable } : {}),
-    ...routeProblem(legs),
+    isVirtual: isService && !request.endpoints.some(({ address }) => address === host),
+    ...routeProblem(legs, request.endpoints),
     ...mtuTrouble(request, { tuple, tracked, endpoint, frames: seen.frames }),
     ...(drops === undefined ? {} : dropAtLastHop(legs, seen.frames, await drops.finish(), request)),
   });
@@ -156,7 +148,7 @@ async function walkOnce(request: WalkRequest, drops?: DropWatch): Promise<WalkRe
     legs,
     tracked,
     verdict,
-    notes: [...seen.notes, ...(await legacyNotes(request.nodes))],
+    notes: [...seen.notes, ...rules.notes],
     ...(endpoint === undefined ? {} : { endpoint }),
   };
   return { walk, frames: seen.frames };
@@ -224,24 +216,6 @@ async function startWatching(request: WalkRequest, tuple: Tuple) {
   };
 }
 
-async function nameRules(legs: readonly Leg[], nodes: readonly Place[]): Promise<Leg[]> {
-  const texts = new Map<RuleStep, RuleStep>();
-  const all = legs.flatMap((leg) => [...leg.hops.flatMap((hop) => hop.rules), ...leg.rulesAfter]);
-  await Promise.all(
-    nodes.map(async (node) => {
-      const own = all.filter((step) => step.node === node.name);
-      const named = await withRuleTexts(node, own);
-      own.forEach((step, i) => texts.set(step, named[i] ?? step));
-    }),
-  );
-  const named = (steps: readonly RuleStep[]) => steps.map((step) => texts.get(step) ?? step);
-  return legs.map((leg) => ({
-    ...leg,
-    hops: leg.hops.map((hop) => ({ ...hop, rules: named(hop.rules) })),
-    rulesAfter: named(leg.rulesAfter),
-  }));
-}
-
 /** Where the request ended: the address it carried at its last hop, if that is one it could be translated to. */
 function endpointOf(legs: readonly Leg[], request: WalkRequest): EndpointReached | undefined {
   const last = legs.find((leg) => leg.name === 'request')?.hops.at(-1)?.packet;
@@ -256,24 +230,8 @@ function endpointOf(legs: readonly Leg[], request: WalkRequest): EndpointReached
     ...(candidate.place === undefined ? {} : { place: candidate.place }),
     ...(candidate.node === undefined ? {} : { node: candidate.node }),
     ...(request.targetName === undefined ? {} : { outOf }),
+    ...(candidate.usable ? {} : { ready: false }),
   };
-}
-
-/** A request that arrived on a node and did not leave: what does the node's routing table say of its destination? */
-function routeProblem(legs: readonly Leg[]): { routeProblem?: string } {
-  const last: Hop | undefined = legs.find((leg) => leg.name === 'request')?.hops.at(-1);
-  if (last === undefined || last.place.kind !== 'node' || last.direction !== 'in') return {};
-  const rtnl = openRtnl(last.place.netns);
-  try {
-    const { destination } = last.packet;
-    const route = rtnl.routeTo(destination);
-    if (route !== undefined && route.type !== 'unreachable' && route.type !== 'blackhole') return {};
-    return {
-      routeProblem: `${last.place.name} has no route to ${destination}: the request arrived on ${last.device} and went no further`,
-    };
-  } finally {
-    rtnl.close();
-  }
 }
 
 /** Nothing to say of a connection that ended well. */
@@ -295,7 +253,10 @@ function mtuTrouble(
     frames: seen.frames,
     vxlanPort: request.vxlanPort,
   });
-  return trouble === undefined ? {} : { mtuTrouble: trouble };
+  if (trouble === undefined) return {};
+  // On the node where it is translated the packet goes on to the endpoint.
+  const to = trouble.destination === request.host ? seen.endpoint?.address : undefined;
+  return { mtuTrouble: { ...trouble, ...nextDevice(trouble, to ?? trouble.destination) } };
 }
 
 /** The drop that follows each time the packet was last seen. */
@@ -319,18 +280,6 @@ function dropAtLastHop(
   });
   const drop = matchDrop(sightings, drops);
   return drop === undefined ? {} : { drop };
-}
-
-async function legacyNotes(nodes: readonly Place[]): Promise<string[]> {
-  const notes = await Promise.all(
-    nodes.map(async ({ name, netns }) => {
-      if (!(await hasLegacyRules(netns))) return [];
-      return [
-        `${name} has rules of iptables-legacy, whose passing this trace cannot show: 'iptables-legacy-save' there lists them`,
-      ];
-    }),
-  );
-  return notes.flat();
 }
 
 function noRoute(request: WalkRequest, outcome: ProbeOutcome): WalkResult {

@@ -6,6 +6,9 @@ import { test } from 'node:test';
 
 import type { ServiceInspection, TraceReport, Walk } from '../../src/trace/index.ts';
 import { eventually, portico, run, startCluster, type Cluster } from './cluster-fixture.ts';
+import { assertAgrees, captureDuring } from './tcpdump-places.ts';
+import { checkBreakages } from './trace-breakages.ts';
+import { checkTargets } from './trace-targets.ts';
 
 const MANIFEST = `
 apiVersion: apps/v1
@@ -19,7 +22,8 @@ spec:
     spec:
       topologySpreadConstraints:
         - { maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: DoNotSchedule, labelSelector: { matchLabels: { app: web } } }
-      containers: [{ name: web, image: portico/web, ports: [{ containerPort: 80 }] }]
+      containers:
+        - { name: web, image: portico/web, args: [--tcp-echo, '7000', --udp-echo, '5353'], ports: [{ containerPort: 80 }] }
 ---
 apiVersion: v1
 kind: Service
@@ -138,6 +142,12 @@ for (const network of ['native', 'vxlan'] as const) {
         [shape(across, 'request'), shape(across, 'reply')],
         [ACROSS[network].request, ACROSS[network].reply],
       );
+      // The same walk through captures of tcpdump's own.
+      const places = ['node-1', 'node-2', 'shell'];
+      const { result, captured } = await captureDuring(cluster, places, () =>
+        traceTo(cluster, 'node-2', 'shell', 'web'),
+      );
+      assertAgrees(result, places, captured);
       const rules = across.legs[0]?.hops.flatMap((hop) => hop.rules.map((rule) => rule.text ?? '')) ?? [];
       const [first, ip] = [across.legs[0]?.hops.at(-1)?.packet.destination, across.destination];
       const expected = mode === 'iptables' ? `--to-destination ${first}:80` : 'dnat ip to';
@@ -170,6 +180,11 @@ for (const network of ['native', 'vxlan'] as const) {
       assert.equal(trace(cluster, 'shell', 'deaf').verdict.code, 'no-listener');
       assert.equal(trace(cluster, 'shell', 'nowhere').verdict.code, 'name-not-found');
 
+      if ((network === 'vxlan') === (mode === 'nftables')) {
+        await checkTargets(cluster);
+        await checkBreakages(cluster, mode, network === 'vxlan');
+      }
+
       const inspect = (): ServiceInspection =>
         JSON.parse(
           run(portico, ['inspect', ...cluster.flags, '-o', 'json', 'service', 'web']).stdout,
@@ -197,7 +212,10 @@ for (const network of ['native', 'vxlan'] as const) {
 /** Takes one endpoint of the service out of the kernel of node-1. */
 function breakRules(cluster: Cluster, mode: 'iptables' | 'nftables', ip: string, endpoint: string): void {
   if (mode === 'iptables') {
-    const rule = cluster.natRules('node-1').find((line) => line.includes(`--to-destination ${endpoint}:80`)) ?? '';
+    const rule =
+      cluster
+        .natRules('node-1')
+        .find((line) => line.includes('"default/web"') && line.includes(`--to-destination ${endpoint}:80`)) ?? '';
     const args = rule.replace(/^-A /, '-D ').match(/"[^"]*"|\S+/g) ?? [];
     cluster.inNode('node-1', 'iptables', '-t', 'nat', ...args.map((arg) => arg.replaceAll('"', '')));
     return;

@@ -2,7 +2,7 @@
 // them.
 import type { Client } from '../../client/index.ts';
 import { runCommand } from '../../linux/index.ts';
-import { inspectService } from '../../trace/index.ts';
+import { inspectService, readSavedText } from '../../trace/index.ts';
 import type { TraceEnvironment } from '../../trace/index.ts';
 import type { NodeRules, ServicePage } from '../contract.ts';
 import { iptablesLines, nftLines } from './rule-lines.ts';
@@ -36,8 +36,8 @@ async function readLines(netns: string, mode: NodeRules['mode'], addresses: read
       });
       return nftLines(stdout, addresses);
     }
-    const { stdout } = await runCommand(family === 'v4' ? 'iptables-save' : 'ip6tables-save', [], { netns });
-    return iptablesLines(stdout, addresses);
+    const { text } = await readSavedText(netns, family === 'v4' ? 4 : 6);
+    return iptablesLines(text, addresses);
   });
   return mode === 'none' ? [] : (await Promise.all(listings)).flat();
 }
