@@ -13,7 +13,7 @@ fail() {
 # command:package, the command stands for the package.
 needs="ip:iproute2 iptables-restore:iptables conntrack:conntrack nft:nftables curl:curl dig:dnsutils nc:netcat-openbsd ps:procps unshare:util-linux"
 if [ "${1:-}" = --test ]; then
-  needs="$needs tcpdump:tcpdump tshark:tshark git:git gcc:gcc musl-gcc:musl-tools chromium:chromium"
+  needs="$needs tcpdump:tcpdump tshark:tshark git:git gcc:gcc musl-gcc:musl-tools chromium:chromium etcd:etcd-server etcdctl:etcd-client"
 fi
 
 missing=
@@ -24,6 +24,17 @@ if [ -n "$missing" ]; then
   command -v apt-get >/dev/null 2>&1 || fail "these programs are missing and there is no apt-get to install them:$missing"
   [ "$(id -u)" = 0 ] || fail "these packages are missing; run as root, or install them yourself: apt-get install$missing"
   step "installing system packages:$missing"
+  # The package of etcd starts a service and enables it at boot; tests run their own, so neither is wanted.
+  no_etcd_service=
+  case " $missing " in *" etcd-server "*)
+    if [ ! -e /usr/sbin/policy-rc.d ]; then
+      no_etcd_service=/usr/sbin/policy-rc.d
+      printf '#!/bin/sh\n[ "$1" != etcd ] || exit 101\n' >"$no_etcd_service"
+      chmod 755 "$no_etcd_service"
+      trap 'rm -f "$no_etcd_service"' EXIT
+    fi
+    ;;
+  esac
   apt_log=$(mktemp)
   export DEBIAN_FRONTEND=noninteractive
   # shellcheck disable=SC2086 # a list of words on purpose
@@ -33,6 +44,11 @@ if [ -n "$missing" ]; then
     fail "apt-get could not install:$missing"
   fi
   rm -f "$apt_log"
+  case " $missing " in *" etcd-server "*)
+    [ -z "$no_etcd_service" ] || rm -f "$no_etcd_service"
+    ! command -v systemctl >/dev/null 2>&1 || systemctl disable --now etcd >/dev/null 2>&1 || true
+    ;;
+  esac
 fi
 
 # The lock file that node_modules was made from is kept in it: that tells whether the tree is whole and current.

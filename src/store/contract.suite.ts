@@ -21,11 +21,11 @@ async function take(store: Store, prefix: string, after: number, count: number):
 
 const brief = (c: Change) => `${c.revision} ${c.key} ${c.previous?.value ?? '-'}>${c.entry?.value ?? '-'}`;
 
-export function storeSuite(name: string, open: () => Store): void {
+export function storeSuite(name: string, open: () => Store | Promise<Store>): void {
   void describe(`store contract: ${name}`, () => {
     const withStore = (what: string, run: (store: Store) => Promise<void>): void => {
       void it(what, { timeout: 10_000 }, async () => {
-        const store = open();
+        const store = await open();
         try {
           await run(store);
         } finally {
@@ -72,12 +72,32 @@ export function storeSuite(name: string, open: () => Store): void {
       assert.equal(results.filter((r) => r.committed).length, 1);
     });
 
-    withStore('shows nobody a write before it is durable', async (store) => {
-      const writing = store.commit([], [put('/r/a/x', '1')]);
-      assert.equal(await store.get('/r/a/x'), undefined);
-      assert.equal((await store.list('/r/a/')).entries.length, 0);
-      await writing;
+    withStore('shows an acknowledged write to every kind of read', async (store) => {
+      const written = await store.commit([], [put('/r/a/x', '1')]);
+      assert.ok(written.committed);
+      assert.equal(store.currentRevision, written.revision);
+      const asAtHand = { notOlderThan: written.revision };
       assert.equal((await store.get('/r/a/x'))?.value, '1');
+      assert.equal((await store.get('/r/a/x', asAtHand))?.value, '1');
+      assert.equal((await store.list('/r/a/')).entries.length, 1);
+      assert.equal((await store.list('/r/a/', asAtHand)).revision, written.revision);
+      await store.reach(written.revision);
+      await assert.rejects(store.reach(written.revision + 1), FutureRevisionError);
+    });
+
+    withStore('holds a key until it is released', async (store) => {
+      const held = await store.hold('/r/a/here', 'me', 5);
+      assert.equal((await store.get('/r/a/here'))?.value, 'me');
+      await held.release();
+      assert.equal(await store.get('/r/a/here'), undefined);
+    });
+
+    withStore('begins a watch in the future without what lies before it', async (store) => {
+      const at = store.currentRevision;
+      const reading = take(store, '/r/a/', at + 1, 1);
+      await store.commit([], [put('/r/a/x', '1')]);
+      await store.commit([], [put('/r/a/x', '2')]);
+      assert.deepEqual((await reading).map(brief), [`${at + 2} /r/a/x 1>2`]);
     });
 
     withStore('puts several operations under one revision', async (store) => {
@@ -177,5 +197,18 @@ export function storeSuite(name: string, open: () => Store): void {
       assert.ok((await store.commit([], [del('/r/a/none')])).committed);
       assert.equal(store.currentRevision, at);
     });
+  });
+}
+
+/** What a store promises that writes ahead of its memory, in the same process. */
+export function localStoreSuite(name: string, open: () => Store): void {
+  void it(`${name}: shows nobody a write before it is durable`, async () => {
+    const store = open();
+    const writing = store.commit([], [put('/r/a/x', '1')]);
+    assert.equal(await store.get('/r/a/x'), undefined);
+    assert.equal((await store.list('/r/a/')).entries.length, 0);
+    await writing;
+    assert.equal((await store.get('/r/a/x'))?.value, '1');
+    await store.close();
   });
 }

@@ -1,5 +1,5 @@
 // The revisioned key–value store under the API server: what etcd gives Kubernetes, no more. Keys are paths, values are
-// text the store never looks into. Types and two error classes only; `memory/` and `sqlite/` implement it.
+// text the store never looks into. Types and error classes only; `memory/`, `sqlite/` and `etcd/` implement it.
 
 /** One number for the whole store; each successful commit takes the next one. */
 export type Revision = number;
@@ -34,7 +34,15 @@ export type CommitResult =
   /** `current` is what the first failing comparison found; undefined when the key does not exist. */
   | { readonly committed: false; readonly key: string; readonly current: Entry | undefined };
 
-export interface ListOptions {
+export interface ReadOptions {
+  /**
+   * Any state from this revision on will do: 0 takes what is at hand, however old. Absent: every commit that was
+   * acknowledged anywhere before the call is in the answer.
+   */
+  notOlderThan?: Revision;
+}
+
+export interface ListOptions extends ReadOptions {
   /** At most so many entries; absent: all. */
   limit?: number;
   /** Only keys after this one. */
@@ -73,12 +81,24 @@ export interface WatchOptions {
   after: Revision;
 }
 
+/** A key put by `hold`. */
+export interface Held {
+  /** Deletes it now. */
+  release(): Promise<void>;
+}
+
 export interface Store {
   /** The newest version, undefined when the key does not exist. */
-  get(key: string): Promise<Entry | undefined>;
+  get(key: string, options?: ReadOptions): Promise<Entry | undefined>;
   list(prefix: string, options?: ListOptions): Promise<Page>;
-  /** How many keys begin with the prefix. */
+  /** How many keys begin with the prefix, as far as this process has heard. */
   count(prefix: string): number;
+  /**
+   * Resolves when `currentRevision` is at least this; another server may have told a client a revision that this
+   * process has not heard of yet.
+   * @throws FutureRevisionError when it does not exist anywhere.
+   */
+  reach(revision: Revision): Promise<void>;
   /**
    * All or nothing, under one new revision. Resolves once the write is durable: what was acknowledged survives SIGKILL
    * and power loss. Nobody reads or watches a write before it is durable.
@@ -90,9 +110,14 @@ export interface Store {
    * far behind that its backlog was dropped: list again.
    */
   watch(options: WatchOptions, signal: AbortSignal): Watch;
+  /**
+   * Puts a key that lasts as long as this process looks after it: after a crash it goes by itself, within `seconds`
+   * where others share the store, with the next holder where nobody does.
+   */
+  hold(key: string, value: string, seconds: number): Promise<Held>;
   /** Forgets the history up to and including `revision`. The current state stays. */
   compact(revision: Revision): Promise<void>;
-  /** The newest durable revision. */
+  /** The newest durable revision this process has heard of. */
   readonly currentRevision: Revision;
   /** Reads and watches from before this revision fail with CompactedError. */
   readonly compactedRevision: Revision;
@@ -116,5 +141,17 @@ export class FutureRevisionError extends Error {
     super(`revision ${asked} does not exist yet: the store is at ${currentRevision}`);
     this.name = 'FutureRevisionError';
     this.currentRevision = currentRevision;
+  }
+}
+
+/** The engine below cannot be asked, or gave no answer in time. */
+export class UnavailableError extends Error {
+  /** A write that failed so may have been carried out all the same: read before you write again. */
+  readonly maybeWritten: boolean;
+
+  constructor(message: string, maybeWritten: boolean, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'UnavailableError';
+    this.maybeWritten = maybeWritten;
   }
 }

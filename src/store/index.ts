@@ -1,18 +1,24 @@
-export { CompactedError, FutureRevisionError } from './contract.ts';
+export { CompactedError, FutureRevisionError, UnavailableError } from './contract.ts';
 export type {
   Change,
   CommitResult,
   Compare,
   Entry,
+  Held,
   ListOptions,
   Op,
   Page,
+  ReadOptions,
   Revision,
   Store,
   Watch,
   WatchOptions,
 } from './contract.ts';
-export type { Retention } from './local-store.ts';
+export type { Retention } from './replica.ts';
 export { createMemoryStore } from './memory/memory-store.ts';
 export { openSqliteStore } from './sqlite/sqlite-store.ts';
 export type { SqliteStoreOptions } from './sqlite/sqlite-store.ts';
+export { isEtcdUrl } from './etcd/endpoints.ts';
+export type { EtcdFiles, OpenTcp } from './etcd/endpoints.ts';
+export { openEtcdStore } from './etcd/etcd-store.ts';
+export type { EtcdStoreOptions } from './etcd/etcd-store.ts';

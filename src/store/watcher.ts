@@ -6,6 +6,7 @@ const MAX_BACKLOG = 100_000;
 
 export class Watcher implements Watch {
   readonly prefix: string;
+  readonly #after: Revision;
   #pending: Change[] = [];
   #wake: (() => void) | undefined;
   #ended = false;
@@ -15,6 +16,7 @@ export class Watcher implements Watch {
 
   constructor(prefix: string, after: Revision, current: Revision) {
     this.prefix = prefix;
+    this.#after = after;
     this.#delivered = after;
     this.#seen = current;
   }
@@ -28,7 +30,8 @@ export class Watcher implements Watch {
     this.#seen = Math.max(this.#seen, revision);
     let woken = false;
     for (const change of changes) {
-      if (!change.key.startsWith(this.prefix)) continue;
+      // A watch may begin at a revision that this process has not heard of yet.
+      if (change.revision <= this.#after || !change.key.startsWith(this.prefix)) continue;
       this.#pending.push(change);
       woken = true;
     }

@@ -1,4 +1,5 @@
-import { storeSuite } from '../contract.suite.ts';
+import { localStoreSuite, storeSuite } from '../contract.suite.ts';
 import { createMemoryStore } from './memory-store.ts';
 
 storeSuite('memory', () => createMemoryStore());
+localStoreSuite('memory', () => createMemoryStore());

@@ -1,6 +1,7 @@
 // The store without a disk: for tests and for clusters that may forget.
 import type { Store } from '../contract.ts';
-import { LocalStore, type Journal, type Retention } from '../local-store.ts';
+import { LocalStore, type Journal } from '../local-store.ts';
+import type { Retention } from '../replica.ts';
 
 const nothing: Journal = {
   load: () => ({ compactedRevision: 0, currentRevision: 0 }),

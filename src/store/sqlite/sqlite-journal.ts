@@ -4,7 +4,8 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { Change, Revision } from '../contract.ts';
-import type { Journal, JournalRow } from '../local-store.ts';
+import type { Journal } from '../local-store.ts';
+import type { Row } from '../replica.ts';
 
 /** A row's id carries its revision: revision × SLOTS + position in the commit. */
 const SLOTS = 4096;
@@ -41,7 +42,7 @@ export class SqliteJournal implements Journal {
     this.#setCompacted = this.#db.prepare("UPDATE meta SET value = ? WHERE name = 'compacted'");
   }
 
-  load(replay: (row: JournalRow) => void): { compactedRevision: Revision; currentRevision: Revision } {
+  load(replay: (row: Row) => void): { compactedRevision: Revision; currentRevision: Revision } {
     const compacted = Number(this.#db.prepare("SELECT value FROM meta WHERE name = 'compacted'").get()?.['value'] ?? 0);
     let currentRevision = compacted;
     const newest = new Map<string, number>();

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { after, describe, it } from 'node:test';
 import type { Store } from '../contract.ts';
-import { storeSuite } from '../contract.suite.ts';
+import { localStoreSuite, storeSuite } from '../contract.suite.ts';
 import { openSqliteStore } from './sqlite-store.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'portico-store-'));
@@ -16,6 +16,7 @@ let n = 0;
 const freshPath = () => join(folder, `${n++}`, 'store.db');
 
 storeSuite('sqlite', () => openSqliteStore({ path: freshPath() }));
+localStoreSuite('sqlite', () => openSqliteStore({ path: freshPath() }));
 
 async function reopened(store: Store, path: string): Promise<Store> {
   await store.close();

@@ -1,6 +1,7 @@
 // The default store: durable in one file, no server, no native package.
 import type { Store } from '../contract.ts';
-import { LocalStore, type Retention } from '../local-store.ts';
+import { LocalStore } from '../local-store.ts';
+import type { Retention } from '../replica.ts';
 import { SqliteJournal } from './sqlite-journal.ts';
 
 export interface SqliteStoreOptions extends Retention {
