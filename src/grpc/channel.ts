@@ -71,9 +71,11 @@ export function createGrpcClient(target: GrpcTarget, options: GrpcClientOptions 
       const told = (session === undefined ? undefined : connection.errorOf(session)) ?? cause;
       const why =
         told instanceof Error ? told.message || ('code' in told ? String(told.code) : told.name) : String(told);
-      return new GrpcError('UNAVAILABLE', why, where, { cause });
+      const refused = http?.rstCode === http2.constants.NGHTTP2_REFUSED_STREAM;
+      const unsent = http === undefined || session === undefined || !connection.wasConnected(session) || refused;
+      return new GrpcError('UNAVAILABLE', why, where, { cause, unsent });
     };
-    let http: http2.ClientHttp2Stream;
+    let http: http2.ClientHttp2Stream | undefined;
     try {
       call.signal?.throwIfAborted();
       session = connection.session();

@@ -8,8 +8,8 @@ const STREAM_WINDOW = 4 << 20;
 const CONNECTION_WINDOW = 16 << 20;
 
 export interface GrpcTls {
-  /** The authorities to trust, PEM. */
-  readonly ca: string;
+  /** The authorities to trust, PEM. @default the system's */
+  readonly ca?: string;
   /** Client certificate and key, PEM. */
   readonly cert?: string;
   readonly key?: string;
@@ -19,7 +19,13 @@ export interface GrpcTls {
 
 export type GrpcTarget =
   | { readonly unixPath: string }
-  | { readonly host: string; readonly port: number; readonly tls?: GrpcTls };
+  | {
+      readonly host: string;
+      readonly port: number;
+      readonly tls?: GrpcTls;
+      /** Opens the TCP connection where that is not the ordinary way: from another network namespace, say. */
+      readonly open?: (host: string, port: number) => net.Socket;
+    };
 
 export interface ConnectionOptions {
   /** @default 5000 */
@@ -31,6 +37,8 @@ export interface ConnectionOptions {
 export interface Connection {
   /** A connection that takes a request; its own errors end every call on it. */
   session(): http2.ClientHttp2Session;
+  /** Was the server ever reached on it? Requests made before leave only then. */
+  wasConnected(session: http2.ClientHttp2Session): boolean;
   /** Why that connection broke; undefined for one that did not. */
   errorOf(session: http2.ClientHttp2Session): Error | undefined;
   close(): void;
@@ -45,16 +53,20 @@ export function targetName(target: GrpcTarget): string {
 function dial(target: GrpcTarget): net.Socket {
   if ('unixPath' in target) return net.connect({ path: target.unixPath });
   const { host, port } = target;
-  if (target.tls === undefined) return net.connect({ host, port, noDelay: true });
+  const tcp = target.open?.(host, port) ?? net.connect({ host, port });
+  tcp.setNoDelay(true);
+  if (target.tls === undefined) return tcp;
   const { servername = net.isIP(host) === 0 ? host : '', ...credentials } = target.tls;
-  const socket = tls.connect({ host, port, ...credentials, servername, ALPNProtocols: ['h2'] });
-  socket.setNoDelay(true);
+  const socket = tls.connect({ host, socket: tcp, ...credentials, servername, ALPNProtocols: ['h2'] });
+  // What breaks below the TLS layer before it is up would otherwise be nobody's error.
+  tcp.on('error', (error) => socket.destroy(error));
   return socket;
 }
 
 export function openConnection(target: GrpcTarget, options: ConnectionOptions): Connection {
   let current: http2.ClientHttp2Session | undefined;
   const errors = new WeakMap<http2.ClientHttp2Session, Error>();
+  const connected = new WeakSet<http2.ClientHttp2Session>();
   let closed = false;
 
   const connect = (): http2.ClientHttp2Session => {
@@ -73,6 +85,7 @@ export function openConnection(target: GrpcTarget, options: ConnectionOptions): 
     let pings: NodeJS.Timeout | undefined;
     session.on('connect', () => {
       clearTimeout(overdue);
+      connected.add(session);
       session.setLocalWindowSize(CONNECTION_WINDOW);
       if (options.keepaliveMs !== undefined) pings = keepAlive(session, options.keepaliveMs);
     });
@@ -95,6 +108,7 @@ export function openConnection(target: GrpcTarget, options: ConnectionOptions): 
       if (current === undefined || current.closed || current.destroyed) current = connect();
       return current;
     },
+    wasConnected: (session) => connected.has(session),
     errorOf: (session) => errors.get(session),
     close() {
       closed = true;

@@ -168,7 +168,9 @@ test('a status that is not OK is an error with its code and the server’s words
 test('a cut message, a server that speaks no gRPC, a broken connection: an error each', async () => {
   assert.equal((await failure(client.unary(method('Cut'), {}))).code, 'INTERNAL');
   assert.equal((await failure(client.unary(method('NoGrpc'), {}))).code, 'UNIMPLEMENTED');
-  assert.equal((await failure(client.unary(method('Drop'), {}))).code, 'UNAVAILABLE');
+  const dropped = await failure(client.unary(method('Drop'), {}));
+  assert.equal(dropped.code, 'UNAVAILABLE');
+  assert.equal(dropped.unsent, false);
   // The next call connects anew.
   assert.equal((await client.unary(method('Echo'), { count: 1 })).count, 2);
 });
@@ -194,6 +196,7 @@ test('nobody there: UNAVAILABLE, and what the kernel said', async () => {
   const error = await failure(nobody.unary(method('Echo'), {}));
   assert.equal(error.code, 'UNAVAILABLE');
   assert.match(error.message, /ENOENT/);
+  assert.equal(error.unsent, true);
   nobody.close();
 });
 

@@ -30,9 +30,12 @@ const names = new Map<number, GrpcCode>(
 export class GrpcError extends Error {
   readonly code: GrpcCode;
   readonly details: string;
+  /** True when the request never reached the server: it can be made again, whatever it does. */
+  readonly unsent: boolean;
 
-  constructor(code: GrpcCode, details: string, where: string, options?: ErrorOptions) {
+  constructor(code: GrpcCode, details: string, where: string, options: ErrorOptions & { unsent?: boolean } = {}) {
     super(`${where}: ${code}: ${details}`, options);
+    this.unsent = options.unsent ?? false;
     this.name = 'GrpcError';
     this.code = code;
     this.details = details;

@@ -3,17 +3,14 @@ import { UserError } from '../../errors/index.ts';
 import type { CommitResult, Compare, Entry, Op, Revision } from '../contract.ts';
 import type { Replica } from '../replica.ts';
 import type { EtcdClient } from './etcd-client.ts';
-import { MOD, range, type RequestOp, type txn } from './messages.ts';
+import { MOD, range, type RequestOp, type TxnRequest, type TxnResponse } from './messages.ts';
 import { entryOf, type DecodeValue } from './rows.ts';
 
 /** etcd's --max-txn-ops. */
 const MAX_OPS = 128;
 
-type Request = Parameters<typeof txn.request.encode>[0];
-type Answer = ReturnType<typeof txn.response.decode>;
-
 /** @throws UserError for more operations than etcd takes in one transaction. */
-export function commitRequest(compares: readonly Compare[], ops: readonly Op[]): Request {
+export function commitRequest(compares: readonly Compare[], ops: readonly Op[]): TxnRequest {
   if (compares.length > MAX_OPS || ops.length > MAX_OPS) {
     throw new UserError(`a commit of ${Math.max(compares.length, ops.length)} operations: etcd takes ${MAX_OPS}`);
   }
@@ -31,7 +28,7 @@ export function commitRequest(compares: readonly Compare[], ops: readonly Op[]):
 }
 
 /** What the first failed comparison found. */
-export function refusalOf(compares: readonly Compare[], answer: Answer, decode: DecodeValue): CommitResult {
+export function refusalOf(compares: readonly Compare[], answer: TxnResponse, decode: DecodeValue): CommitResult {
   for (const [i, compare] of compares.entries()) {
     const kv = answer.responses[i]?.range?.kvs[0];
     if ((kv?.modRevision ?? 0) === compare.revision) continue;

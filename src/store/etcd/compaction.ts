@@ -64,7 +64,7 @@ export class Compaction {
 /** What is compacted further already stays so. */
 export async function compactTo(client: EtcdClient, revision: Revision): Promise<void> {
   try {
-    await client.write(compact, { revision, physical: false });
+    await client.write(compact, { revision });
   } catch (error) {
     if (!isCompacted(error)) throw error;
   }

@@ -1,7 +1,7 @@
 // Calls to an etcd cluster: one connection at a time, to the first member that answers; another member as soon as it
 // does not. Checks once per connection that it is the same cluster as before and new enough.
 import { UserError } from '../../errors/index.ts';
-import { Channel, grpcCode, GrpcError, type GrpcStream, type Method } from '../../grpc/index.ts';
+import { createGrpcClient, GrpcError, type GrpcClient, type GrpcMethod } from '../../grpc/index.ts';
 import type { Logger } from '../../log/index.ts';
 import type { Credentials, Endpoint } from './endpoints.ts';
 import { explain, isMembersFault, isTransient } from './errors.ts';
@@ -15,12 +15,12 @@ export interface EtcdClientOptions {
   readonly log?: Logger;
 }
 
-/** A connection that was found fit. */
-export interface Connection {
-  readonly channel: Channel;
-  readonly endpoint: Endpoint;
+/** A member that was found fit. */
+export interface Member {
+  readonly name: string;
+  readonly grpc: GrpcClient;
   /** Metadata of every call. */
-  readonly headers: Readonly<Record<string, string>>;
+  readonly metadata: Readonly<Record<string, string>>;
   /** Does an answered progress request mean that every event before it was sent? Not before 3.4.25 and 3.5.8. */
   readonly progressIsTrue: boolean;
 }
@@ -33,183 +33,149 @@ const FIRST_PAUSE_MS = 25;
 const LONGEST_PAUSE_MS = 500;
 /** etcd takes pings more often than every 5 s for an attack. */
 const PING_MS = 5500;
-const PING_TIMEOUT_MS = 2000;
+const CONNECT_TIMEOUT_MS = 2500;
+
+interface Attempt {
+  readonly ready: Promise<Member>;
+  member?: Member;
+}
 
 export class EtcdClient {
-  readonly #endpoints: readonly Endpoint[];
-  readonly #credentials: Credentials | undefined;
-  readonly #log: Logger | undefined;
+  readonly #options: EtcdClientOptions;
   readonly #patienceMs: number;
   /** Which endpoint is asked next. */
   #turn = 0;
-  #current: { readonly ready: Promise<Connection>; connection?: Connection } | undefined;
-  #clusterId = 0;
+  #current: Attempt | undefined;
+  #clusterId: bigint | undefined;
   #closed = false;
-  readonly #pings: NodeJS.Timeout;
 
   constructor(options: EtcdClientOptions) {
-    this.#endpoints = options.endpoints;
-    this.#credentials = options.credentials;
-    this.#log = options.log;
+    this.#options = options;
     this.#patienceMs = options.patienceMs ?? PATIENCE_MS;
-    this.#pings = setInterval(() => this.#ping(), PING_MS);
-    this.#pings.unref();
   }
 
-  /** All members' names, for messages. */
-  get name(): string {
-    return this.#endpoints.map((e) => e.name).join(',');
+  /** May be sent any number of times: tried on one member after the other. @throws UnavailableError, UserError */
+  read<Asks, Answers>(method: GrpcMethod<Asks, Answers>, request: Asks): Promise<Answers> {
+    return this.#call(method, request, false);
   }
 
-  /** May be sent any number of times: tried on one member after the other for ten seconds. @throws UnavailableError */
-  read<A, B>(method: Method<A, B>, request: A): Promise<B> {
-    return this.#call(method, request, READ_TIMEOUT_MS, () => true);
+  /** Sent again only if it certainly was not carried out. @throws UnavailableError, UserError */
+  write<Asks, Answers>(method: GrpcMethod<Asks, Answers>, request: Asks): Promise<Answers> {
+    return this.#call(method, request, true);
   }
 
-  /** Sent again only if it certainly was not carried out. @throws UnavailableError */
-  write<A, B>(method: Method<A, B>, request: A): Promise<B> {
-    return this.#call(method, request, WRITE_TIMEOUT_MS, isTransient);
+  /** One question on a stream, and the first answer. @throws GrpcError, UserError */
+  async exchange<Asks, Answers>(
+    method: GrpcMethod<Asks, Answers>,
+    request: Asks,
+    isWanted: (answer: Answers) => boolean = () => true,
+  ): Promise<Answers> {
+    const { grpc, metadata, name } = await this.connect();
+    const call = grpc.stream(method, { timeoutMs: READ_TIMEOUT_MS, metadata });
+    call.send(request);
+    for await (const answer of call) if (isWanted(answer)) return answer;
+    throw new GrpcError('INTERNAL', 'the stream ended without the answer', `${name}${method.path}`);
   }
 
-  /** One question on a stream, and the first answer that is wanted. @throws GrpcError */
-  async exchange<A, B>(method: Method<A, B>, request: A, isWanted: (answer: B) => boolean): Promise<B> {
-    const { channel, headers } = await this.connect();
-    return new Promise((resolve, reject) => {
-      const finish = (settle: () => void) => {
-        clearTimeout(timer);
-        stream.cancel();
-        settle();
-      };
-      const silent = new GrpcError(grpcCode.deadlineExceeded, `${method.path}: no answer in ${READ_TIMEOUT_MS} ms`);
-      const timer = setTimeout(() => finish(() => reject(silent)), READ_TIMEOUT_MS);
-      const ended = new GrpcError(grpcCode.unavailable, `${method.path}: ended without an answer`);
-      const stream: GrpcStream<A> = channel.stream(
-        method,
-        {
-          onMessage: (answer) => {
-            if (isWanted(answer)) finish(() => resolve(answer));
-          },
-          onEnd: (error) => finish(() => reject(error ?? ended)),
-        },
-        { headers },
-      );
-      stream.send(request);
-    });
-  }
-
-  /** The connection in use, or a new one to the next member. @throws GrpcError, UserError */
-  connect(): Promise<Connection> {
-    if (this.#closed) throw new Error('the store is closed');
-    const usable = this.#current?.connection?.channel.failure === undefined;
-    if (this.#current !== undefined && usable) return this.#current.ready;
-    const endpoint = this.#endpoints[this.#turn % this.#endpoints.length];
-    if (endpoint === undefined) throw new UserError('no etcd endpoint was given');
-    const current: { ready: Promise<Connection>; connection?: Connection } = { ready: this.#open(endpoint) };
-    this.#current = current;
-    current.ready.then(
-      (connection) => {
-        current.connection = connection;
-        void connection.channel.ended.then((error) => this.#leave(connection, error));
-      },
-      () => {
-        this.#turn += 1;
-        if (this.#current === current) this.#current = undefined;
-      },
-    );
-    return current.ready;
+  /** The member in use, or the next one. @throws GrpcError, UserError */
+  connect(): Promise<Member> {
+    if (this.#closed) return Promise.reject(new Error('the store is closed'));
+    this.#current ??= this.#attempt();
+    return this.#current.ready;
   }
 
   /** This member is no use: the next call goes to another one, and what is under way fails. */
-  abandon(connection: Connection, error: GrpcError): void {
-    if (this.#current?.connection !== connection) return;
-    connection.channel.end(error.message);
-    this.#leave(connection, error);
+  abandon(member: Member, error: GrpcError): void {
+    if (this.#current?.member !== member) return;
+    this.#current = undefined;
+    this.#turn += 1;
+    member.grpc.close();
+    if (!this.#closed) this.#options.log?.warn('left an etcd member', { member: member.name, why: error.details });
   }
 
   close(): void {
     this.#closed = true;
-    clearInterval(this.#pings);
-    const current = this.#current;
-    current?.ready.then(({ channel }) => channel.end('the store is closed')).catch(() => undefined);
+    this.#current?.ready.then(({ grpc }) => grpc.close()).catch(() => undefined);
   }
 
-  async #call<A, B>(
-    method: Method<A, B>,
-    request: A,
-    timeoutMs: number,
-    again: (error: GrpcError) => boolean,
-  ): Promise<B> {
+  async #call<Asks, Answers>(method: GrpcMethod<Asks, Answers>, request: Asks, write: boolean): Promise<Answers> {
+    const timeoutMs = write ? WRITE_TIMEOUT_MS : READ_TIMEOUT_MS;
     const giveUpAt = performance.now() + this.#patienceMs;
-    let pause = FIRST_PAUSE_MS;
-    let at = this.name;
-    for (;;) {
-      let connection: Connection | undefined;
+    let at = this.#options.endpoints.map((e) => e.name).join(',');
+    for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
+      let member: Member | undefined;
       try {
-        connection = await this.connect();
-        at = connection.endpoint.name;
-        return await connection.channel.unary(method, request, { timeoutMs, headers: connection.headers });
+        member = await this.connect();
+        at = member.name;
+        return await member.grpc.unary(method, request, { timeoutMs, metadata: member.metadata });
       } catch (error) {
         if (!(error instanceof GrpcError)) throw error;
         // Tokens run out; the next connection gets a new one.
-        const isStale = error.code === grpcCode.unauthenticated && this.#credentials !== undefined;
-        if (connection !== undefined && (isStale || isMembersFault(error))) this.abandon(connection, error);
-        const sendable = connection === undefined || isStale || (isMembersFault(error) && again(error));
-        if (!sendable || this.#closed || performance.now() + pause > giveUpAt) {
-          throw explain(error, at, connection !== undefined && timeoutMs === WRITE_TIMEOUT_MS);
+        const isStale = error.code === 'UNAUTHENTICATED' && this.#options.credentials !== undefined;
+        if (member !== undefined && (isStale || isMembersFault(error))) this.abandon(member, error);
+        const again = member === undefined || isStale || (write ? isTransient(error) : isMembersFault(error));
+        if (!again || this.#closed || performance.now() + pause > giveUpAt) {
+          throw explain(error, at, write && member !== undefined);
         }
       }
       await new Promise((resolve) => setTimeout(resolve, pause));
-      pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
     }
   }
 
-  async #open(endpoint: Endpoint): Promise<Connection> {
-    const channel = new Channel({ authority: endpoint.authority, open: () => endpoint.open() });
+  #attempt(): Attempt {
+    const { endpoints } = this.#options;
+    const endpoint = endpoints[this.#turn % endpoints.length];
+    if (endpoint === undefined) throw new UserError('no etcd endpoint was given');
+    const attempt: Attempt = { ready: this.#open(endpoint) };
+    attempt.ready.then(
+      (member) => {
+        attempt.member = member;
+      },
+      () => {
+        this.#turn += 1;
+        if (this.#current === attempt) this.#current = undefined;
+      },
+    );
+    return attempt;
+  }
+
+  async #open({ target, name }: Endpoint): Promise<Member> {
+    const { credentials } = this.#options;
+    const grpc = createGrpcClient(target, { keepaliveMs: PING_MS, connectTimeoutMs: CONNECT_TIMEOUT_MS });
+    const limit = { timeoutMs: READ_TIMEOUT_MS };
     try {
-      const headers: Record<string, string> = {};
-      if (this.#credentials !== undefined) {
-        headers['token'] = (await channel.unary(authenticate, this.#credentials, { timeoutMs: READ_TIMEOUT_MS })).token;
+      const metadata: Record<string, string> = {};
+      if (credentials !== undefined) {
+        metadata['token'] = (await grpc.unary(authenticate, credentials, limit)).token;
       }
-      const { version, header } = await channel.unary(status, {}, { timeoutMs: READ_TIMEOUT_MS, headers });
-      const progressIsTrue = checkVersion(version, endpoint.name);
-      this.#checkCluster(header?.clusterId ?? 0, endpoint.name);
-      return { channel, endpoint, headers, progressIsTrue };
+      const { version, header } = await grpc.unary(status, {}, { ...limit, metadata });
+      const progressIsTrue = checkVersion(version, name);
+      this.#checkCluster(header?.clusterId, name);
+      return { name, grpc, metadata, progressIsTrue };
     } catch (error) {
-      channel.end(`etcd at ${endpoint.name} was not fit`);
+      grpc.close();
       // A wrong password does not become right by asking again.
-      if (error instanceof GrpcError && !isMembersFault(error)) throw explain(error, endpoint.name, false);
+      if (error instanceof GrpcError && !isMembersFault(error)) throw explain(error, name, false);
       throw error;
     }
   }
 
-  #checkCluster(clusterId: number, name: string): void {
-    if (this.#clusterId === 0) this.#clusterId = clusterId;
+  #checkCluster(clusterId: bigint | undefined, name: string): void {
+    this.#clusterId ??= clusterId;
     if (this.#clusterId === clusterId) return;
     throw new UserError(
       `etcd at ${name} belongs to another cluster than the members asked before: list members of one cluster, and ` +
         `restart the servers after it was made anew`,
     );
   }
-
-  #leave(connection: Connection, error: GrpcError): void {
-    if (this.#current?.connection !== connection) return;
-    this.#current = undefined;
-    this.#turn += 1;
-    if (!this.#closed) this.#log?.warn('left an etcd member', { member: connection.endpoint.name, why: error.message });
-  }
-
-  #ping(): void {
-    const connection = this.#current?.connection;
-    connection?.channel.ping(PING_TIMEOUT_MS).catch((error: unknown) => {
-      if (error instanceof GrpcError) this.abandon(connection, error);
-    });
-  }
 }
 
-/** @throws UserError for an etcd that is too old. */
+/** @returns whether progress is true there. @throws UserError for an etcd that is too old. */
 export function checkVersion(version: string, name: string): boolean {
   const [major = 0, minor = 0, patch = 0] = version.split(/[.-]/).map(Number);
-  const number = major * 10_000 + minor * 100 + patch;
-  if (!(number >= 30_400)) throw new UserError(`etcd at ${name} is version ${version}: this needs 3.4 or later`);
-  return minor === 4 && major === 3 ? patch >= 25 : minor === 5 && major === 3 ? patch >= 8 : true;
+  if (!(major > 3 || (major === 3 && minor >= 4))) {
+    throw new UserError(`etcd at ${name} is version ${version}: this needs 3.4 or later`);
+  }
+  const fixedIn = major > 3 ? 0 : minor === 4 ? 25 : minor === 5 ? 8 : 0;
+  return patch >= fixedIn;
 }

@@ -38,11 +38,15 @@ export interface EtcdStoreOptions extends Retention, EtcdFiles {
   prefix?: string;
   /** Text of a stored value. @default UTF-8 */
   decode?: DecodeValue;
+  /** How the members are connected to. @default plainly */
   openTcp?: OpenTcp;
   /** How long a call that can be sent again is tried, on one member after the other. @default 10000 */
   patienceMs?: number;
   log?: Logger;
 }
+
+const utf8 = new TextDecoder();
+const decodeUtf8: DecodeValue = (value) => utf8.decode(value);
 
 /** The watch is behind for so long: ask the member how far it is. */
 const ASK_MS = 25;
@@ -51,7 +55,7 @@ const BEHIND_MS = 300;
 
 /** @throws UserError, UnavailableError when etcd cannot be reached, is too old, or refuses. */
 export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store> {
-  const { url, prefix = '/registry/', decode = (value) => value.toString('utf8'), openTcp, log } = options;
+  const { url, prefix = '/registry/', decode = decodeUtf8, openTcp, log } = options;
   const credentials = options.credentialsFile === undefined ? undefined : readCredentials(options.credentialsFile);
   const client = new EtcdClient({
     endpoints: endpointsOf(url, options, openTcp),

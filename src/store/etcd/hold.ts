@@ -20,7 +20,7 @@ export async function hold(
   const renew = async () => {
     try {
       // A lease that ran out while etcd was away is answered with a time to live of 0.
-      const { ttl } = await client.exchange(leaseKeepAlive, { id }, () => true);
+      const { ttl } = await client.exchange(leaseKeepAlive, { id });
       if (ttl <= 0) id = await put(client, key, value, seconds);
     } catch (error) {
       log?.warn('the lease of a key could not be renewed; it will be tried again', { key, error });

@@ -40,15 +40,17 @@ export async function load(options: LoadOptions): Promise<{ replica: Replica; cu
 
 /** Up to where history is gone, given a revision that is: etcd tells it only to a watch that asks for what is gone. */
 async function compactedRevision(client: EtcdClient, gone: Revision): Promise<Revision> {
-  const { compactRevision } = await client.exchange(watch, { create: { key: '/', startRevision: gone } }, (answer) => {
-    return answer.canceled;
-  });
+  const { compactRevision } = await client.exchange(
+    watch,
+    { create: { key: '/', startRevision: gone } },
+    (answer) => answer.canceled,
+  );
   return compactRevision;
 }
 
 async function fill(replica: Replica, { client, prefix, decode }: LoadOptions, revision: Revision): Promise<void> {
   const rangeEnd = prefixEnd(prefix);
-  let key: Buffer | string = prefix;
+  let key = prefix;
   for (;;) {
     const page = await client.read(range, { key, rangeEnd, revision, limit: PAGE });
     let last: Entry | undefined;

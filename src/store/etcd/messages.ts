@@ -1,106 +1,121 @@
 // What this program says to etcd and hears from it: the parts of etcd's v3 API (rpc.proto, kv.proto) that it uses.
-import { bool, bytes, int64, list, message, nested, string, type Decoded, type Method } from '../../grpc/index.ts';
+import {
+  field,
+  messageType,
+  type Decoded,
+  type Encodable,
+  type GrpcMethod,
+  type MessageType,
+} from '../../grpc/index.ts';
 
-const header = message({ clusterId: int64(1), memberId: int64(2), revision: int64(3), raftTerm: int64(4) });
-const withHeader = message({ header: nested(1, header) });
+const { string, bytes, bool, int32, int53, uint64, message, list } = field;
 
-const keyValue = message({
-  key: bytes(1),
-  createRevision: int64(2),
-  modRevision: int64(3),
+const header = messageType({ clusterId: uint64(1), revision: int53(3) });
+const withHeader = messageType({ header: message(1, header) });
+
+const keyValue = messageType({
+  key: string(1),
+  createRevision: int53(2),
+  modRevision: int53(3),
   value: bytes(5),
-  lease: int64(6),
 });
 export type KeyValue = Decoded<typeof keyValue>;
 
-const rangeRequest = message({
-  key: bytes(1),
-  rangeEnd: bytes(2),
-  limit: int64(3),
-  revision: int64(4),
+const rangeRequest = messageType({
+  key: string(1),
+  rangeEnd: string(2),
+  limit: int53(3),
+  revision: int53(4),
   keysOnly: bool(8),
 });
-const rangeResponse = message({ header: nested(1, header), kvs: list(2, keyValue), more: bool(3), count: int64(4) });
-const putRequest = message({ key: bytes(1), value: bytes(2), lease: int64(3) });
-const deleteRequest = message({ key: bytes(1) });
-
-const requestOp = message({
-  range: nested(1, rangeRequest),
-  put: nested(2, putRequest),
-  delete: nested(3, deleteRequest),
+const rangeResponse = messageType({
+  header: message(1, header),
+  kvs: list(message(2, keyValue)),
+  more: bool(3),
+  count: int53(4),
 });
-export type RequestOp = Parameters<typeof requestOp.encode>[0];
+const putRequest = messageType({ key: string(1), value: string(2), lease: int53(3) });
+const deleteRequest = messageType({ key: string(1) });
 
-/** `target` of a comparison: the revision at which the key was last written. */
+const requestOp = messageType({
+  range: message(1, rangeRequest),
+  put: message(2, putRequest),
+  delete: message(3, deleteRequest),
+});
+export type RequestOp = Encodable<typeof requestOp>;
+
+/** `target` of a comparison: the revision at which the key was last written. Its `result` defaults to EQUAL. */
 export const MOD = 2;
-/** `result` defaults to EQUAL. */
-const compare = message({ result: int64(1), target: int64(2), key: bytes(3), modRevision: int64(6) });
+const compare = messageType({ target: int32(2), key: string(3), modRevision: int53(6) });
+
+const txnRequest = messageType({
+  compare: list(message(1, compare)),
+  success: list(message(2, requestOp)),
+  failure: list(message(3, requestOp)),
+});
+const txnResponse = messageType({
+  header: message(1, header),
+  succeeded: bool(2),
+  responses: list(message(3, messageType({ range: message(1, rangeResponse) }))),
+});
+export type TxnRequest = Encodable<typeof txnRequest>;
+export type TxnResponse = Decoded<typeof txnResponse>;
 
 export const EVENT_DELETE = 1;
-const event = message({ type: int64(1), kv: nested(2, keyValue) });
+const event = messageType({ type: int32(1), kv: message(2, keyValue) });
 export type EtcdEvent = Decoded<typeof event>;
 
-const watchCreate = message({
-  key: bytes(1),
-  rangeEnd: bytes(2),
-  startRevision: int64(3),
-  progressNotify: bool(4),
-  fragment: bool(8),
+const empty = messageType({});
+const watchRequest = messageType({
+  create: message(
+    1,
+    messageType({
+      key: string(1),
+      rangeEnd: string(2),
+      startRevision: int53(3),
+      progressNotify: bool(4),
+      fragment: bool(8),
+    }),
+  ),
+  progress: message(3, empty),
 });
-const watchResponse = message({
-  header: nested(1, header),
-  watchId: int64(2),
+const watchResponse = messageType({
+  header: message(1, header),
   created: bool(3),
   canceled: bool(4),
-  compactRevision: int64(5),
+  compactRevision: int53(5),
   cancelReason: string(6),
   fragment: bool(7),
-  events: list(11, event),
+  events: list(message(11, event)),
 });
-export type WatchResponse = Decoded<typeof watchResponse>;
+export type WatchRequest = Encodable<typeof watchRequest>;
 
-const empty = message({});
-const leaseRequest = message({ id: int64(1) });
+const leaseRequest = messageType({ id: int53(1) });
+const leaseResponse = messageType({ header: message(1, header), id: int53(2), ttl: int53(3) });
 
-function method<A, B>(path: string, request: Method<A, B>['request'], response: Method<A, B>['response']) {
+function method<In, Out>(
+  path: string,
+  request: MessageType<unknown, In>,
+  response: MessageType<Out, never>,
+): GrpcMethod<In, Out> {
   return { path: `/etcdserverpb.${path}`, request, response };
 }
 
 export const range = method('KV/Range', rangeRequest, rangeResponse);
-export const txn = method(
-  'KV/Txn',
-  message({ compare: list(1, compare), success: list(2, requestOp), failure: list(3, requestOp) }),
-  message({
-    header: nested(1, header),
-    succeeded: bool(2),
-    responses: list(3, message({ range: nested(1, rangeResponse) })),
-  }),
-);
-export const compact = method('KV/Compact', message({ revision: int64(1), physical: bool(2) }), withHeader);
-export const watch = method(
-  'Watch/Watch',
-  message({ create: nested(1, watchCreate), progress: nested(3, empty) }),
-  watchResponse,
-);
-export const leaseGrant = method(
-  'Lease/LeaseGrant',
-  message({ ttl: int64(1), id: int64(2) }),
-  message({ header: nested(1, header), id: int64(2), ttl: int64(3) }),
-);
+export const txn = method('KV/Txn', txnRequest, txnResponse);
+export const compact = method('KV/Compact', messageType({ revision: int53(1) }), withHeader);
+export const watch = method('Watch/Watch', watchRequest, watchResponse);
+export const leaseGrant = method('Lease/LeaseGrant', messageType({ ttl: int53(1), id: int53(2) }), leaseResponse);
 export const leaseRevoke = method('Lease/LeaseRevoke', leaseRequest, withHeader);
 /** A stream in etcd's definition; one question and one answer at a time here. */
-export const leaseKeepAlive = method(
-  'Lease/LeaseKeepAlive',
-  leaseRequest,
-  message({ header: nested(1, header), id: int64(2), ttl: int64(3) }),
-);
+export const leaseKeepAlive = method('Lease/LeaseKeepAlive', leaseRequest, leaseResponse);
 export const authenticate = method(
   'Auth/Authenticate',
-  message({ name: string(1), password: string(2) }),
-  message({ header: nested(1, header), token: string(2) }),
+  messageType({ name: string(1), password: string(2) }),
+  messageType({ token: string(2) }),
 );
 export const status = method(
   'Maintenance/Status',
   empty,
-  message({ header: nested(1, header), version: string(2), dbSize: int64(3), leader: int64(4) }),
+  messageType({ header: message(1, header), version: string(2) }),
 );

@@ -1,9 +1,9 @@
 // Follows etcd: one watch over all our keys, taken up where it ended whenever a member or its leader goes away.
-import { GrpcError, grpcCode, type GrpcStream } from '../../grpc/index.ts';
+import { GrpcError, type GrpcStream } from '../../grpc/index.ts';
 import type { Logger } from '../../log/index.ts';
 import type { Revision } from '../contract.ts';
-import type { Connection, EtcdClient } from './etcd-client.ts';
-import { watch, type EtcdEvent, type WatchResponse } from './messages.ts';
+import type { EtcdClient, Member } from './etcd-client.ts';
+import { watch, type EtcdEvent, type WatchRequest } from './messages.ts';
 import { prefixEnd } from './rows.ts';
 
 export interface FeedHandler {
@@ -17,20 +17,18 @@ export interface FeedHandler {
   onCompacted(): Promise<void>;
 }
 
-type Asks = Parameters<typeof watch.request.encode>[0];
-
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 500;
+/** A watch that lasted so long was a good one. */
+const HEALTHY_MS = 5000;
 
 export class WatchFeed {
   readonly #client: EtcdClient;
   readonly #prefix: string;
   readonly #handler: FeedHandler;
   readonly #log: Logger | undefined;
-  #stream: GrpcStream<Asks> | undefined;
-  #progressIsTrue = false;
-  #stopped = false;
-  #stop: () => void = () => undefined;
+  readonly #stopped = new AbortController();
+  #open: { readonly call: GrpcStream<WatchRequest, unknown>; readonly member: Member } | undefined;
 
   constructor(client: EtcdClient, prefix: string, handler: FeedHandler, log?: Logger) {
     this.#client = client;
@@ -41,91 +39,79 @@ export class WatchFeed {
 
   /** Runs until `stop`. */
   async run(): Promise<void> {
+    const { signal } = this.#stopped;
     let pause = FIRST_PAUSE_MS;
-    while (!this.#stopped) {
+    while (!signal.aborted) {
       const startedAt = performance.now();
+      let member: Member | undefined;
       try {
-        const connection = await this.#client.connect();
-        const end = await this.#follow(connection);
-        if (this.#stopped) return;
-        if (end === 'compacted') await this.#handler.onCompacted();
-        else if (end !== undefined) {
-          this.#log?.debug('the watch of etcd ended; taking it up again', { why: end.message });
-          this.#client.abandon(connection, end);
-        }
+        member = await this.#client.connect();
+        await this.#follow(member);
+        await this.#handler.onCompacted();
       } catch (error) {
-        if (this.#stopped) return;
-        this.#log?.warn('cannot watch etcd; it will be tried again', { error });
+        if (signal.aborted) return;
+        if (member !== undefined && error instanceof GrpcError) this.#client.abandon(member, error);
+        else this.#log?.warn('cannot watch etcd; it will be tried again', { error });
       }
-      pause = performance.now() - startedAt > 5000 ? FIRST_PAUSE_MS : Math.min(pause * 2, LONGEST_PAUSE_MS);
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, pause);
-        this.#stop = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
+      this.#open = undefined;
+      pause = performance.now() - startedAt > HEALTHY_MS ? FIRST_PAUSE_MS : Math.min(pause * 2, LONGEST_PAUSE_MS);
+      await delay(pause, signal);
     }
   }
 
-  /** Asks the member to say how far it has come; false when its word is not to be trusted. */
-  askProgress(): boolean {
-    if (!this.#progressIsTrue) return false;
-    this.#stream?.send({ progress: {} });
-    return true;
+  /** Asks the member to say how far it has come, where its word can be trusted. */
+  askProgress(): void {
+    if (this.#open?.member.progressIsTrue === true) this.#open.call.send({ progress: {} });
   }
 
   stop(): void {
-    this.#stopped = true;
-    this.#stream?.cancel();
-    this.#stop();
+    this.#stopped.abort();
   }
 
-  /** Resolves at the end of the watch: with 'compacted', the failure, or undefined when it was stopped. */
-  #follow(connection: Connection): Promise<GrpcError | 'compacted' | undefined> {
-    return new Promise((resolve) => {
-      let pieces: EtcdEvent[] = [];
-      const finish = (end: GrpcError | 'compacted' | undefined) => {
-        this.#stream = undefined;
-        this.#progressIsTrue = false;
-        stream.cancel();
-        resolve(end);
-      };
-      this.#stop = () => finish(undefined);
-      const onMessage = (answer: WatchResponse) => {
-        if (answer.canceled) {
-          const text = `the watch was cancelled: ${answer.cancelReason}`;
-          finish(answer.compactRevision > 0 ? 'compacted' : new GrpcError(grpcCode.unavailable, text));
-        } else if (answer.created) {
-          this.#stream = stream;
-          this.#progressIsTrue = connection.progressIsTrue;
-        } else if (answer.events.length > 0 || pieces.length > 0) {
-          // One response too large for a message comes in pieces, and a revision may be cut by that.
-          pieces = pieces.length === 0 ? answer.events : [...pieces, ...answer.events];
-          if (answer.fragment) return;
-          const whole = pieces;
-          pieces = [];
-          this.#handler.onEvents(whole);
-        } else this.#handler.onProgress(answer.header?.revision ?? 0);
-      };
-      const stream: GrpcStream<Asks> = connection.channel.stream(
-        watch,
-        {
-          onMessage,
-          onEnd: (error) => finish(error ?? new GrpcError(grpcCode.unavailable, 'the watch was ended by the server')),
-        },
-        // A member that lost its leader ends the watch instead of keeping silent.
-        { headers: { ...connection.headers, hasleader: 'true' } },
-      );
-      stream.send({
-        create: {
-          key: this.#prefix,
-          rangeEnd: prefixEnd(this.#prefix),
-          startRevision: this.#handler.after() + 1,
-          progressNotify: true,
-          fragment: true,
-        },
-      });
+  /** Returns when what should come next is gone. @throws GrpcError when the watch ended otherwise. */
+  async #follow(member: Member): Promise<void> {
+    const call = member.grpc.stream(watch, {
+      // A member that lost its leader ends the watch instead of keeping silent.
+      metadata: { ...member.metadata, hasleader: 'true' },
+      signal: this.#stopped.signal,
     });
+    call.send({
+      create: {
+        key: this.#prefix,
+        rangeEnd: prefixEnd(this.#prefix),
+        startRevision: this.#handler.after() + 1,
+        progressNotify: true,
+        fragment: true,
+      },
+    });
+    let pieces: EtcdEvent[] = [];
+    for await (const answer of call) {
+      if (answer.canceled) {
+        if (answer.compactRevision > 0) return;
+        throw new GrpcError('UNAVAILABLE', `the watch was cancelled: ${answer.cancelReason}`, member.name);
+      }
+      if (answer.created) this.#open = { call, member };
+      else if (answer.events.length > 0 || pieces.length > 0) {
+        // One response too large for a message comes in pieces, and a revision may be cut by that.
+        pieces = [...pieces, ...answer.events];
+        if (answer.fragment) continue;
+        this.#handler.onEvents(pieces);
+        pieces = [];
+      } else this.#handler.onProgress(answer.header?.revision ?? 0);
+    }
+    throw new GrpcError('UNAVAILABLE', 'the member ended the watch', member.name);
   }
+}
+
+function delay(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener('abort', done, { once: true });
+    if (signal.aborted) done();
+  });
 }
