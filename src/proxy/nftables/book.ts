@@ -168,10 +168,10 @@ export class NftBook {
         obsolete.set(set.name, 'set');
       }
       for (const set of entries?.ownSets ?? []) {
-        const known = sets.get(set.name);
-        if (known === undefined) parts.sets.push({ op: 'add-set', set });
+        // An `add` of a set that exists gives it the new timeout (kernels before 6.2 leave it; the rule has it, too).
+        if (sets.get(set.name)?.timeoutSeconds !== set.timeoutSeconds) parts.sets.push({ op: 'add-set', set });
         obsolete.set(set.name, undefined);
-        sets.set(set.name, known ?? set);
+        sets.set(set.name, set);
       }
     };
 

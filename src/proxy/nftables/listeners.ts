@@ -135,7 +135,7 @@ function affinityVerdicts(
     if (!own.has(`endpoint-${name}`)) {
       sets.push({ name: `affinity-${name}`, key: ['addr'], timeoutSeconds: port.affinitySeconds });
       own.set(`endpoint-${name}`, [
-        [{ dynset: 'update', key: from, set: `affinity-${name}` }],
+        [{ dynset: 'update', key: from, set: `affinity-${name}`, timeoutSeconds: port.affinitySeconds }],
         [{ match: 'meta l4proto', value: port.protocol }, { dnat: { address: e.ip, port: e.port } }],
       ]);
     }

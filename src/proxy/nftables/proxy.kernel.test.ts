@@ -3,7 +3,7 @@ import process from 'node:process';
 import { after, before, test } from 'node:test';
 import { endpointSlices, nodes, services } from '../../api/objects.ts';
 import { createFakeClient } from '../../client/index.ts';
-import { createNetns, deleteNetns, runCommand } from '../../linux/index.ts';
+import { connectTcpIn, createNetns, deleteNetns, runCommand } from '../../linux/index.ts';
 import { Registry } from '../../metrics/index.ts';
 import { service, slice } from '../fixtures/objects.ts';
 import { cleanupProxyRules, proxyConfigOf, startProxy, type Proxy } from '../index.ts';
@@ -109,6 +109,50 @@ test('one element that somebody deletes comes back', async () => {
     await nft('delete', 'element', 'ip', 'portico', set, `{ ${element} }`);
     await eventually(`${element} is back in ${set}`, async () => metrics.render() !== repaired && (await has()));
   }
+});
+
+test('a session affinity timeout that changes holds for clients that are known and for new ones', async () => {
+  const setAffinity = (timeoutSeconds: number) => {
+    const spec = { sessionAffinity: 'ClientIP', sessionAffinityConfig: { clientIP: { timeoutSeconds } } };
+    return client.resource(services).patch('nginx', { spec }, { type: 'merge', namespace: 'default' });
+  };
+  const sets = async () =>
+    [...(await table()).matchAll(/set affinity-\S+ \{([^}]*)\}?/g)].map((m) => (m[1] ?? '').replaceAll(/\s+/g, ' '));
+  /** Seconds until the clients are forgotten. */
+  const expiries = async () =>
+    [...(await nft('-j', 'list', 'table', 'ip', 'portico')).matchAll(/"expires": (\d+)/g)].map((m) => Number(m[1]));
+  const connect = async () => {
+    const socket = connectTcpIn(NETNS, { host: '10.96.4.7', port: 80 });
+    socket.on('error', () => undefined);
+    await new Promise((r) => setTimeout(r, 30));
+    socket.destroy();
+  };
+  // Packets leave by loopback and come to nothing; the choice of an endpoint is made all the same.
+  await runCommand('ip', ['route', 'add', 'default', 'dev', 'lo'], { netns: NETNS });
+  await setAffinity(100);
+  await eventually('100 s', async () => (await sets()).filter((s) => s.includes('timeout 1m40s')).length === 2);
+  await connect();
+  const [first = 0, ...more] = await expiries();
+  assert.ok(first > 90 && first <= 100 && more.length === 0, `${first} s, and ${more.length} more`);
+  await setAffinity(3600);
+  await eventually('an hour', async () => (await sets()).filter((s) => s.includes('timeout 1h')).length === 2);
+  await connect();
+  const [second = 0, ...others] = await expiries();
+  assert.ok(second > 3500 && others.length === 0, `${second} s, and ${others.length} more: the same endpoint, longer`);
+  await proxy.stop();
+  await setAffinity(50);
+  await start();
+  await connect();
+  assert.ok(((await expiries())[0] ?? 0) <= 50, 'also when the proxy was away while it changed');
+  assert.equal((await sets()).filter((s) => s.includes('timeout 50s')).length, 2);
+  await client
+    .resource(services)
+    .patch(
+      'nginx',
+      { spec: { sessionAffinity: 'None', sessionAffinityConfig: null } },
+      { type: 'merge', namespace: 'default' },
+    );
+  await eventually('the sets are gone', async () => (await sets()).length === 0);
 });
 
 test('the address of a Node that appears during the first sync takes node ports', async () => {

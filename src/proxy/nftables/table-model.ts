@@ -23,7 +23,7 @@ export class TableModel {
           this.chains.clear();
           break;
         case 'add-set':
-          if (!this.sets.has(op.set.name)) this.sets.set(op.set.name, { spec: op.set, elements: new Map() });
+          this.sets.set(op.set.name, { spec: op.set, elements: this.sets.get(op.set.name)?.elements ?? new Map() });
           break;
         case 'delete-set':
           this.#set(op.name);
