@@ -84,25 +84,26 @@ const MANY = 2000;
 export function openNftKernel(family: Family, options: KernelOptions): NftKernel {
   const { netns, apply, watch } = options;
   const nft: Nft = openNft({ apply, ...(netns === undefined ? {} : { netns }) });
+  const counter = nft instanceof NetlinkNft ? nft : new NetlinkNft(netns);
   const table = { family: nftFamily(family), name: TABLE };
   const exists = async () => (await nft.tables()).some((t) => t.family === table.family && t.name === table.name);
   return {
     exists,
+    amendsRules: apply === 'netlink',
     async apply(ops) {
       const operations = transactionOf(ops, family);
       // The kernel reports every element; of so many the socket would lose some, and nobody learns anything from ours.
       if (watch === undefined) return nft.run({ operations });
       if (countElements(ops) <= MANY) return watch.own(() => nft.run({ operations }));
-      const generation = () => (nft instanceof NetlinkNft ? nft.generation() : 0);
       watch.pause();
-      const before = generation();
+      const before = counter.generation();
       try {
         await nft.run({ operations });
       } finally {
         watch.resume();
       }
       // Every transaction of anybody counts one.
-      if (generation() - before > 1) watch.missed(family);
+      if (counter.generation() - before > 1) watch.missed(family);
     },
     async read() {
       if (!(await exists())) return undefined;
@@ -116,6 +117,9 @@ export function openNftKernel(family: Family, options: KernelOptions): NftKernel
       }
       return { sets, chains };
     },
-    close: () => nft.close(),
+    close() {
+      nft.close();
+      counter.close();
+    },
   };
 }

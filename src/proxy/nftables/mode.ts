@@ -24,8 +24,7 @@ export function createNftablesMode(options: ModeOptions, apply: NftApply): ModeP
       nodeIp: nodeIps.find((ip) => familyOf(ip) === family),
     };
   };
-  // The nft program is another process for the kernel: its changes could not be told from foreign ones.
-  const watch = apply === 'netlink' ? new TableWatch(netns, options.repair) : undefined;
+  const watch = new TableWatch(netns, options.repair, apply === 'cli' ? { writer: 'nft' } : {});
   const create = (family: Family): NftSync => {
     const kernel = openNftKernel(family, { netns, apply, watch });
     return new NftSync({
@@ -45,7 +44,7 @@ export function createNftablesMode(options: ModeOptions, apply: NftApply): ModeP
     collect: () => undefined,
     stop() {
       for (const s of Object.values(syncs)) s.stop();
-      watch?.stop();
+      watch.stop();
     },
   };
 }

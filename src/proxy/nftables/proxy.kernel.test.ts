@@ -35,9 +35,9 @@ async function eventually(what: string, check: () => Promise<boolean>, withinMs 
   }
 }
 
-async function start(): Promise<void> {
+async function start(nftApply: 'netlink' | 'cli' = 'netlink'): Promise<void> {
   metrics = new Registry();
-  proxy = await startProxy({ client, nodeName: 'node-1', config: CONFIG, netns: NETNS, metrics });
+  proxy = await startProxy({ client, nodeName: 'node-1', config: CONFIG, netns: NETNS, metrics, nftApply });
   await proxy.synced;
 }
 
@@ -198,6 +198,28 @@ test('a restart writes what changed meanwhile', async () => {
   await start();
   assert.equal((await elements('endpoints')).length, 1);
   assert.match(await table(), /set rejected-services \{[^}]*10\.96\.4\.8 \. tcp \. 81/);
+});
+
+test('with the nft program as the way to the kernel: changes, a restart, and repair', async () => {
+  await proxy.stop();
+  await start('cli');
+  await setEndpoints('10.0.0.1', '10.0.0.2');
+  await eventually('two endpoints', async () => (await elements('endpoints')).length === 2);
+  // A rule that uses a map which stands already: nft 1.0.6 cannot write it.
+  await setEndpoints(...Array.from({ length: 20 }, (_, i) => `10.0.2.${i + 1}`));
+  await eventually('twenty endpoints', async () => (await table()).includes('10.96.4.7 . tcp . 80 : goto pick-20'));
+  assert.doesNotMatch(metrics.render(), /(failures|repaired)_total\{ip_family="IPv4"\} [1-9]/);
+  await proxy.stop();
+  await setEndpoints('10.0.0.3', '10.0.0.4', '10.0.0.5');
+  await start('cli');
+  assert.equal((await elements('endpoints')).length, 3);
+  assert.doesNotMatch(metrics.render(), /(failures|repaired)_total\{ip_family="IPv4"\} [1-9]/);
+  await nft('delete', 'element', 'ip', 'portico', 'endpoints', '{ 10.96.4.7 . tcp . 80 . 1 }');
+  await eventually('the element is back', async () => (await elements('endpoints')).length === 3, 2000);
+  assert.match(metrics.render(), /kubeproxy_rules_repaired_total\{ip_family="IPv4"\} 1/);
+  await proxy.stop();
+  await setEndpoints('10.0.0.224');
+  await start();
 });
 
 test('a table of somebody else under our name is replaced', async () => {

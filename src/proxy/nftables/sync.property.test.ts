@@ -51,6 +51,7 @@ class FaultyKernel implements NftKernel {
   }
 
   exists = () => Promise.resolve(this.#there);
+  amendsRules = true;
   close = () => undefined;
 }
 

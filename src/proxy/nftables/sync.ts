@@ -12,6 +12,11 @@ import { TableModel } from './table-model.ts';
 
 /** Our table in the kernel, in one family. */
 export interface NftKernel {
+  /**
+   * Whether rules may be written into a table that stands. The nft program (1.0.6) refuses a rule that translates by a
+   * map of the kernel, but takes it beside the map's own definition: such a table is only ever replaced as a whole.
+   */
+  readonly amendsRules: boolean;
   /** All or nothing. */
   apply(ops: readonly NftOp[]): Promise<void>;
   /** Undefined: there is no such table. */
@@ -80,6 +85,10 @@ export class NftSync implements RuleSync {
       plan.commit();
       return { kind: 'none' };
     }
+    if (!this.#o.kernel.amendsRules && plan.ops.some((o) => o.op === 'write-chain' && o.rules.length > 0)) {
+      await this.#syncFully(all);
+      return { kind: 'full' };
+    }
     try {
       await this.#o.kernel.apply(plan.ops);
     } catch (e) {
@@ -94,7 +103,7 @@ export class NftSync implements RuleSync {
   async #syncFully(all: () => Iterable<[ServiceKey, ServiceState]>): Promise<void> {
     const wishes = this.#wishes;
     const context = this.#o.context();
-    const have = await this.#o.kernel.read();
+    const have = this.#o.kernel.amendsRules ? await this.#o.kernel.read() : undefined;
     try {
       this.#book = await this.#build(context, all, have);
     } catch (error) {

@@ -10,6 +10,8 @@ const FAMILIES: readonly Family[] = ['IPv4', 'IPv6'];
 export class TableWatch {
   readonly #netns: string | undefined;
   readonly #changed: (family: Family, why: string) => void;
+  /** The program that writes for us; undefined: this process. */
+  readonly #writer: string | undefined;
   #monitor: { close(): void } | undefined;
   /** Families that the transaction whose messages are coming in is about. */
   readonly #touched = new Set<Family>();
@@ -17,9 +19,14 @@ export class TableWatch {
   #expected = 0;
   #stopped = false;
 
-  constructor(netns: string | undefined, changed: (family: Family, why: string) => void) {
+  constructor(
+    netns: string | undefined,
+    changed: (family: Family, why: string) => void,
+    options: { readonly writer?: string } = {},
+  ) {
     this.#netns = netns;
     this.#changed = changed;
+    this.#writer = options.writer;
     this.resume();
   }
 
@@ -31,7 +38,7 @@ export class TableWatch {
       await run();
     } catch (e) {
       // What was refused is not notified.
-      if (watching) this.#expected--;
+      if (watching && this.#expected > 0) this.#expected--;
       throw e;
     }
   }
@@ -68,9 +75,13 @@ export class TableWatch {
     this.#changed(family, 'perhaps, during a large transaction of ours');
   }
 
-  /** The kernel gives the number outside of all PID namespaces: inside one, our own is another. */
+  /**
+   * The kernel gives the number outside of all PID namespaces: inside one, our own is another. If somebody else's program
+   * of the same name comes first it is taken for ours, and ours for somebody else's: that makes one repair all the same.
+   */
   #isOwn(event: { processId: number; processName: string }): boolean {
-    const own = event.processId === process.pid || (this.#expected > 0 && event.processName === threadName());
+    const name = this.#writer ?? threadName();
+    const own = event.processId === process.pid || (this.#expected > 0 && event.processName === name);
     if (own && this.#expected > 0) this.#expected--;
     return own;
   }
