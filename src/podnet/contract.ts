@@ -1,4 +1,4 @@
-// What the node agent and the composition root see of the pod network. Types only.
+// What the node agent and the composition root see of the pod network.
 import type { Client } from '../client/index.ts';
 import type { Logger } from '../log/index.ts';
 
@@ -50,11 +50,16 @@ export interface PodNetwork {
   retain(uids: ReadonlySet<string>): Promise<void>;
   /** Attached pods by uid. */
   attachments(): ReadonlyMap<string, Attachment & PodRef>;
+  /** Ends, and takes every route, neighbour, device and rule of ours from the kernel: the node leaves the cluster. */
+  leave(): Promise<void>;
   /** Ends watching; what is in the kernel stays and goes on carrying traffic. */
   stop(): void;
 }
 
-export type NetworkMode = 'native' | 'vxlan';
+/** `auto`: by routes to nodes on the same link, inside VXLAN to the others. */
+export const NETWORK_MODES = ['native', 'vxlan', 'auto'] as const;
+
+export type NetworkMode = (typeof NETWORK_MODES)[number];
 
 export interface PodNetworkOptions {
   readonly client: Client;

@@ -7,5 +7,6 @@ export type {
   PodRef,
   PodToAttach,
 } from './contract.ts';
+export { NETWORK_MODES } from './contract.ts';
 export { hostLinkName, podNetnsName, ROUTE_PROTOCOL, shortPodId, VXLAN_DEVICE } from './names.ts';
 export { startPodNetwork } from './pod-network.ts';

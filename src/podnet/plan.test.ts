@@ -127,7 +127,7 @@ test('planNetwork() says which node it cannot reach and why', () => {
     'pod CIDR 10.244.1.128/25 of node node-2 overlaps 10.244.1.0/24 of node node-1: no route to it',
     'node node-3 has no InternalIP in its status: its pods cannot be reached',
     'node node-4 (192.0.2.9) is not on the link eth0 (172.30.0.11/24): native routing leaves it to your router; ' +
-      'use the vxlan network to reach it from here',
+      'use the network auto or vxlan to reach it from here',
     'node node-6 has no InternalIP of the family of its pod CIDR fd00::/64: no route to it',
   ]);
   assert.equal(state.routes.length, 2);
@@ -145,4 +145,24 @@ test('planNetwork() before the node has a pod CIDR plans no overlay', () => {
 test('planNetwork() leaves virtual addresses to the default route where there is one', () => {
   const uplink = { ...input().uplink, hasDefaultRoute: { v4: true, v6: false } };
   assert.ok(!planNetwork(input({ uplink })).state.routes.some((r) => r.destination === '10.96.0.0/12'));
+});
+
+test('planNetwork() auto: neighbours by routes, the others inside VXLAN, chosen anew when an address changes', () => {
+  const far = (address: string) => node(3, { internalIps: [address] });
+  const plan = (address: string) => planNetwork(input({ mode: 'auto', others: [node(2), far(address)] }));
+  const routeTo = (address: string) => plan(address).state.routes.find((r) => r.destination === '10.244.3.0/24');
+  const { state, problems, podMtu } = plan('192.0.2.13');
+  assert.deepEqual(problems, []);
+  // One size of packet for all pods, wherever the other end is.
+  assert.equal(podMtu, 1450);
+  assert.deepEqual(
+    state.routes.filter((r) => r.via !== undefined).map((r) => `${r.destination} ${r.device}`),
+    ['10.244.2.0/24 eth0', '10.244.3.0/24 portico.vxlan'],
+  );
+  assert.deepEqual(
+    state.forwarding.map((f) => f.destination),
+    ['192.0.2.13'],
+  );
+  assert.equal(routeTo('172.30.0.13')?.device, 'eth0');
+  assert.equal(plan('172.30.0.13').state.forwarding.length, 0);
 });

@@ -56,7 +56,7 @@ const hostPrefix = (ip: string) => `${ip}/${isIpv6(ip) ? 128 : 32}`;
 export function planNetwork(input: PlanInput): Plan {
   const problems: string[] = [];
   const peers = acceptedPeers(input, problems);
-  const vxlan = input.mode === 'vxlan' ? planVxlan(input, problems) : undefined;
+  const vxlan = input.mode !== 'native' ? planVxlan(input, problems) : undefined;
   const podMtu = vxlan?.mtu ?? input.uplink.mtu;
 
   const addresses: DeviceAddress[] = [];
@@ -80,9 +80,13 @@ export function planNetwork(input: PlanInput): Plan {
 
   if (vxlan !== undefined) {
     for (const cidr of input.self.podCidrs) addresses.push({ device: vxlan.name, address: hostPrefix(base(cidr)) });
-    for (const peer of peers) planOverlayPeer(peer, vxlan, { neighbors, forwarding, routes, problems });
-  } else if (input.mode === 'native') {
-    for (const peer of peers) routes.push(...nativeRoutes(peer, input.uplink, problems));
+  }
+  for (const peer of peers) {
+    if (input.mode === 'native' || (input.mode === 'auto' && isOnLink(peer, input.uplink))) {
+      routes.push(...nativeRoutes(peer, input.uplink, problems));
+    } else if (vxlan !== undefined) {
+      planOverlayPeer(peer, vxlan, { neighbors, forwarding, routes, problems });
+    }
   }
   return { state: { vxlan, podLinks, addresses, neighbors, forwarding, routes }, podMtu, problems };
 }
@@ -127,6 +131,14 @@ function serviceRoutes({ serviceCidrs, uplink }: PlanInput): Route[] {
   });
 }
 
+/** Is the node a neighbour, for every family of its pods? Between such two no packet needs wrapping. */
+function isOnLink(peer: NodeFacts, uplink: Uplink): boolean {
+  return peer.podCidrs.every((cidr) => {
+    const via = peer.internalIps.find((ip) => sameFamily(ip, cidr));
+    return via !== undefined && uplink.addresses.some((address) => cidrContains(address, via));
+  });
+}
+
 function nativeRoutes(peer: NodeFacts, uplink: Uplink, problems: string[]): Route[] {
   return peer.podCidrs.flatMap((cidr) => {
     const via = peer.internalIps.find((ip) => sameFamily(ip, cidr));
@@ -137,7 +149,7 @@ function nativeRoutes(peer: NodeFacts, uplink: Uplink, problems: string[]): Rout
     if (!uplink.addresses.some((address) => cidrContains(address, via))) {
       problems.push(
         `node ${peer.name} (${via}) is not on the link ${uplink.name} (${uplink.addresses.join(', ')}): ` +
-          'native routing leaves it to your router; use the vxlan network to reach it from here',
+          'native routing leaves it to your router; use the network auto or vxlan to reach it from here',
       );
       return [];
     }

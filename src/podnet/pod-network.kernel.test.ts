@@ -413,3 +413,97 @@ test('pods that leave the cluster get the address of the node, if asked for', as
 });
 
 const rulesOf = (netns: string): string => inNetns(netns, () => spawnSync('nft', ['list', 'tables'])).stdout.toString();
+
+/** Puts a node behind a router: out of the bridge, on a link of its own with 192.168.9.0/24. Everybody gets a default route. */
+function moveBehindRouter(lab: Lab, far: number, near: readonly number[]): Disposable {
+  const router = `${PREFIX}-router`;
+  createNetns(router);
+  const [fabric, inside] = [openRtnl(`${PREFIX}-fabric`), openRtnl(router)];
+  fabric.addLink({ kind: 'veth', name: 'router', up: true, master: 'br0', peer: { name: 'eth0', netns: router } });
+  fabric.deleteLink(`p${far}`);
+  inside.addLink({ kind: 'veth', name: 'eth1', peer: { name: 'eth0', netns: lab.netns(far) } });
+  for (const [device, address] of [
+    ['eth0', '172.30.0.1/24'],
+    ['eth1', '192.168.9.1/24'],
+  ] as const) {
+    inside.addAddress(device, address);
+    inside.setLink(device, { up: true });
+  }
+  writeSysctl(router, 'net.ipv4.ip_forward', '1');
+  const node = openRtnl(lab.netns(far));
+  node.addAddress('eth0', '192.168.9.13/24');
+  node.setLink('eth0', { up: true });
+  node.replaceRoute({ destination: 'default', family: 4, via: '192.168.9.1' });
+  for (const n of near) {
+    const other = openRtnl(lab.netns(n));
+    other.replaceRoute({ destination: 'default', family: 4, via: '172.30.0.1' });
+    other.close();
+  }
+  for (const rtnl of [fabric, inside, node]) rtnl.close();
+  return { [Symbol.dispose]: () => void deleteNetns(router) };
+}
+
+test('auto: routes on one link, VXLAN across a router; addresses are followed; a node that goes leaves nothing', async () => {
+  await using lab = createLab(3);
+  using _router = moveBehindRouter(lab, 3, [1, 2]);
+  const v4 = (n: number, address = `172.30.0.1${n}`) => ({
+    name: `node-${n}`,
+    podCidrs: [`10.244.${n}.0/24`],
+    internalIps: [address],
+  });
+  for (const n of [1, 2]) lab.nodes.set(v4(n));
+  lab.nodes.set(v4(3, '192.168.9.13'));
+  const [one, two, three] = [
+    await lab.start(1, { network: 'auto' }),
+    await lab.start(2, { network: 'auto' }),
+    await lab.start(3, { network: 'auto' }),
+  ];
+  const [a, b, c] = [await one.attach(pod('a')), await two.attach(pod('b')), await three.attach(pod('c'))];
+  const ends = [a, b, c];
+  const everybodyTalks = async () => {
+    for (const from of ends) {
+      for (const to of ends) {
+        if (from === to) continue;
+        assert.equal(await talk(from.netns, to.netns, to.ips[0] ?? ''), from.ips[0], `${from.ips[0]} → ${to.ips[0]}`);
+      }
+    }
+  };
+  await everybodyTalks();
+
+  const rtnl = openRtnl(lab.netns(1));
+  const overlay = rtnl.link('portico.vxlan')?.index;
+  const uplink = rtnl.link('eth0')?.index;
+  const routeTo = (cidr: string) => rtnl.routes({ protocol: 99 }).find((r) => r.destination === cidr);
+  const farEnds = () => rtnl.fdb({ device: 'portico.vxlan' }).flatMap((entry) => entry.destination ?? []);
+  assert.equal(routeTo('10.244.2.0/24')?.device, uplink);
+  assert.equal(routeTo('10.244.3.0/24')?.device, overlay);
+  assert.deepEqual(farEnds(), ['192.168.9.13']);
+
+  const far = openRtnl(lab.netns(3));
+  far.deleteAddress('eth0', '192.168.9.13/24');
+  far.addAddress('eth0', '192.168.9.14/24');
+  far.replaceRoute({ destination: 'default', family: 4, via: '192.168.9.1' });
+  lab.nodes.set(v4(3, '192.168.9.14'));
+  await until(
+    () => farEnds().join() === '192.168.9.14' && far.link('portico.vxlan')?.vxlan?.local === '192.168.9.14',
+    () => `${farEnds().join()}, local ${far.link('portico.vxlan')?.vxlan?.local}`,
+  );
+  await everybodyTalks();
+
+  await three.leave();
+  assert.deepEqual(far.routes({ protocol: 99 }), []);
+  assert.equal(far.link('portico.vxlan'), undefined);
+  assert.deepEqual(
+    far.links().filter((link) => link.name.startsWith('lxc')),
+    [],
+  );
+  lab.nodes.delete('node-3');
+  await until(() => routeTo('10.244.3.0/24') === undefined);
+  assert.deepEqual(farEnds(), []);
+  assert.deepEqual(
+    rtnl.neighbors({ device: 'portico.vxlan' }).filter((n) => n.address.startsWith('10.244.')),
+    [],
+  );
+  assert.equal(await talk(a.netns, b.netns, b.ips[0] ?? ''), a.ips[0]);
+  for (const r of [rtnl, far]) r.close();
+});

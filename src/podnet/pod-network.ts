@@ -1,5 +1,7 @@
 // The pod network of one node, running in the agent's process inside the node's network namespace: hands out addresses,
 // attaches pods, and keeps the kernel's routes, neighbours and forwarding entries equal to the plan.
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import { nodes as nodeResource } from '../api/objects.ts';
 import type { Node } from '../api/objects.ts';
 import { createInformer } from '../client/index.ts';
@@ -21,6 +23,7 @@ import { planNodeRules } from './node-rules.ts';
 import type { FamilyRules } from './node-rules.ts';
 import { watchNetnsNames, type NetnsWatch } from './netns-watch.ts';
 import { ensureNodeSysctls } from './node-sysctls.ts';
+import { EMPTY_STATE } from './network-state.ts';
 import { planNetwork } from './plan.ts';
 import type { NodeFacts } from './plan.ts';
 import { ensureSandbox, removeSandbox, setSandboxMtu } from './sandbox.ts';
@@ -32,6 +35,9 @@ const SETTLE_MS = 10;
 const RESYNC_MS = 30_000;
 /** A link that is still there this long after its pod was detached is deleted by us. */
 const STRAY_MS = 1000;
+/** How often, and how many times, a node that leaves looks whether the kernel is clean. */
+const LEAVE_LOOK_MS = 50;
+const LEAVE_LOOKS = 40;
 const RETRY_MS = { first: 200, longest: 10_000 };
 
 export type RunOptions = Omit<PodNetworkOptions, 'client'> & {
@@ -201,7 +207,34 @@ class NodePodNetwork implements PodNetwork {
     for (const uid of gone) await this.detach(uid);
   }
 
+  async leave(): Promise<void> {
+    for (const uid of this.#record.attachments.keys()) await this.detach(uid);
+    this.#stopWatching();
+    // The kernel takes the links of namespaces down in the background, and their neighbours with them: look again.
+    for (let left = LEAVE_LOOKS; left > 0; left--) {
+      const { state } = readKernelNetwork(this.#rtnl, this.#options.uplink);
+      const steps = diffNetwork(state, EMPTY_STATE);
+      if (steps.length === 0) break;
+      for (const step of steps) {
+        try {
+          applyStep(this.#node, step, () => undefined);
+        } catch (error) {
+          if (left === 1) throw error;
+        }
+      }
+      await sleep(LEAVE_LOOK_MS);
+    }
+    this.#removeStrayLinks();
+    await this.#rules.apply(planNodeRules({ pods: [] }));
+    this.#rtnl.close();
+  }
+
   stop(): void {
+    this.#stopWatching();
+    this.#rtnl.close();
+  }
+
+  #stopWatching(): void {
     this.#stopped = true;
     clearInterval(this.#resync);
     clearTimeout(this.#strayTimer);
@@ -209,7 +242,6 @@ class NodePodNetwork implements PodNetwork {
     this.#options.nodes.stop();
     this.#monitor.close();
     this.#names.close();
-    this.#rtnl.close();
   }
 
   #self(): NodeFacts | undefined {
