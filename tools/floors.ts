@@ -7,7 +7,7 @@ import process from 'node:process';
 const FLOORS: readonly (readonly string[])[] = [
   ['ip', 'dnswire', 'log', 'clock', 'metrics', 'errors', 'http', 'pki', 'grpc'],
   ['api', 'store', 'client', 'linux'],
-  ['apiserver', 'controllers', 'scheduler', 'node', 'podnet', 'proxy', 'dns', 'trace'],
+  ['apiserver', 'controllers', 'scheduler', 'join', 'node', 'podnet', 'proxy', 'dns', 'trace'],
   ['roles'],
   ['cluster'],
   ['ui'],

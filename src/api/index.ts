@@ -14,6 +14,7 @@ export { trackUpdate } from './apply/managed-fields.ts';
 export type { ApplyRequest } from './apply/server-side-apply.ts';
 export { serverSideApply } from './apply/server-side-apply.ts';
 export type { ApiObject, DraftMeta, KindStrategy } from './strategy/contract.ts';
+export { datedConditions, validateConditions } from './strategy/certificates.ts';
 export { strategyOf } from './strategy/index.ts';
 export { immutable, inheritServerMetadata, validateMetadata, validateMetadataUpdate } from './strategy/metadata.ts';
 export { qosClassOf } from './strategy/pod.ts';

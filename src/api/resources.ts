@@ -175,6 +175,15 @@ export const leases = resource<t.Lease>({
   plural: 'leases',
   namespaced: true,
 });
+export const certificateSigningRequests = resource<t.CertificateSigningRequest>({
+  group: 'certificates.k8s.io',
+  version: 'v1',
+  kind: 'CertificateSigningRequest',
+  plural: 'certificatesigningrequests',
+  namespaced: false,
+  shortNames: ['csr'],
+  subresources: ['status', 'approval'],
+});
 /** Same storage as core/v1 events, other shape. */
 export const eventsV1 = resource<t.EventsEvent>({
   group: 'events.k8s.io',

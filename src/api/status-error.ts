@@ -64,6 +64,7 @@ export class StatusError extends Error {
 const hasReason = (e: unknown, ...reasons: string[]): boolean => e instanceof StatusError && reasons.includes(e.reason);
 
 export const isNotFound = (e: unknown): boolean => hasReason(e, 'NotFound');
+export const isUnauthorized = (e: unknown): boolean => hasReason(e, 'Unauthorized');
 export const isAlreadyExists = (e: unknown): boolean => hasReason(e, 'AlreadyExists');
 /** A stale resourceVersion: read again and retry. */
 export const isConflict = (e: unknown): boolean => hasReason(e, 'Conflict');

@@ -1,6 +1,7 @@
 // The object types that every room shares. Shapes come from the types-only package `kubernetes-types`
 // (erased at run time); what is added here is the certainty that a stored object has its metadata.
 import type * as apps from 'kubernetes-types/apps/v1';
+import type * as certificates from 'kubernetes-types/certificates/v1';
 import type * as coordination from 'kubernetes-types/coordination/v1';
 import type * as core from 'kubernetes-types/core/v1';
 import type * as discovery from 'kubernetes-types/discovery/v1';
@@ -50,6 +51,7 @@ export type DaemonSet = Stored<apps.DaemonSet>;
 export type ControllerRevision = Stored<apps.ControllerRevision>;
 export type EndpointSlice = Stored<discovery.EndpointSlice>;
 export type Lease = Stored<coordination.Lease>;
+export type CertificateSigningRequest = Stored<certificates.CertificateSigningRequest>;
 export type EventsEvent = Stored<eventsApi.Event>;
 export type Ingress = Stored<networking.Ingress>;
 export type IngressClass = Stored<networking.IngressClass>;
@@ -70,4 +72,4 @@ export type IPAddress = Stored<{
   spec?: { parentRef?: { group?: string; resource?: string; namespace?: string; name?: string } };
 }>;
 
-export type { apps, coordination, core, discovery, eventsApi, meta, networking, rbac };
+export type { apps, certificates, coordination, core, discovery, eventsApi, meta, networking, rbac };

@@ -1,65 +1,131 @@
-import { UserError } from '../errors/index.ts';
-import { runAgent } from '../roles/agent.ts';
-import { DEFAULT_PROXY_CONFIG } from '../proxy/index.ts';
-import { listFlag, requiredFlag, stringFlag, type Command } from './command.ts';
+import { hostname } from 'node:os';
+import path from 'node:path';
+import { readFileSync } from 'node:fs';
 
-/** @throws UserError when the word is none of the choices. */
-function choice<T extends string>(flag: string, value: string, choices: readonly T[]): T {
-  const found = choices.find((c) => c === value);
-  if (found === undefined) throw new UserError(`--${flag} ${value}: choose ${choices.join(' or ')}`);
-  return found;
+import { loadKubeconfig } from '../client/index.ts';
+import { runAgent, type AgentIdentity, type AgentOptions } from '../roles/agent.ts';
+import { joinHost } from '../roles/join-host.ts';
+import { NETWORK_MODES } from '../podnet/index.ts';
+import { DEFAULT_PROXY_CONFIG } from '../proxy/index.ts';
+import { choice, listFlag, requiredFlag, stringFlag, type Command, type Parsed } from './command.ts';
+
+const STATE_DIR = '/var/lib/portico/agent';
+const PROXY_MODES = ['iptables', 'nftables'] as const;
+
+/** What a flag says, else the cluster's own setting. */
+interface Settings {
+  clusterName: string;
+  clusterDomain: string;
+  clusterDns: readonly string[];
+  podCidrs: readonly string[];
+  serviceCidrs: readonly string[];
+  network: string;
+  proxyMode: string;
+}
+
+const PRESET: Settings = {
+  clusterName: 'portico',
+  clusterDomain: 'cluster.local',
+  clusterDns: [],
+  podCidrs: [],
+  serviceCidrs: [],
+  network: 'native',
+  proxyMode: 'iptables',
+};
+
+/** Credentials that somebody else made, as `portico up` does for the nodes of this machine. */
+function givenIdentity(parsed: Parsed, kubeconfig: string): AgentIdentity {
+  const pem = (flag: string) => readFileSync(requiredFlag(parsed, flag), 'utf8');
+  return {
+    client: loadKubeconfig(kubeconfig),
+    proxy: loadKubeconfig(stringFlag(parsed, 'proxy-kubeconfig') ?? kubeconfig),
+    serving: { certPem: pem('tls-cert'), keyPem: pem('tls-key') },
+    clientCaPem: pem('client-ca'),
+  };
+}
+
+function agentOptions(
+  parsed: Parsed,
+  settings: Settings,
+  rest: Pick<AgentOptions, 'nodeName' | 'nodeIps' | 'uplink' | 'stateDir' | 'identity'>,
+): AgentOptions {
+  const imagesFile = stringFlag(parsed, 'images');
+  const list = (flag: string, preset: readonly string[]) => {
+    const given = listFlag(parsed, flag);
+    return given.length === 0 ? preset : given;
+  };
+  const podCidrs = list('pod-cidr', settings.podCidrs);
+  return {
+    ...rest,
+    clusterName: stringFlag(parsed, 'cluster-name') ?? settings.clusterName,
+    clusterDomain: stringFlag(parsed, 'cluster-domain') ?? settings.clusterDomain,
+    clusterDns: list('cluster-dns', settings.clusterDns),
+    ...(imagesFile === undefined ? {} : { imagesFile }),
+    network: choice('network', stringFlag(parsed, 'network') ?? settings.network, NETWORK_MODES),
+    podCidrs,
+    serviceCidrs: list('service-cidr', settings.serviceCidrs),
+    proxy: {
+      ...DEFAULT_PROXY_CONFIG,
+      mode: choice('proxy-mode', stringFlag(parsed, 'proxy-mode') ?? settings.proxyMode, PROXY_MODES),
+      clusterCidrs: podCidrs,
+    },
+  };
 }
 
 export const command: Command = {
-  usage: '--node-name NAME --node-ip IP --kubeconfig FILE [flags]',
-  summary: 'Runs the agent of one node, in the network namespace of that node: pods, pod network and service proxy.',
+  usage: '--server URL --token TOKEN --ca-hash sha256:… [flags]',
+  summary:
+    'Makes this host a node and runs its agent: pods, pod network and service proxy. Joined once, no token is needed.',
   flags: {
-    'cluster-name': { value: 'NAME', help: 'Name of the cluster (default portico).' },
-    'cluster-domain': { value: 'NAME', help: 'DNS zone of the cluster (default cluster.local).' },
+    server: { value: 'URL', help: 'The cluster to join, as `portico token create` prints it.' },
+    token: { value: 'TOKEN', help: 'Permission to join.' },
+    'ca-hash': { value: 'HASH', help: "sha256:… of the public key of the cluster's authority." },
+    'node-name': { value: 'NAME', help: "Name of the Node object (default the host's name)." },
+    'node-ip': { value: 'IP', multiple: true, help: 'Address of the node (default the one that leads to the server).' },
+    'state-dir': { value: 'DIR', help: `Where the agent keeps what must survive a restart (default ${STATE_DIR}).` },
+    uplink: { value: 'DEVICE', help: 'Device that leads to the other nodes (default the one with the node address).' },
+    'cluster-name': {
+      value: 'NAME',
+      help: 'Name of the cluster, if not the one that the server says; so for what follows.',
+    },
+    'cluster-domain': { value: 'NAME', help: 'DNS zone of the cluster.' },
     'cluster-dns': { value: 'IP', multiple: true, help: 'Virtual address of cluster DNS.' },
-    'node-name': { value: 'NAME', help: 'Name of the Node object.' },
-    'node-ip': { value: 'IP', multiple: true, help: 'Address of the node.' },
-    kubeconfig: { value: 'FILE', help: "The node's own credentials." },
-    'proxy-kubeconfig': { value: 'FILE', help: "The proxy's credentials." },
-    'client-ca': { value: 'FILE', help: "Authority of those who may call the agent's API." },
-    'tls-cert': { value: 'FILE', help: "Certificate of the agent's API." },
-    'tls-key': { value: 'FILE', help: "Key of the agent's API." },
-    'state-dir': { value: 'DIR', help: 'Where the agent keeps what must survive a restart.' },
-    images: { value: 'FILE', help: 'Further entries of the image catalog.' },
-    network: { value: 'MODE', help: 'native or vxlan (default native).' },
-    uplink: { value: 'DEVICE', help: 'Device that leads to the other nodes (default eth0).' },
     'pod-cidr': { value: 'CIDR', multiple: true, help: 'Pod ranges of the whole cluster.' },
     'service-cidr': { value: 'CIDR', multiple: true, help: 'Ranges of virtual addresses.' },
-    'proxy-mode': { value: 'MODE', help: 'iptables or nftables (default iptables).' },
+    network: { value: 'MODE', help: `${NETWORK_MODES.join(', ')}: how packets reach the pods of other nodes.` },
+    'proxy-mode': { value: 'MODE', help: 'iptables or nftables.' },
+    images: { value: 'FILE', help: 'Further entries of the image catalog.' },
+    kubeconfig: { value: 'FILE', help: 'Credentials of the node that were made elsewhere, instead of joining.' },
+    'proxy-kubeconfig': { value: 'FILE', help: "With --kubeconfig: the proxy's credentials." },
+    'client-ca': { value: 'FILE', help: "With --kubeconfig: authority of those who may call the agent's API." },
+    'tls-cert': { value: 'FILE', help: "With --kubeconfig: certificate of the agent's API." },
+    'tls-key': { value: 'FILE', help: "With --kubeconfig: key of the agent's API." },
   },
   async run(parsed) {
-    const imagesFile = stringFlag(parsed, 'images');
-    const kubeconfig = requiredFlag(parsed, 'kubeconfig');
-    await runAgent({
-      clusterName: stringFlag(parsed, 'cluster-name') ?? 'portico',
-      clusterDomain: stringFlag(parsed, 'cluster-domain') ?? 'cluster.local',
-      clusterDns: listFlag(parsed, 'cluster-dns'),
-      nodeName: requiredFlag(parsed, 'node-name'),
-      nodeIps: listFlag(parsed, 'node-ip'),
-      kubeconfig,
-      proxyKubeconfig: stringFlag(parsed, 'proxy-kubeconfig') ?? kubeconfig,
-      tls: {
-        certFile: requiredFlag(parsed, 'tls-cert'),
-        keyFile: requiredFlag(parsed, 'tls-key'),
-        clientCaFile: requiredFlag(parsed, 'client-ca'),
-      },
-      stateDir: requiredFlag(parsed, 'state-dir'),
-      ...(imagesFile === undefined ? {} : { imagesFile }),
-      network: choice('network', stringFlag(parsed, 'network') ?? 'native', ['native', 'vxlan']),
-      uplink: stringFlag(parsed, 'uplink') ?? 'eth0',
-      podCidrs: listFlag(parsed, 'pod-cidr'),
-      serviceCidrs: listFlag(parsed, 'service-cidr'),
-      proxy: {
-        ...DEFAULT_PROXY_CONFIG,
-        mode: choice('proxy-mode', stringFlag(parsed, 'proxy-mode') ?? 'iptables', ['iptables', 'nftables']),
-        clusterCidrs: listFlag(parsed, 'pod-cidr'),
-      },
+    const kubeconfig = stringFlag(parsed, 'kubeconfig');
+    const nodeIps = listFlag(parsed, 'node-ip');
+    if (kubeconfig !== undefined) {
+      const nodeName = requiredFlag(parsed, 'node-name');
+      const uplink = stringFlag(parsed, 'uplink') ?? 'eth0';
+      const stateDir = requiredFlag(parsed, 'state-dir');
+      const identity = givenIdentity(parsed, kubeconfig);
+      await runAgent(agentOptions(parsed, PRESET, { nodeName, nodeIps: () => nodeIps, uplink, stateDir, identity }));
+      return 0;
+    }
+    const stateDir = path.resolve(stringFlag(parsed, 'state-dir') ?? STATE_DIR);
+    const [server, token, caHash, uplink] = ['server', 'token', 'ca-hash', 'uplink'].map((f) => stringFlag(parsed, f));
+    const nodeName = stringFlag(parsed, 'node-name');
+    const joined = await joinHost({
+      stateDir,
+      nodeIps,
+      defaultName: hostname().toLowerCase(),
+      ...(nodeName === undefined ? {} : { nodeName }),
+      ...(server === undefined ? {} : { server }),
+      ...(token === undefined ? {} : { token }),
+      ...(caHash === undefined ? {} : { caHash }),
+      ...(uplink === undefined ? {} : { uplink }),
     });
+    await runAgent(agentOptions(parsed, joined.settings, { ...joined, stateDir }));
     return 0;
   },
 };

@@ -109,6 +109,13 @@ export function integerFlag(parsed: Parsed, name: string): number | undefined {
   return Number(text);
 }
 
+/** @throws UserError when the value is none of the choices. */
+export function choice<T extends string>(flag: string, value: string, choices: readonly T[]): T {
+  const found = choices.find((c) => c === value);
+  if (found === undefined) throw new UserError(`--${flag} ${value}: choose ${choices.join(' or ')}`);
+  return found;
+}
+
 /** @throws UserError when a flag that must be given is missing. */
 export function requiredFlag(parsed: Parsed, name: string): string {
   const value = stringFlag(parsed, name);

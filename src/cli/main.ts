@@ -23,6 +23,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   doctor: { summary: 'Check this machine and its clusters for known traps.', load: () => import('./doctor.ts') },
   server: { summary: 'Run the API server, controllers and scheduler.', load: () => import('./server.ts') },
   agent: { summary: 'Run the agent of one node: pods, pod network, proxy.', load: () => import('./agent.ts') },
+  token: { summary: 'Make tokens by which hosts join, list and delete them.', load: () => import('./token.ts') },
   proxy: { summary: 'Run the service proxy alone, against any API server.', load: () => import('./proxy.ts') },
   dns: { summary: 'Run cluster DNS, or ask it (`dns query`).', load: () => import('./dns.ts') },
   supervise: {

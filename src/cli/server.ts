@@ -1,14 +1,48 @@
+import path from 'node:path';
+
 import { parseDuration } from '../api/objects.ts';
 import { UserError } from '../errors/index.ts';
-import { parseCidr, splitHostPort } from '../ip/index.ts';
+import {
+  cidrContains,
+  cidrsOverlap,
+  formatIp,
+  joinHostPort,
+  nthAddress,
+  parseCidr,
+  splitHostPort,
+} from '../ip/index.ts';
+import { ensureKubeconfig, ensureServerCredentials } from '../roles/server-credentials.ts';
 import { runServer, type ServerOptions } from '../roles/server.ts';
-import { integerFlag, listFlag, requiredFlag, stringFlag, type Command, type Parsed } from './command.ts';
+import { NETWORK_MODES } from '../podnet/index.ts';
+import { choice, integerFlag, listFlag, requiredFlag, stringFlag, type Command, type Parsed } from './command.ts';
 
-function cidrs(flag: string, texts: readonly string[]): readonly string[] {
+const STATE_DIR = '/var/lib/portico/server';
+
+function cidrs(parsed: Parsed, flag: string, preset: string): readonly string[] {
+  const texts = listFlag(parsed, flag);
   for (const text of texts) {
     if (parseCidr(text) === undefined) throw new UserError(`--${flag} ${text}: not a range such as 10.0.0.0/16`);
   }
-  return texts;
+  return texts.length === 0 ? [preset] : texts;
+}
+
+/** Addresses that mean two things lead packets astray long after the mistake. @throws UserError */
+function refuseOverlap(pods: readonly string[], services: readonly string[], advertise: string): void {
+  for (const pod of pods) {
+    const service = services.find((s) => cidrsOverlap(pod, s));
+    if (service === undefined) continue;
+    throw new UserError(
+      `--pod-cidr ${pod} and --service-cidr ${service} overlap: choose ranges that have no address in common`,
+    );
+  }
+  const ranges = [
+    ...pods.map((c) => ['--pod-cidr', c] as const),
+    ...services.map((c) => ['--service-cidr', c] as const),
+  ];
+  for (const [flag, cidr] of ranges) {
+    if (!cidrContains(cidr, advertise)) continue;
+    throw new UserError(`${flag} ${cidr} contains this host's own address ${advertise}: choose another range`);
+  }
 }
 
 /** Flags of what bounds the requests of clients. */
@@ -49,48 +83,77 @@ function limits(parsed: Parsed): NonNullable<ServerOptions['limits']> {
 }
 
 export const command: Command = {
-  usage: '--pki DIR --store FILE --advertise-address IP [flags]',
-  summary: 'Runs the API server, the controllers and the scheduler in one process.',
+  usage: '--advertise-address IP [flags]',
+  summary: 'Runs the API server, the controllers and the scheduler in one process; hosts join with `portico agent`.',
   flags: {
     'cluster-name': { value: 'NAME', help: 'Name of the cluster (default portico).' },
     'cluster-domain': { value: 'NAME', help: 'DNS zone of the cluster (default cluster.local).' },
-    store: { value: 'FILE', help: 'The database file.' },
-    pki: { value: 'DIR', help: 'Directory with the certificates and keys.' },
-    listen: { value: 'ADDRESS:PORT', multiple: true, help: 'Where to serve the API; may be given again.' },
+    'state-dir': { value: 'DIR', help: `Where the server keeps its files (default ${STATE_DIR}).` },
+    store: { value: 'FILE', help: 'The database file (default portico.db in the state directory).' },
+    pki: { value: 'DIR', help: 'Certificates and keys; what is missing is made (default pki in the state directory).' },
+    listen: { value: 'ADDRESS:PORT', multiple: true, help: 'Where to serve the API (default 0.0.0.0:6443).' },
     'listen-fd': { value: 'N', help: 'A listening socket handed over by the parent process.' },
     'advertise-address': { value: 'IP', help: 'Address of the API that nodes and pods can reach.' },
-    'pod-cidr': { value: 'CIDR', multiple: true, help: 'Ranges that nodes get their pod ranges from.' },
-    'service-cidr': { value: 'CIDR', multiple: true, help: 'Ranges of virtual addresses.' },
+    'pod-cidr': { value: 'CIDR', multiple: true, help: 'Ranges that nodes get theirs from (default 10.244.0.0/16).' },
+    'service-cidr': { value: 'CIDR', multiple: true, help: 'Ranges of virtual addresses (default 10.96.0.0/12).' },
     'load-balancer-cidr': { value: 'CIDR', help: 'Addresses for Services of type LoadBalancer.' },
-    'cluster-dns': { value: 'IP', help: 'Deploy cluster DNS behind this virtual address.' },
+    'cluster-dns': { value: 'IP', help: 'Virtual address of cluster DNS (default the tenth of the service range).' },
+    'no-dns': { help: 'Do not deploy cluster DNS.' },
+    network: { value: 'MODE', help: `For hosts that join: ${NETWORK_MODES.join(', ')} (default auto).` },
+    'proxy-mode': { value: 'MODE', help: 'For hosts that join: iptables or nftables (default nftables).' },
+    'node-grace': { value: 'SECONDS', help: 'Silence after which a node counts as gone (default 40).' },
     'audit-log': { value: 'FILE', help: 'Write a JSON line for every request: who, what, answer.' },
     ...LIMIT_FLAGS,
     'pod-routes': { help: 'Keep routes to the pods of every node in this network namespace.' },
     'upstream-dns': { value: 'ADDRESS', help: 'Nameserver for names outside the cluster.' },
   },
   async run(parsed) {
-    const listen = listFlag(parsed, 'listen').map((text) => {
+    const stateDir = path.resolve(stringFlag(parsed, 'state-dir') ?? STATE_DIR);
+    const pkiDir = stringFlag(parsed, 'pki') ?? path.join(stateDir, 'pki');
+    const listenTexts = listFlag(parsed, 'listen');
+    const listen = (listenTexts.length === 0 ? ['0.0.0.0:6443'] : listenTexts).map((text) => {
       const at = splitHostPort(text);
       if (at === undefined) throw new UserError(`--listen ${text}: write ADDRESS:PORT`);
       return at;
     });
     const fd = integerFlag(parsed, 'listen-fd');
-    const port = listen[0]?.port;
-    if (port === undefined) throw new UserError('--listen is required: the address that nodes and pods reach');
+    const port = listen[0]?.port ?? 6443;
+    const address = requiredFlag(parsed, 'advertise-address');
+    const podCidrs = cidrs(parsed, 'pod-cidr', '10.244.0.0/16');
+    const serviceCidrs = cidrs(parsed, 'service-cidr', '10.96.0.0/12');
+    refuseOverlap(podCidrs, serviceCidrs, address);
+    const clusterName = stringFlag(parsed, 'cluster-name') ?? 'portico';
+    const clusterDomain = stringFlag(parsed, 'cluster-domain') ?? 'cluster.local';
+    const at = (n: number) => formatIp(nthAddress(serviceCidrs[0] ?? '', n));
+    const ca = ensureServerCredentials(pkiDir, { clusterName, clusterDomain, ips: ['127.0.0.1', address, at(1)] });
+    if (stringFlag(parsed, 'pki') === undefined) {
+      ensureKubeconfig(ca, {
+        file: path.join(stateDir, 'admin.kubeconfig'),
+        cluster: clusterName,
+        server: `https://${joinHostPort(address, port)}`,
+        user: 'kubernetes-admin',
+        orgs: ['system:masters'],
+      });
+    }
     const loadBalancerCidr = stringFlag(parsed, 'load-balancer-cidr');
     const auditLog = stringFlag(parsed, 'audit-log');
-    const clusterDns = stringFlag(parsed, 'cluster-dns');
+    const clusterDns = parsed.flags['no-dns'] === true ? undefined : (stringFlag(parsed, 'cluster-dns') ?? at(10));
     const upstreamDns = stringFlag(parsed, 'upstream-dns');
+    const nodeGrace = integerFlag(parsed, 'node-grace');
     await runServer({
-      storeFile: requiredFlag(parsed, 'store'),
-      pkiDir: requiredFlag(parsed, 'pki'),
+      storeFile: stringFlag(parsed, 'store') ?? path.join(stateDir, 'portico.db'),
+      pkiDir,
       listen: [...(fd === undefined ? [] : [{ fd }]), ...listen],
-      advertise: { address: requiredFlag(parsed, 'advertise-address'), port },
-      podCidrs: cidrs('pod-cidr', listFlag(parsed, 'pod-cidr')),
-      serviceCidrs: cidrs('service-cidr', listFlag(parsed, 'service-cidr')),
+      advertise: { address, port },
+      podCidrs,
+      serviceCidrs,
       limits: limits(parsed),
       podRoutes: parsed.flags['pod-routes'] === true,
-      clusterDomain: stringFlag(parsed, 'cluster-domain') ?? 'cluster.local',
+      clusterName,
+      clusterDomain,
+      network: choice('network', stringFlag(parsed, 'network') ?? 'auto', NETWORK_MODES),
+      proxyMode: choice('proxy-mode', stringFlag(parsed, 'proxy-mode') ?? 'nftables', ['iptables', 'nftables']),
+      ...(nodeGrace === undefined ? {} : { nodeGraceMs: nodeGrace * 1000 }),
       ...(loadBalancerCidr === undefined ? {} : { loadBalancerCidr }),
       ...(auditLog === undefined ? {} : { auditLog }),
       ...(clusterDns === undefined ? {} : { clusterDns }),

@@ -11,6 +11,8 @@ export interface ClientConfig {
   caPem?: string;
   certPem?: string;
   keyPem?: string;
+  /** Instead of certPem and keyPem: asked before each connection, so that a renewed certificate is picked up. */
+  credentials?: () => { certPem: string; keyPem: string };
   /** Bearer token; a function is asked before each request, so that a rotated token is picked up. */
   token?: string | (() => string);
   insecureSkipVerify?: boolean;

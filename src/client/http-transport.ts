@@ -52,6 +52,7 @@ export function createHttpTransport(config: ClientConfig, options: HttpTransport
         method: request.method,
         path: prefix + request.path,
         headers,
+        ...(config.credentials === undefined ? {} : clientCertificate(config.credentials())),
         ...(request.signal === undefined ? {} : { signal: request.signal }),
       });
       req.once('response', (response) => resolve({ req, response }));
@@ -105,6 +106,11 @@ export function createHttpTransport(config: ClientConfig, options: HttpTransport
     },
   };
 }
+
+const clientCertificate = ({ certPem, keyPem }: { certPem: string; keyPem: string }) => ({
+  cert: certPem,
+  key: keyPem,
+});
 
 interface Answer {
   req: ClientRequest;

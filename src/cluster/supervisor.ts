@@ -89,6 +89,8 @@ function componentsOf(spec: ClusterSpec, paths: StatePaths, api: { fd: number; p
       '--pod-routes',
       ...flags({
         ...common,
+        network: spec.network,
+        'proxy-mode': spec.proxyMode,
         store: path.join(paths.store, 'portico.db'),
         pki: paths.pki,
         'listen-fd': '3',

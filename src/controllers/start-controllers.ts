@@ -6,6 +6,8 @@ import { systemClock } from '../clock/index.ts';
 import type { Clock } from '../clock/index.ts';
 import { silentLogger } from '../log/index.ts';
 import type { Logger } from '../log/index.ts';
+import type { CertificateAndKey } from '../pki/index.ts';
+import { startCertificateController } from './certificates/certificate-controller.ts';
 import { startDaemonSetController } from './daemonset/daemonset-controller.ts';
 import { startDeploymentController } from './deployment/deployment-controller.ts';
 import { startEndpointsController } from './endpoints/endpoints-controller.ts';
@@ -21,6 +23,7 @@ import type { ControllerContext, Running } from './runtime/context.ts';
 import { createSharedInformers } from './runtime/shared-informers.ts';
 import { startServiceAccountController } from './service-account/service-account-controller.ts';
 import { startStatefulSetController } from './statefulset/statefulset-controller.ts';
+import { startTokenCleaner } from './token-cleaner/token-cleaner.ts';
 
 export interface ControllersOptions {
   /** To be parted among the nodes, the primary first; without them nodes are expected to bring their own. */
@@ -31,6 +34,8 @@ export interface ControllersOptions {
   nodeGraceMs?: number;
   /** PEM for `kube-root-ca.crt` in every namespace. */
   caPem?: string;
+  /** Signs certificates of nodes; without it nobody here signs. */
+  signer?: CertificateAndKey;
   /** @default 100 */
   maxEndpointsPerSlice?: number;
   /** All served resources; default: the table of the api room. */
@@ -64,9 +69,11 @@ export function startControllers(start: StartControllers): Running {
     startEndpointsController(context),
     startEndpointSliceMirroringController(context),
     startPodGcController(context, { quarantineMs: nodeGraceMs }),
+    startTokenCleaner(context),
     startNodeLifecycleController(context, { graceMs: nodeGraceMs }),
     startGarbageCollector(context, resources.filter(isCollectable)),
   ];
+  if (options.signer !== undefined) running.push(startCertificateController(context, { ca: options.signer }));
   if (podCidrs.length > 0) running.push(startNodeIpamController(context, { podCidrs, ...options.nodeMaskSize }));
   return {
     async stop() {

@@ -32,7 +32,7 @@ if (isInsideNetns(import.meta.filename)) {
       listen: { host: '127.0.0.1', port: 0 },
       client,
       nodeName: 'node-1',
-      nodeIps: ['10.99.0.1'],
+      nodeIps: () => ['10.99.0.1'],
       podNetwork: network,
       stateDir: path.join(dir, 'node-1'),
       clusterName: `test-${process.pid}-agent`,

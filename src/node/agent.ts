@@ -159,20 +159,33 @@ export async function startNodeAgent(o: NodeAgentOptions): Promise<NodeAgent> {
   })();
   starting.catch((error: unknown) => log.error('the pods of this node could not be listed', { error }));
 
+  const stopWatching = () => {
+    registration.stop();
+    hostPorts.stop();
+    podInformer.stop();
+    serviceInformer.stop();
+    exits[Symbol.dispose]();
+    losses?.[Symbol.dispose]();
+    for (const worker of workers.values()) worker.stop();
+  };
+  const close = async () => {
+    await server?.close();
+    events.stop();
+    await runtime.close();
+  };
   return {
     port: server?.port,
     networkChanged: () => registration.networkChanged(),
+    setServing: (pair) => server?.setServing(pair),
+    async leave() {
+      stopWatching();
+      workers.clear();
+      await removeLeftovers(runtime, workers, o);
+      await close();
+    },
     async stop() {
-      registration.stop();
-      hostPorts.stop();
-      podInformer.stop();
-      serviceInformer.stop();
-      exits[Symbol.dispose]();
-      losses?.[Symbol.dispose]();
-      for (const worker of workers.values()) worker.stop();
-      await server?.close();
-      events.stop();
-      await runtime.close();
+      stopWatching();
+      await close();
     },
   };
 }

@@ -49,8 +49,8 @@ export interface KubeletTls {
 export interface NodeAgentOptions {
   readonly client: Client;
   readonly nodeName: string;
-  /** InternalIPs of the node, the primary family first. */
-  readonly nodeIps: readonly string[];
+  /** InternalIPs of the node, the primary family first; asked again and again, for a host may get another address. */
+  readonly nodeIps: () => readonly string[];
   readonly podNetwork: PodNetwork;
   /** The agent's own folder, e.g. `/var/lib/portico/<name>/nodes/<node>`. */
   readonly stateDir: string;
@@ -80,6 +80,10 @@ export interface NodeAgent {
   readonly port: number | undefined;
   /** Tells the agent that `podNetwork.ready()` may have changed. Without it the agent looks once a second. */
   networkChanged(): void;
+  /** Another certificate for the HTTPS API, from the next connection on. */
+  setServing(pair: { readonly certPem: string; readonly keyPem: string }): void;
+  /** Ends the agent and every pod of the node: processes, files and networks go. */
+  leave(): Promise<void>;
   /** Ends the agent; containers keep running and are taken over by the next agent on this state directory. */
   stop(): Promise<void>;
 }

@@ -16,7 +16,7 @@ function register(before: { client?: FakeClient; networkProblem?: string } = {})
     clock,
     log: silentLogger,
     name: 'node-1',
-    ips: ['10.0.0.1'],
+    ips: () => ['10.0.0.1'],
     labels: {},
     maxPods: 110,
     stateDir: tmpdir(),

@@ -31,7 +31,7 @@ export interface NodeRegistrationOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly name: string;
-  readonly ips: readonly string[];
+  readonly ips: () => readonly string[];
   readonly labels: Readonly<Record<string, string>>;
   readonly maxPods: number;
   readonly stateDir: string;
@@ -84,7 +84,7 @@ export class NodeRegistration {
 
   #facts(): NodeFacts {
     const { name, ips, labels, maxPods, kubeletPort, networkProblem } = this.#o;
-    return { name, ips, labels, maxPods, kubeletPort, machine: this.machine, networkProblem: networkProblem() };
+    return { name, ips: ips(), labels, maxPods, kubeletPort, machine: this.machine, networkProblem: networkProblem() };
   }
 
   #after(ms: number, run: () => void): void {

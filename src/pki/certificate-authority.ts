@@ -62,12 +62,13 @@ export function issueCert(ca: CertificateAndKey, options: CertificateOptions): C
 export function signCsr(
   ca: CertificateAndKey,
   csrPem: string,
-  options: { usages: readonly Usage[]; days?: number },
+  options: { usages: readonly Usage[]; days?: number; now?: Date },
 ): string {
   const { subject, publicKey, dnsNames, ips } = parseCsr(csrPem);
   return signCertificate(
     { subject, publicKey, dnsNames, ips, usages: options.usages, days: options.days ?? LEAF_DAYS, isCa: false },
     signerOf(ca),
+    options.now,
   );
 }
 
@@ -88,6 +89,13 @@ function signerOf(ca: CertificateAndKey): Signer {
 export function caFingerprint(certPem: string): string {
   const spki = publicKeyBytes(new X509Certificate(certPem).publicKey);
   return `sha256:${createHash('sha256').update(spki).digest('hex')}`;
+}
+
+/** The common name of a certificate that this authority signed; undefined when another did. */
+export function commonNameUnder(caPem: string, certPem: string): string | undefined {
+  const certificate = new X509Certificate(certPem);
+  if (!certificate.verify(new X509Certificate(caPem).publicKey)) return undefined;
+  return /^CN=(.*)$/m.exec(certificate.subject)?.[1];
 }
 
 export interface Validity {

@@ -111,6 +111,9 @@ export function generateKeyPair(): KeyPair {
   return { privateKey, publicKey, keyPem: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString() };
 }
 
+/** A new private key alone, PKCS #8 PEM. */
+export const generateKeyPem = (): string => generateKeyPair().keyPem;
+
 export function loadPrivateKey(keyPem: string): KeyObject {
   const key = createPrivateKey(keyPem);
   if (key.asymmetricKeyDetails?.namedCurve !== 'prime256v1') {

@@ -1,25 +1,39 @@
 // The role `agent`: one per node, in that node's network namespace. Pod network, pods and service proxy share the
 // process; the proxy has an identity of its own.
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
-import { createClient, loadKubeconfig } from '../client/index.ts';
+import { createClient, type ClientConfig } from '../client/index.ts';
 import { systemClock } from '../clock/index.ts';
 import { Registry } from '../metrics/index.ts';
+import type { CertificateAndKey } from '../pki/index.ts';
 import { startNodeAgent } from '../node/index.ts';
 import { startPodNetwork, type NetworkMode } from '../podnet/index.ts';
 import { startProxy, type ProxyConfig } from '../proxy/index.ts';
+import { awaitRemoval, leaveCluster } from './leave-cluster.ts';
 import { aborted, endOnSignal, roleLogger } from './lifecycle.ts';
+
+/** Who the agent is, however it came by it. */
+export interface AgentIdentity {
+  readonly client: ClientConfig;
+  readonly proxy: ClientConfig;
+  /** Certificate of the agent's own API. */
+  readonly serving: CertificateAndKey;
+  /** Who may call it. */
+  readonly clientCaPem: string;
+  /** Calls with each renewed certificate. */
+  readonly onServing?: (use: (pair: CertificateAndKey) => void) => void;
+  /** The host is no longer a node. */
+  readonly forget?: () => void;
+  readonly stop?: () => void;
+}
 
 export interface AgentOptions {
   clusterName: string;
   clusterDomain: string;
   clusterDns: readonly string[];
   nodeName: string;
-  nodeIps: readonly string[];
-  kubeconfig: string;
-  proxyKubeconfig: string;
-  tls: { certFile: string; keyFile: string; clientCaFile: string };
+  nodeIps: () => readonly string[];
+  identity: AgentIdentity;
   stateDir: string;
   imagesFile?: string;
   network: NetworkMode;
@@ -36,9 +50,9 @@ const READY_LOOK_MS = 10;
 export async function runAgent(options: AgentOptions): Promise<void> {
   const log = roleLogger('agent').with({ node: options.nodeName });
   const ended = endOnSignal();
-  const client = createClient(loadKubeconfig(options.kubeconfig));
-  const proxyClient = createClient(loadKubeconfig(options.proxyKubeconfig));
-  const pem = (file: string) => readFileSync(file, 'utf8');
+  const { identity } = options;
+  const client = createClient(identity.client);
+  const proxyClient = createClient(identity.proxy);
 
   const podNetwork = await startPodNetwork({
     client,
@@ -64,9 +78,8 @@ export async function runAgent(options: AgentOptions): Promise<void> {
       clusterDns: options.clusterDns,
       clusterDomain: options.clusterDomain,
       kubeletTls: {
-        certPem: pem(options.tls.certFile),
-        keyPem: pem(options.tls.keyFile),
-        clientCaPem: pem(options.tls.clientCaFile),
+        ...identity.serving,
+        clientCaPem: identity.clientCaPem,
       },
       log: log.with({ room: 'node' }),
       ...(options.imagesFile === undefined ? {} : { imagesFile: options.imagesFile }),
@@ -86,10 +99,19 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     agent.networkChanged();
   }, READY_LOOK_MS);
 
-  await aborted(ended);
+  identity.onServing?.((pair) => agent.setServing(pair));
+  const removal = identity.forget === undefined ? undefined : awaitRemoval(client, options.nodeName, log);
+
+  const removed = await Promise.race([aborted(ended), removal?.asked ?? new Promise<never>(() => undefined)]);
   clearInterval(untilReady);
-  await Promise.all([agent.stop(), proxy.stop()]);
-  podNetwork.stop();
+  removal?.stop();
+  if (removed === 'removed') {
+    await leaveCluster(options, { client, agent, proxy, podNetwork, log });
+  } else {
+    await Promise.all([agent.stop(), proxy.stop()]);
+    podNetwork.stop();
+  }
+  identity.stop?.();
   client.close();
   proxyClient.close();
 }

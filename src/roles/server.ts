@@ -7,9 +7,11 @@ import { createApiServer, type ListenAddress, type RequestLimits } from '../apis
 import { createInProcessClient, type Client } from '../client/index.ts';
 import { systemClock } from '../clock/index.ts';
 import { startControllers } from '../controllers/index.ts';
+import { joinHostPort } from '../ip/index.ts';
 import { Registry } from '../metrics/index.ts';
 import { startScheduler } from '../scheduler/index.ts';
 import { openSqliteStore } from '../store/index.ts';
+import { applyClusterInfo } from './cluster-info.ts';
 import { applyClusterDns } from './cluster-dns.ts';
 import { startPodRoutes } from './pod-routes.ts';
 import { openAuditLog } from './audit-log.ts';
@@ -26,7 +28,13 @@ export interface ServerOptions {
   loadBalancerCidr?: string;
   /** File to which a JSON line is added for every request. */
   auditLog?: string;
+  clusterName: string;
   clusterDomain: string;
+  /** What hosts that join are told: how pods of two nodes reach each other, and how Services are translated. */
+  network: string;
+  proxyMode: string;
+  /** Silence after which a node is Unknown. @default 40000 */
+  nodeGraceMs?: number;
   /** Address of the Service kube-system/kube-dns; absent: cluster DNS is not deployed. */
   clusterDns?: string;
   /** Nameserver for names outside the cluster. */
@@ -82,7 +90,12 @@ export async function runServer(options: ServerOptions): Promise<void> {
     client: clientFor('system:kube-controller-manager'),
     log: log.with({ room: 'controllers' }),
     clock: systemClock,
-    options: { podCidrs: options.podCidrs, caPem },
+    options: {
+      podCidrs: options.podCidrs,
+      caPem,
+      ...(options.nodeGraceMs === undefined ? {} : { nodeGraceMs: options.nodeGraceMs }),
+      signer: { certPem: caPem, keyPem: pem('ca.key') },
+    },
   });
   const scheduler = startScheduler({
     client: clientFor('system:kube-scheduler'),
@@ -90,6 +103,19 @@ export async function runServer(options: ServerOptions): Promise<void> {
     clock: systemClock,
   });
   const routes = options.podRoutes ? startPodRoutes(clientFor('system:pod-routes'), log) : undefined;
+  await applyClusterInfo(clientFor('system:cluster-info'), {
+    server: `https://${joinHostPort(options.advertise.address, options.advertise.port)}`,
+    caPem,
+    settings: {
+      clusterName: options.clusterName,
+      clusterDomain: options.clusterDomain,
+      clusterDns: options.clusterDns === undefined ? [] : [options.clusterDns],
+      podCidrs: options.podCidrs,
+      serviceCidrs: options.serviceCidrs,
+      network: options.network,
+      proxyMode: options.proxyMode,
+    },
+  });
   if (options.clusterDns !== undefined) {
     await applyClusterDns(clientFor('system:addons'), {
       clusterIp: options.clusterDns,

@@ -102,7 +102,10 @@ function readEntry(of: FieldType, bytes: Uint8Array): { key: string; value: unkn
     else if (number !== 2) reader.skip(wire);
     else if (of.form === 'list') {
       // A list as the value of a map travels as a message of its own.
-      value = [...fieldsOf(reader.chunk())].map((item) => readValue(of.of, item.wire, item.reader));
+      const list: unknown[] = [];
+      // Each item is read before the next tag: they share one reader.
+      for (const item of fieldsOf(reader.chunk())) list.push(readValue(of.of, item.wire, item.reader));
+      value = list;
     } else value = readValue(of, wire, reader) ?? value;
   }
   return { key, value };

@@ -3,6 +3,7 @@ import { appsTypes } from './apps.ts';
 import { authenticationTypes } from './authentication.ts';
 import { authorizationTypes } from './authorization.ts';
 import { autoscalingTypes } from './autoscaling.ts';
+import { certificatesTypes } from './certificates.ts';
 import { coordinationTypes } from './coordination.ts';
 import { coreNodeTypes } from './core-node.ts';
 import { corePodTypes } from './core-pod.ts';
@@ -37,6 +38,7 @@ export const schemaGroups: Readonly<Record<string, SchemaGroup>> = {
   core: api('core', '', coreTypes, coreServiceTypes, corePodTypes, coreVolumeTypes, coreNodeTypes),
   apps: api('apps', 'apps', appsTypes),
   discovery: api('discovery', 'discovery.k8s.io', discoveryTypes),
+  certificates: api('certificates', 'certificates.k8s.io', certificatesTypes),
   coordination: api('coordination', 'coordination.k8s.io', coordinationTypes),
   events: api('events', 'events.k8s.io', eventsTypes),
   networking: api('networking', 'networking.k8s.io', networkingTypes),

@@ -1,6 +1,7 @@
 // The strategy of every kind: one row each.
 import type { Resource } from '../resources.ts';
 import type { KindStrategy } from './contract.ts';
+import { certificateStrategies } from './certificates.ts';
 import { configurationStrategies } from './configuration.ts';
 import { eventStrategies } from './event.ts';
 import { namespaceStrategy } from './namespace.ts';
@@ -22,6 +23,7 @@ const strategies: readonly KindStrategy[] = [
   ...eventStrategies,
   ...workloadStrategies,
   ...networkingStrategies,
+  ...certificateStrategies,
   ...rbacStrategies,
 ];
 

@@ -3,6 +3,7 @@ import type { Resource } from '../resources.ts';
 import type { KubeObject } from '../types.ts';
 import type { Column, ColumnDefinition, Table } from './contract.ts';
 import * as core from './core-columns.ts';
+import { certificateColumns } from './certificate-columns.ts';
 import * as group from './group-columns.ts';
 import { podColumns } from './pod-columns.ts';
 
@@ -30,6 +31,7 @@ const tables: Readonly<Record<string, readonly AnyColumn[]>> = {
   'autoscaling/Scale': row(group.scaleColumns),
   'apps/ControllerRevision': row(group.controllerRevisionColumns),
   'discovery.k8s.io/EndpointSlice': row(group.endpointSliceColumns),
+  'certificates.k8s.io/CertificateSigningRequest': row(certificateColumns),
   'coordination.k8s.io/Lease': row(group.leaseColumns),
   'networking.k8s.io/Ingress': row(group.ingressColumns),
   'networking.k8s.io/IngressClass': row(group.ingressClassColumns),

@@ -1,10 +1,12 @@
-// Who asks: a client certificate, a service account token, or nobody in particular.
+// Who asks: a client certificate, a service account token, a token of a host that joins, or nobody in particular.
 import { pods, secrets, serviceAccounts, unauthorized } from '../../api/index.ts';
+import type { Clock } from '../../clock/index.ts';
 import type { Store } from '../../store/index.ts';
 import type { User } from '../contract.ts';
 import type { PeerIdentity } from '../http/peer-user.ts';
 import { storedObject } from '../objects/stored-object.ts';
 import { storageKey } from '../objects/storage-key.ts';
+import { userOfBootstrapToken } from './bootstrap-tokens.ts';
 import type { ServiceAccountTokens, VerifiedToken } from './service-account-tokens.ts';
 
 const ANONYMOUS: User = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
@@ -22,7 +24,12 @@ export interface Authenticator {
   userOfToken(token: string): Promise<{ user: User; verified: VerifiedToken } | undefined>;
 }
 
-export function createAuthenticator(store: Store, tokens: ServiceAccountTokens, audience: string): Authenticator {
+export function createAuthenticator(
+  store: Store,
+  tokens: ServiceAccountTokens,
+  audience: string,
+  clock: Clock,
+): Authenticator {
   const liveUid = async (key: string): Promise<string | undefined> => {
     const entry = await store.get(key);
     return entry === undefined ? undefined : storedObject(entry).object.metadata.uid;
@@ -64,6 +71,8 @@ export function createAuthenticator(store: Store, tokens: ServiceAccountTokens, 
         if (peer.kind === 'rejected' || (authorization ?? '') !== '') throw unauthorized();
         return ANONYMOUS;
       }
+      const joining = await userOfBootstrapToken(store, clock, token);
+      if (joining !== undefined) return withAuthenticated(joining);
       const found = await userOfToken(token);
       if (found === undefined || !found.verified.audiences.includes(audience)) throw unauthorized();
       return found.user;

@@ -28,6 +28,7 @@ const RULES: readonly Rule[] = [
   rule(['create', 'update', 'patch'], 'events.k8s.io', 'events'),
   rule([...READ, 'create', 'update', 'patch', 'delete'], 'coordination.k8s.io', 'leases'),
   rule(READ, 'discovery.k8s.io', 'endpointslices'),
+  rule(['create', ...READ], 'certificates.k8s.io', 'certificatesigningrequests'),
   rule(READ, 'networking.k8s.io', 'servicecidrs networkpolicies'),
   rule(['create'], 'authentication.k8s.io', 'tokenreviews'),
   rule(['create'], 'authorization.k8s.io', 'subjectaccessreviews localsubjectaccessreviews'),

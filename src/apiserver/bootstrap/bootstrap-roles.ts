@@ -1,5 +1,5 @@
 // The roles and bindings that exist from the first start. Names and reach are Kubernetes' own, for the kinds served here.
-import type { rbac } from '../../api/index.ts';
+import { AGENT_SETTINGS, CLUSTER_INFO, NODE_BOOTSTRAPPERS, type rbac } from '../../api/index.ts';
 
 type Rule = rbac.PolicyRule;
 
@@ -87,6 +87,7 @@ const EVERY_KIND = [
     'configmaps endpoints events namespaces namespaces/finalize namespaces/status nodes nodes/status pods pods/status replicationcontrollers replicationcontrollers/scale replicationcontrollers/status secrets serviceaccounts services services/status',
   ],
   ['apps', APPS],
+  ['certificates.k8s.io', 'certificatesigningrequests certificatesigningrequests/status'],
   ['coordination.k8s.io', 'leases'],
   ['discovery.k8s.io', 'endpointslices'],
   ['events.k8s.io', 'events'],
@@ -96,6 +97,10 @@ const EVERY_KIND = [
   ],
   ['rbac.authorization.k8s.io', 'clusterrolebindings clusterroles rolebindings roles'],
 ] as const;
+
+const CERTIFICATES = 'certificates.k8s.io';
+const NODE_SIGNERS = ['kubernetes.io/kube-apiserver-client-kubelet', 'kubernetes.io/kubelet-serving'];
+const NODE_CLIENT = 'system:certificates.k8s.io:certificatesigningrequests';
 
 const aggregateTo = (role: string) => ({ [`rbac.authorization.k8s.io/aggregate-to-${role}`]: 'true' });
 
@@ -181,6 +186,19 @@ export const bootstrapRoles: readonly BootstrapRole[] = [
       rule(['list', 'watch'], 'discovery.k8s.io', 'endpointslices'),
     ],
   },
+  {
+    name: 'system:node-bootstrapper',
+    rules: [rule(['create', ...READ], CERTIFICATES, 'certificatesigningrequests')],
+  },
+  // What the approver asks before it approves by itself: a node's first certificate, and a node's own renewal.
+  {
+    name: `${NODE_CLIENT}:nodeclient`,
+    rules: [rule(['create'], CERTIFICATES, 'certificatesigningrequests/nodeclient')],
+  },
+  {
+    name: `${NODE_CLIENT}:selfnodeclient`,
+    rules: [rule(['create'], CERTIFICATES, 'certificatesigningrequests/selfnodeclient')],
+  },
   // Keeps the API server's own routes to pods.
   { name: 'system:pod-routes', rules: [rule(READ, '', 'nodes')] },
   {
@@ -213,6 +231,9 @@ export const bootstrapRoles: readonly BootstrapRole[] = [
       rule(['create'], 'discovery.k8s.io', 'endpointslices'),
       rule(['create'], 'networking.k8s.io', 'ipaddresses servicecidrs'),
       rule(['create'], '', 'pods/eviction'),
+      rule(['update'], CERTIFICATES, 'certificatesigningrequests/approval'),
+      rule(['approve', 'sign'], CERTIFICATES, 'signers', NODE_SIGNERS),
+      rule(['sign'], CERTIFICATES, 'signers', ['kubernetes.io/kube-apiserver-client']),
       rule(['create'], 'authentication.k8s.io', 'tokenreviews'),
       rule(['create'], 'authorization.k8s.io', 'subjectaccessreviews'),
     ],
@@ -241,6 +262,9 @@ export const bootstrapBindings: readonly BootstrapBinding[] = [
       ['ServiceAccount', 'kube-system:kube-dns'],
     ],
   },
+  { name: 'portico:node-bootstrap', role: 'system:node-bootstrapper', subjects: [['Group', NODE_BOOTSTRAPPERS]] },
+  { name: 'portico:node-approve', role: `${NODE_CLIENT}:nodeclient`, subjects: [['Group', NODE_BOOTSTRAPPERS]] },
+  { name: 'portico:node-renew', role: `${NODE_CLIENT}:selfnodeclient`, subjects: [['Group', 'system:nodes']] },
   { name: 'system:pod-routes', role: 'system:pod-routes', subjects: [['User', 'system:pod-routes']] },
   { name: 'system:kube-scheduler', role: 'system:kube-scheduler', subjects: [['User', 'system:kube-scheduler']] },
   {
@@ -262,5 +286,33 @@ export const bootstrapNamespaceRoles: readonly BootstrapNamespaceRole[] = [
     namespace: 'kube-system',
     rules: [rule(['create'], '', 'configmaps serviceaccounts services'), rule(['create'], 'apps', 'deployments')],
     subjects: [['User', 'system:addons']],
+  },
+  // Tells hosts what they need to join: the authority to everybody, the settings to those who join and to nodes.
+  ...(['kube-public', 'kube-system'] as const).map((namespace) => ({
+    name: 'system:cluster-info',
+    namespace,
+    rules: [
+      rule(['create'], '', 'configmaps'),
+      rule(['get', 'patch'], '', 'configmaps', [namespace === 'kube-public' ? CLUSTER_INFO : AGENT_SETTINGS]),
+    ],
+    subjects: [['User', 'system:cluster-info']] as const,
+  })),
+  {
+    name: 'portico:cluster-info-reader',
+    namespace: 'kube-public',
+    rules: [rule(['get'], '', 'configmaps', [CLUSTER_INFO])],
+    subjects: [
+      ['User', 'system:anonymous'],
+      ['Group', 'system:authenticated'],
+    ],
+  },
+  {
+    name: 'portico:agent-settings-reader',
+    namespace: 'kube-system',
+    rules: [rule(['get'], '', 'configmaps', [AGENT_SETTINGS])],
+    subjects: [
+      ['Group', NODE_BOOTSTRAPPERS],
+      ['Group', 'system:nodes'],
+    ],
   },
 ];

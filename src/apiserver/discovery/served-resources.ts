@@ -26,6 +26,7 @@ const PROXY = ['create', 'delete', 'get', 'patch', 'update'];
 
 const subresourceRows: Readonly<Record<string, Omit<ServedSubresource, 'name'>>> = {
   status: { verbs: READ_WRITE },
+  approval: { verbs: READ_WRITE },
   scale: { kind: 'Scale', group: 'autoscaling', version: 'v1', verbs: READ_WRITE },
   log: { verbs: ['get'] },
   exec: { kind: 'PodExecOptions', verbs: CONNECT },

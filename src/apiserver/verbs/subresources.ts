@@ -1,4 +1,5 @@
-// The subresources that are about stored objects: status, scale, binding, eviction, finalize, ephemeralcontainers.
+// The subresources that are about stored objects: status, scale, binding, eviction, finalize,
+// ephemeralcontainers, approval.
 import {
   badRequest,
   conflict,
@@ -16,6 +17,7 @@ import type { Answer } from '../request/answer.ts';
 import { asObject, readObject, readValue } from '../request/decode-request.ts';
 import type { Verb } from '../request/request-path.ts';
 import type { ResourceRequest } from '../request/resource-request.ts';
+import { approve } from './approval.ts';
 import { deleteObject, type DeleteOptions } from './delete.ts';
 import { timestamp, type VerbDeps } from './deps.ts';
 import { applyPatch, patchObject, readPatch } from './patch.ts';
@@ -50,6 +52,10 @@ export async function runSubresource(
     case 'ephemeralcontainers':
       if (verb === 'get') return get(deps, request);
       if (verb === 'update' || verb === 'patch') return ephemeralContainers(deps, request, verb);
+      throw methodNotAllowed();
+    case 'approval':
+      if (verb === 'get') return get(deps, request);
+      if (verb === 'update' || verb === 'patch') return approve(deps, request, verb);
       throw methodNotAllowed();
     default:
       return undefined;

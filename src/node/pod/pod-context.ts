@@ -23,7 +23,7 @@ export interface PodContext {
   readonly objects: ObjectCache;
   readonly tokens: TokenSource;
   readonly nodeName: string;
-  readonly nodeIps: readonly string[];
+  readonly nodeIps: () => readonly string[];
   readonly allocatable: { readonly cpu: number; readonly memory: number };
   readonly stateDir: string;
   readonly dns: () => DnsSettings;

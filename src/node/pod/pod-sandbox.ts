@@ -78,7 +78,7 @@ export class PodSandbox {
     if (this.#current !== undefined) return undefined;
     const { podNetwork, nodeIps } = this.#ctx;
     if (isHostNetwork(pod)) {
-      this.#current = { netns: undefined, ips: nodeIps };
+      this.#current = { netns: undefined, ips: nodeIps() };
       return undefined;
     }
     const { name, uid } = pod.metadata;

@@ -285,7 +285,7 @@ export class PodWorker {
     return {
       pod: this.#pod,
       nodeName: this.#ctx.nodeName,
-      hostIps: this.#ctx.nodeIps,
+      hostIps: this.#ctx.nodeIps(),
       podIps: this.#sandbox.ips ?? known,
       allocatable: this.#ctx.allocatable,
     };

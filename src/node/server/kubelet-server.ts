@@ -40,6 +40,7 @@ export interface KubeletServerOptions {
 
 export interface KubeletServer {
   readonly port: number;
+  setServing(pair: { readonly certPem: string; readonly keyPem: string }): void;
   close(): Promise<void>;
 }
 
@@ -110,6 +111,7 @@ export async function startKubeletServer(o: KubeletServerOptions): Promise<Kubel
   });
   return {
     port: (server.address() as AddressInfo).port,
+    setServing: ({ certPem, keyPem }) => server.setSecureContext({ cert: certPem, key: keyPem, ca: o.tls.clientCaPem }),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -1,0 +1,6 @@
+export type { BootstrapToken } from './bootstrap-token.ts';
+export { createToken, deleteToken, listTokens } from './bootstrap-token.ts';
+export type { JoinedHost, JoinOptions } from './join-cluster.ts';
+export { joinCluster } from './join-cluster.ts';
+export { hostFiles } from './host-files.ts';
+export type { ClusterSettings } from './settings.ts';

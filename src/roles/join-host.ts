@@ -1,0 +1,104 @@
+// What a host needs before its agent can run: its identity in the cluster, its address, and that neither clashes with
+// the cluster's ranges.
+import path from 'node:path';
+
+import { UserError } from '../errors/index.ts';
+import { cidrsOverlap } from '../ip/index.ts';
+import { hostFiles, joinCluster, type ClusterSettings } from '../join/index.ts';
+import { openRtnl, type Rtnl } from '../linux/index.ts';
+import { createLogger } from '../log/index.ts';
+import { VXLAN_DEVICE } from '../podnet/index.ts';
+import type { AgentIdentity } from './agent.ts';
+import { followHostAddress } from './host-address.ts';
+
+export interface JoinHostOptions {
+  readonly stateDir: string;
+  readonly server?: string;
+  readonly token?: string;
+  readonly caHash?: string;
+  readonly nodeName?: string;
+  /** When neither a flag nor an earlier join says. */
+  readonly defaultName: string;
+  readonly nodeIps: readonly string[];
+  readonly uplink?: string;
+}
+
+export interface ReadyHost {
+  readonly nodeName: string;
+  readonly nodeIps: () => readonly string[];
+  readonly uplink: string;
+  readonly settings: ClusterSettings;
+  readonly identity: AgentIdentity;
+}
+
+/** @throws UserError: one sentence on what is wrong and what to do */
+export async function joinHost(o: JoinHostOptions): Promise<ReadyHost> {
+  const dir = path.join(o.stateDir, 'identity');
+  const { server, token, caHash } = o;
+  const joined = await joinCluster({
+    dir,
+    nodeName: o.nodeName ?? hostFiles(dir).record()?.nodeName ?? o.defaultName,
+    nodeIps: o.nodeIps,
+    log: createLogger().with({ component: 'join' }),
+    ...(server === undefined ? {} : { server }),
+    ...(token === undefined ? {} : { token }),
+    ...(caHash === undefined ? {} : { caHash }),
+  });
+  const address = await followHostAddress({
+    given: o.nodeIps,
+    last: joined.nodeIps,
+    server: joined.server,
+    onChange: (ips) => joined.addressesChanged(ips),
+  });
+  const uplink = o.uplink ?? address.uplink;
+  if (uplink === undefined) {
+    throw new UserError(
+      `no network device of this host has the address ${address.ips().join(', ')}: name the one that leads to the other nodes with --uplink`,
+    );
+  }
+  const rtnl = openRtnl();
+  try {
+    refuseOverlap(rtnl, joined.settings);
+  } finally {
+    rtnl.close();
+  }
+  return {
+    nodeName: joined.nodeName,
+    nodeIps: () => address.ips(),
+    uplink,
+    settings: joined.settings,
+    identity: {
+      client: joined.clientConfig,
+      proxy: joined.clientConfig,
+      serving: joined.serving(),
+      clientCaPem: joined.caPem,
+      onServing: (use) => joined.onServing(use),
+      forget: () => joined.forget(),
+      stop() {
+        joined.stop();
+        address.stop();
+      },
+    },
+  };
+}
+
+/** A host that is part of a range of the cluster would send packets of pods to its own link. @throws UserError */
+function refuseOverlap(rtnl: Rtnl, settings: ClusterSettings): void {
+  const names = new Map(rtnl.links().map((l) => [l.index, l.name]));
+  const ranges = [
+    ...settings.podCidrs.map((cidr) => ['pod', cidr] as const),
+    ...settings.serviceCidrs.map((cidr) => ['service', cidr] as const),
+  ];
+  for (const { device, address, scope } of rtnl.addresses()) {
+    const name = names.get(device) ?? '';
+    // The overlay's own device stands in the pod range by design.
+    if (scope !== 'global' || name === VXLAN_DEVICE || name === 'kube-ipvs0') continue;
+    for (const [what, cidr] of ranges) {
+      if (!cidrsOverlap(cidr, address)) continue;
+      throw new UserError(
+        `${name} of this host has ${address}, which lies in the ${what} range ${cidr} of the cluster: ` +
+          `give the cluster another range ('portico server --${what}-cidr'), or the host another address`,
+      );
+    }
+  }
+}
