@@ -30,7 +30,8 @@ export async function runDns(options: DnsRoleOptions): Promise<void> {
   const server = await startDns({ ...more, client, log, clock: systemClock, metrics: new Registry() });
   process.on('SIGHUP', () => void server.reload());
   log.info('answering', { port: server.port });
-  void server.synced.then(() => log.info('the cluster is known', { ms: Math.round(performance.now()) }));
+  if (client !== undefined)
+    void server.synced.then(() => log.info('the cluster is known', { ms: Math.round(performance.now()) }));
   await aborted(ended);
   await server.stop();
   client?.close();
