@@ -13,7 +13,14 @@ import {
   type Resource,
 } from '../api/objects.ts';
 import { createClient, loadKubeconfig, type Client } from '../client/index.ts';
-import { DnsConfigError, defaultKubernetes, explainDns, parseDnsConfig, type KubernetesConfig } from '../dns/index.ts';
+import {
+  DnsConfigError,
+  defaultKubernetes,
+  explainDns,
+  parseDnsConfig,
+  type KubernetesConfig,
+  type SearchPath,
+} from '../dns/index.ts';
 import { DnsWireError, parseName } from '../dnswire/index.ts';
 import { errorText, UserError } from '../errors/index.ts';
 import type { TraceEnvironment } from '../trace/index.ts';
@@ -21,6 +28,7 @@ import { stringFlag, type Parsed } from './command.ts';
 import { formatExplanation } from './format-explanation.ts';
 import { parseAddressPort } from './listen-address.ts';
 import { openLocalView } from './local-view.ts';
+import { searchPathInPod, searchPathOfMachine } from './search-path-of.ts';
 
 const DNS_NAMESPACE = 'kube-system';
 const DNS_SERVICE = 'kube-dns';
@@ -30,6 +38,8 @@ interface Asker {
   text: string;
   pod?: Pod;
   netns?: string;
+  /** As the asker's own file says. */
+  resolver?: SearchPath;
 }
 
 interface View {
@@ -55,6 +65,7 @@ export async function runDnsQuery(parsed: Parsed): Promise<number> {
       name,
       kubernetes,
       ...(type === undefined ? {} : { type: type.toUpperCase() }),
+      ...(asker.resolver === undefined ? {} : { resolver: asker.resolver }),
       ...(asker.pod === undefined ? {} : { from: `${asker.pod.metadata.namespace}/${asker.pod.metadata.name}` }),
       ...(server === undefined
         ? {}
@@ -113,7 +124,7 @@ async function findAsker({ client, environment }: View, parsed: Parsed): Promise
     if (environment === undefined) return { text: `this machine, for node ${node}` };
     const netns = environment.nodeNetns(node);
     if (netns === undefined) throw new UserError(`--from ${from}: this cluster has no running node ${node}`);
-    return { text: `node ${node}`, netns };
+    return { text: `node ${node}`, netns, resolver: searchPathOfMachine() };
   }
   if (from === undefined) {
     if (environment === undefined) return { text: 'this machine' };
@@ -135,7 +146,9 @@ async function findAsker({ client, environment }: View, parsed: Parsed): Promise
       ? environment.nodeNetns(pod.spec.nodeName ?? '')
       : environment.podNetns({ uid: pod.metadata.uid, namespace, name });
   if (netns === undefined) throw new UserError(`--from ${from}: ${text} is not running (${pod.status?.phase})`);
-  return { text, pod, netns };
+  // Programs of several pods share a node's network: which of them is meant cannot be seen there.
+  const resolver = pod.spec?.hostNetwork === true ? undefined : searchPathInPod(netns);
+  return { text, pod, netns, ...(resolver === undefined ? {} : { resolver }) };
 }
 
 async function findServer(

@@ -17,6 +17,7 @@ import { Rcode, rcodeName, ROOT, Type } from '../dnswire/index.ts';
 import type { ResourceRecord, WireName } from '../dnswire/index.ts';
 import { defaultKubernetes, DnsConfigError } from './config/config.ts';
 import type { KubernetesConfig } from './config/config.ts';
+import type { SearchPath } from './config/resolv-conf.ts';
 import { createRecords } from './plugins/kubernetes/cluster.ts';
 import type { ClusterZone } from './plugins/kubernetes/cluster-zone.ts';
 import { namespaceOf, podOf, serviceOf, sliceOf } from './plugins/kubernetes/dns-objects.ts';
@@ -31,6 +32,8 @@ export interface ExplainOptions {
   readonly type?: string;
   /** `namespace/pod`: whose search path to walk; undefined: the name is taken as complete. */
   readonly from?: string;
+  /** The asker's resolv.conf, where it can be read; undefined: what follows from the pod alone. */
+  readonly resolver?: SearchPath;
   readonly kubernetes?: KubernetesConfig;
   /** A server to ask as well; `netns`: from inside this network namespace. */
   readonly server?: {
@@ -143,12 +146,8 @@ async function readZone(client: Client, config: KubernetesConfig): Promise<Clust
   return zone;
 }
 
-interface SearchPath {
-  readonly search: readonly string[];
-  readonly ndots: number;
-}
-
 async function searchPath(options: ExplainOptions, config: KubernetesConfig): Promise<SearchPath> {
+  if (options.resolver !== undefined) return options.resolver;
   if (options.from === undefined) return { search: [], ndots: 1 };
   const [namespace = '', name = ''] = options.from.includes('/') ? options.from.split('/') : ['default', options.from];
   let pod: Pod;

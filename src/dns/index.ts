@@ -7,5 +7,7 @@ export type { DnsListen, DnsOptions, DnsServer, StopOptions } from './start-dns.
 export { queryDns, QueryDnsError } from './query-dns.ts';
 export type { QueryDnsOptions, QueryDnsResult } from './query-dns.ts';
 export { parseDnsConfig } from './config/parse-dns-config.ts';
+export { parseSearchPath } from './config/resolv-conf.ts';
+export type { SearchPath } from './config/resolv-conf.ts';
 export { explainDns } from './explain.ts';
 export type { Explanation, ExplainOptions, ExplainStep } from './explain.ts';

@@ -215,6 +215,12 @@ test('dns query says where an answer comes from and why there is none', () => {
     json.stdout,
   );
   assert.match(query('x.nowhere', '--from', 'node/node-1', '--server', vip).stdout, /forwarded/);
+  // The path is read from the pod: a search domain of the machine, or of whoever edits the file, is walked too.
+  cluster.exec('shell', "cp /etc/resolv.conf /etc/resolv.old; sed -i 's/^search .*/& corp.example/' /etc/resolv.conf");
+  const walked = query('printer.floor-1', '--from', 'shell').stdout;
+  cluster.exec('shell', 'cp /etc/resolv.old /etc/resolv.conf');
+  assert.match(walked, /Search path \(ndots 5\): default\.svc\.cluster\.local .*cluster\.local corp\.example\n/);
+  assert.match(walked, /4\. printer\.floor-1\.corp\.example\. /);
   assert.match(query('web', '--from', 'nobody').stderr, /no pod nobody in namespace default/);
   // With a kubeconfig the question leaves from here, so there may be no answer; the reason is there all the same.
   const elsewhere = run(portico, ['dns', 'query', 'web', '--kubeconfig', cluster.kubeconfig, '--from', 'shell']);
