@@ -1,9 +1,10 @@
 // Puts the server together: store, verbs, identity, permission, admission, transport.
-import { clusterRoles, serviceCIDRs, type Resource } from '../api/index.ts';
+import { clusterRoles, serviceCIDRs } from '../api/index.ts';
 import { systemClock } from '../clock/index.ts';
 import { joinHostPort } from '../ip/index.ts';
 import { silentLogger } from '../log/index.ts';
 import { Registry } from '../metrics/index.ts';
+import type { Held } from '../store/index.ts';
 import { createAdmission } from './admission/admission.ts';
 import { restrictCertificates } from './admission/certificates.ts';
 import { restrictEscalation } from './admission/rbac-escalation.ts';
@@ -18,10 +19,12 @@ import { ServiceAccountTokens } from './auth/service-account-tokens.ts';
 import { createTokenRequests } from './auth/token-requests.ts';
 import { bootstrap } from './bootstrap/bootstrap.ts';
 import { serverWrites } from './bootstrap/server-writes.ts';
+import { announceServer, knownServers, SERVERS_PREFIX } from './bootstrap/servers.ts';
 import type { ApiServer, ApiServerOptions, Listening } from './contract.ts';
 import { listenHttp } from './http/http-server.ts';
 import { httpHandlers } from './http/serve.ts';
 import { createConnect } from './nodes/connect.ts';
+import { keyPrefix } from './objects/storage-key.ts';
 import { bodyValue, contentTypeOf, warningHeader } from './request/answer.ts';
 import { dispatch, type DispatchDeps } from './request/dispatch.ts';
 import { InFlight } from './request/in-flight.ts';
@@ -104,20 +107,26 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     },
   };
 
-  const firstObjects = (atStart: boolean) =>
+  const firstObjects = async (atStart: boolean) =>
     bootstrap(writes, {
       atStart,
       serviceCidrs: pools.map((p) => p.text),
       serviceAddress: primary.at(0),
-      advertise,
+      servers: await knownServers(store, advertise),
     });
-  const keep = (resource: Resource, run: () => Promise<void>) =>
-    keepTrue({ store, clock, log, signal: stopped.signal }, resource, run);
+  const keep = (prefix: string, run: () => Promise<void>) =>
+    keepTrue({ store, clock, log, signal: stopped.signal }, prefix, run);
+  let announced: Held | undefined;
   const prepare = async () => {
     await rbac.start(store, stopped.signal, (error) => log.error('the index of roles stopped', { error }));
-    await firstObjects(true);
-    await keep(clusterRoles, () => aggregateRoles(store, writes));
-    await keep(serviceCIDRs, () => serviceCidrObjects.reconcile(writes));
+    announced = await announceServer(store, advertise);
+    let atStart = true;
+    await keep(SERVERS_PREFIX, async () => {
+      await firstObjects(atStart);
+      atStart = false;
+    });
+    await keep(keyPrefix(clusterRoles), () => aggregateRoles(store, writes));
+    await keep(keyPrefix(serviceCIDRs), () => serviceCidrObjects.reconcile(writes));
     isReady = true;
     startUpkeep({ store, clock, log, bootstrap: () => firstObjects(false), signal: stopped.signal });
   };
@@ -160,6 +169,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       stopped.abort();
       await Promise.all([...open].map((listening) => listening.close()));
       open.clear();
+      // Best effort: the key goes by itself.
+      await announced?.release().catch((error: unknown) => log.debug('could not sign off', { error }));
     },
   };
 }

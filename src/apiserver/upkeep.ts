@@ -1,8 +1,8 @@
 // What the server looks after for as long as it runs.
-import { events, type CoreEvent, type Resource } from '../api/index.ts';
+import { events, type CoreEvent } from '../api/index.ts';
 import type { Clock, Timer } from '../clock/index.ts';
 import type { Logger } from '../log/index.ts';
-import type { Store } from '../store/index.ts';
+import { CompactedError, type Store } from '../store/index.ts';
 import { storedObject } from './objects/stored-object.ts';
 import { keyPrefix } from './objects/storage-key.ts';
 import { repairBookings } from './services/repair.ts';
@@ -19,6 +19,8 @@ export interface UpkeepOptions {
 const BOOTSTRAP_MS = 10_000;
 const EVENTS_MS = 60_000;
 const REPAIR_MS = 180_000;
+/** As many as etcd takes in a transaction, with room. */
+const COMMIT_OPS = 100;
 /** Events are news; Kubernetes keeps them for an hour. */
 const EVENT_LIFE_MS = 3_600_000;
 
@@ -46,7 +48,7 @@ export function startUpkeep({ store, clock, log, bootstrap, signal }: UpkeepOpti
   });
 }
 
-/** One commit for all that are due. */
+/** Few commits for all that are due. */
 export async function forgetEvents(store: Store, clock: Clock): Promise<void> {
   const oldest = clock.now() - EVENT_LIFE_MS;
   const { entries } = await store.list(keyPrefix(events));
@@ -55,10 +57,10 @@ export async function forgetEvents(store: Store, clock: Clock): Promise<void> {
     const last = series?.lastObservedTime ?? lastTimestamp ?? eventTime ?? metadata.creationTimestamp;
     return Date.parse(last) < oldest;
   });
-  for (let i = 0; i < due.length; i += 1000) {
+  for (let i = 0; i < due.length; i += COMMIT_OPS) {
     await store.commit(
       [],
-      due.slice(i, i + 1000).map(({ key }) => ({ type: 'delete', key })),
+      due.slice(i, i + COMMIT_OPS).map(({ key }) => ({ type: 'delete', key })),
     );
   }
 }
@@ -68,13 +70,13 @@ type Keeping = Pick<UpkeepOptions, 'store' | 'clock' | 'log' | 'signal'>;
 /** How long after a failure, or without a change, it runs again. */
 const AGAIN_MS = 30_000;
 
-/** Runs now, after every change of the resource, and from time to time; resolves when the first run is over. */
-export async function keepTrue(keeping: Keeping, resource: Resource, run: () => Promise<void>): Promise<void> {
+/** Runs now, after every change of a key with the prefix, and from time to time; resolves when the first run is over. */
+export async function keepTrue(keeping: Keeping, prefix: string, run: () => Promise<void>): Promise<void> {
   const { store, clock, log, signal } = keeping;
   const after = store.currentRevision;
   await run();
   const loop = async () => {
-    const watch = store.watch({ prefix: keyPrefix(resource), after }, signal)[Symbol.asyncIterator]();
+    let watch = store.watch({ prefix, after }, signal)[Symbol.asyncIterator]();
     let change = watch.next();
     for (;;) {
       const woken = await soonerOf(change, clock, signal);
@@ -82,14 +84,18 @@ export async function keepTrue(keeping: Keeping, resource: Resource, run: () => 
       if (woken === 'changed') {
         if ((await change).done === true) return;
         change = watch.next();
+      } else if (woken === 'missed') {
+        // Changes were forgotten before we heard of them; what they led to is looked at below.
+        watch = store.watch({ prefix, after: store.currentRevision }, signal)[Symbol.asyncIterator]();
+        change = watch.next();
       }
-      await run().catch((error: unknown) => log.error(`upkeep of ${resource.plural} failed`, { error }));
+      await run().catch((error: unknown) => log.error(`upkeep of ${prefix} failed`, { error }));
     }
   };
-  loop().catch((error: unknown) => log.error(`upkeep of ${resource.plural} stopped`, { error }));
+  loop().catch((error: unknown) => log.error(`upkeep of ${prefix} stopped`, { error }));
 }
 
-function soonerOf(change: Promise<unknown>, clock: Clock, signal: AbortSignal): Promise<'changed' | 'due'> {
+function soonerOf(change: Promise<unknown>, clock: Clock, signal: AbortSignal): Promise<'changed' | 'missed' | 'due'> {
   return new Promise((resolve, reject) => {
     const timer = clock.after(AGAIN_MS, () => resolve('due'));
     const finish = () => {
@@ -97,6 +103,11 @@ function soonerOf(change: Promise<unknown>, clock: Clock, signal: AbortSignal): 
       resolve('changed');
     };
     signal.addEventListener('abort', finish, { once: true });
-    change.then(finish, reject).finally(() => signal.removeEventListener('abort', finish));
+    const failed = (error: unknown) => {
+      clock.clear(timer);
+      if (error instanceof CompactedError) resolve('missed');
+      else reject(error instanceof Error ? error : new Error(String(error)));
+    };
+    change.then(finish, failed).finally(() => signal.removeEventListener('abort', finish));
   });
 }

@@ -38,6 +38,7 @@ export class LocalStore implements Store {
   readonly #journal: Journal;
   readonly #replica: Replica;
   readonly #timer: NodeJS.Timeout;
+  readonly #held = new Set<string>();
   #pending: Pending[] = [];
   #flushed: Promise<void> | undefined;
   #closed = false;
@@ -107,10 +108,14 @@ export class LocalStore implements Store {
   }
 
   async hold(key: string, value: string): Promise<Held> {
-    // The one process that can hold anything here is this one: what an earlier one left is overwritten.
-    await this.commit([], [{ type: 'put', key, value }]);
+    // The one process that can hold anything here is this one: what an earlier one left beside it goes.
+    const beside = this.#replica.list(key.slice(0, key.lastIndexOf('/') + 1), {}).entries;
+    const left = beside.filter((entry) => entry.key !== key && !this.#held.has(entry.key));
+    this.#held.add(key);
+    await this.commit([], [{ type: 'put', key, value }, ...left.map((e) => ({ type: 'delete' as const, key: e.key }))]);
     return {
       release: async () => {
+        this.#held.delete(key);
         if (!this.#closed) await this.commit([], [{ type: 'delete', key }]);
       },
     };

@@ -31,7 +31,8 @@ export function createAuthenticator(
   clock: Clock,
 ): Authenticator {
   const liveUid = async (key: string): Promise<string | undefined> => {
-    const entry = await store.get(key);
+    // What this server has not heard of may have been made on another one just now.
+    const entry = (await store.get(key, { notOlderThan: 0 })) ?? (await store.get(key));
     return entry === undefined ? undefined : storedObject(entry).object.metadata.uid;
   };
 

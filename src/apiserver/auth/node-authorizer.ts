@@ -2,7 +2,7 @@
 // status. Secrets, configmaps and tokens only of pods that run on the node. Node restriction (admission) narrows the
 // writes further.
 import { pods, type core, type Pod } from '../../api/index.ts';
-import type { Store } from '../../store/index.ts';
+import type { ReadOptions, Store } from '../../store/index.ts';
 import { storedObject } from '../objects/stored-object.ts';
 import { keyPrefix } from '../objects/storage-key.ts';
 import type { Attributes, Decision } from './attributes.ts';
@@ -59,11 +59,15 @@ export function createNodeAuthorizer(store: Store): (attributes: Attributes) => 
 async function isReferenced(store: Store, node: string, a: Attributes): Promise<boolean> {
   // The authority's certificate goes into every pod; it is no secret.
   if (a.resource === 'configmaps' && a.name === 'kube-root-ca.crt') return true;
-  const page = await store.list(keyPrefix(pods, a.namespace));
-  return page.entries.some((entry) => {
-    const { spec } = storedObject(entry).object as Pod;
-    return spec?.nodeName === node && referencedNames(spec, a.resource).has(a.name);
-  });
+  const found = async (age: ReadOptions) => {
+    const page = await store.list(keyPrefix(pods, a.namespace), age);
+    return page.entries.some((entry) => {
+      const { spec } = storedObject(entry).object as Pod;
+      return spec?.nodeName === node && referencedNames(spec, a.resource).has(a.name);
+    });
+  };
+  // The pod may have been bound on another server just now.
+  return (await found({ notOlderThan: 0 })) || found({});
 }
 
 function referencedNames(spec: core.PodSpec, resource: string): Set<string> {

@@ -6,6 +6,7 @@ import {
   deepEqual,
   endpoints,
   endpointSlices,
+  isConflict,
   isNotFound,
   namespaces,
   roleBindings,
@@ -18,6 +19,7 @@ import {
 } from '../../api/index.ts';
 import { ipFamily } from '../../ip/index.ts';
 import type { ServerWrites } from './server-writes.ts';
+import type { ServerAddress } from './servers.ts';
 import {
   bootstrapBindings,
   bootstrapNamespaceRoles,
@@ -30,7 +32,8 @@ export interface BootstrapOptions {
   readonly serviceCidrs: readonly string[];
   /** First address of the primary service CIDR. */
   readonly serviceAddress: string;
-  readonly advertise: { readonly address: string; readonly port: number };
+  /** The cluster's servers, all on one port. */
+  readonly servers: readonly ServerAddress[];
   /** The first run of a server: roles of earlier versions are brought up to date. */
   readonly atStart: boolean;
 }
@@ -52,7 +55,7 @@ export async function bootstrap(api: ServerWrites, options: BootstrapOptions): P
         ...(role.aggregate === undefined ? {} : { aggregationRule: aggregationRule(role.aggregate) }),
       });
       if (options.atStart && isOutdated(now as ClusterRole, role)) {
-        await api.update(clusterRoles, { ...now, rules: role.rules });
+        await unlessOvertaken(api.update(clusterRoles, { ...now, rules: role.rules }));
       }
     }),
     ...bootstrapBindings.map((binding) =>
@@ -84,6 +87,13 @@ function subjectsOf({ subjects }: Pick<BootstrapBinding, 'subjects'>): object[] 
   });
 }
 
+/** Another server did the same in the same moment; what is still wrong is put right at the next turn. */
+async function unlessOvertaken(update: Promise<unknown>): Promise<void> {
+  await update.catch((error: unknown) => {
+    if (!isConflict(error)) throw error;
+  });
+}
+
 /** A role from an earlier version of this program, unless somebody took it into their own hands. */
 function isOutdated(now: ClusterRole, role: BootstrapRole): boolean {
   const automatic = now.metadata.annotations?.['rbac.authorization.kubernetes.io/autoupdate'] === 'true';
@@ -96,9 +106,10 @@ const aggregationRule = (roles: readonly string[]) => ({
   })),
 });
 
-/** `default/kubernetes`: 10.96.0.1:443 leads to where this server listens. */
+/** `default/kubernetes`: 10.96.0.1:443 leads to where the servers listen. */
 async function kubernetesService(api: ServerWrites, options: BootstrapOptions): Promise<void> {
-  const { address, port } = options.advertise;
+  const addresses = options.servers.map((s) => s.address);
+  const [{ address, port } = { address: '', port: 0 }] = options.servers;
   const name = 'kubernetes';
   const metadata = { name, namespace: 'default' };
   const ensure = async (resource: Resource, object: object, isRight: (now: KubeObject) => boolean) => {
@@ -110,7 +121,7 @@ async function kubernetesService(api: ServerWrites, options: BootstrapOptions): 
       await api.ensure(resource, object);
       return;
     }
-    if (!isRight(now)) await api.update(resource, { ...object, metadata: now.metadata });
+    if (!isRight(now)) await unlessOvertaken(api.update(resource, { ...object, metadata: now.metadata }));
   };
   const labels = { labels: { component: 'apiserver', provider: 'kubernetes' } };
   const spec = {
@@ -127,7 +138,7 @@ async function kubernetesService(api: ServerWrites, options: BootstrapOptions): 
     return ports?.length === 1 && ports[0]?.targetPort === port;
   });
   const mirrored = { labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } };
-  const subsets = [{ addresses: [{ ip: address }], ports: [{ name: 'https', port, protocol: 'TCP' }] }];
+  const subsets = [{ addresses: addresses.map((ip) => ({ ip })), ports: [{ name: 'https', port, protocol: 'TCP' }] }];
   const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
   await ensure(endpoints, { metadata: { ...metadata, ...mirrored }, subsets }, (now) =>
     same((now as { subsets?: unknown }).subsets, subsets),
@@ -135,11 +146,16 @@ async function kubernetesService(api: ServerWrites, options: BootstrapOptions): 
   const slice = {
     metadata: { ...metadata, labels: { 'kubernetes.io/service-name': name } },
     addressType: ipFamily(address),
-    endpoints: [{ addresses: [address], conditions: { ready: true } }],
+    endpoints: addresses.map((each) => ({ addresses: [each], conditions: { ready: true } })),
     ports: [{ name: 'https', port, protocol: 'TCP' }],
   };
   await ensure(endpointSlices, slice, (now) => {
     const { endpoints: list, ports } = now as { endpoints?: { addresses?: string[] }[]; ports?: { port?: number }[] };
-    return list?.[0]?.addresses?.[0] === address && ports?.[0]?.port === port;
+    return (
+      same(
+        list?.map((e) => e.addresses?.[0]),
+        addresses,
+      ) && ports?.[0]?.port === port
+    );
   });
 }

@@ -1,5 +1,13 @@
 // Writes of the server itself: through the same verbs, without asking for permission.
-import { apiVersionOf, notFound, strategyOf, type ApiObject, type KubeObject, type Resource } from '../../api/index.ts';
+import {
+  apiVersionOf,
+  isAlreadyExists,
+  notFound,
+  strategyOf,
+  type ApiObject,
+  type KubeObject,
+  type Resource,
+} from '../../api/index.ts';
 import type { User } from '../contract.ts';
 import { copyJson } from '../objects/copy-json.ts';
 import { storedObject } from '../objects/stored-object.ts';
@@ -50,7 +58,15 @@ export function serverWrites(verbs: VerbDeps, signal: AbortSignal): ServerWrites
       const draft = whole(resource, object);
       const { namespace, name = '' } = draft.metadata;
       const existing = await find(resource, namespace, name);
-      return existing ?? (await createObject(verbs, request(resource, draft), draft)).object;
+      if (existing !== undefined) return existing;
+      try {
+        return (await createObject(verbs, request(resource, draft), draft)).object;
+      } catch (error) {
+        // Another server was quicker.
+        const theirs = isAlreadyExists(error) ? await find(resource, namespace, name) : undefined;
+        if (theirs === undefined) throw error;
+        return theirs;
+      }
     },
     async update(resource, object) {
       const next = whole(resource, object);

@@ -1,6 +1,7 @@
 // Failures and successes as Status objects.
-import { badRequest, internalError, StatusError } from '../../api/index.ts';
+import { badRequest, internalError, StatusError, timeout } from '../../api/index.ts';
 import type { Logger } from '../../log/index.ts';
+import { UnavailableError } from '../../store/index.ts';
 import type { Answer } from './answer.ts';
 
 /** The answer to a failed request; what is not a StatusError is a fault of ours and is logged. */
@@ -9,7 +10,13 @@ export function failureAnswer(error: unknown, log: Logger, path: string): Answer
   if (error instanceof StatusError) failure = error;
   else if (isTooDeep(error)) failure = badRequest('the body is nested too deeply');
   else if (error instanceof URIError) failure = new StatusError(400, 'BadRequest', `the path ${path} has a bad escape`);
-  else {
+  else if (error instanceof UnavailableError) {
+    log.warn('the store could not be asked', { path, error });
+    // A client that is told to try again must not find its own write in the way.
+    failure = error.maybeWritten
+      ? timeout(error.message)
+      : new StatusError(503, 'ServiceUnavailable', error.message, { retryAfterSeconds: 1 });
+  } else {
     log.error('a request failed in a way that was not foreseen', { path, error });
     failure = internalError(error);
   }

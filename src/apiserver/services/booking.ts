@@ -21,6 +21,11 @@ export class Booking implements Attachment {
     return this.#reserved.has(key) || (await this.#store.get(key)) !== undefined;
   }
 
+  /** As far as this process knows: enough to choose by, because the commit compares. */
+  async seemsTaken(key: string): Promise<boolean> {
+    return this.#reserved.has(key) || (await this.#store.get(key, { notOlderThan: 0 })) !== undefined;
+  }
+
   /** `refusal`: what to tell a client that asked for exactly this and lost it in the last moment. */
   take(key: string, value: string, refusal?: () => Error): void {
     this.#reserved.add(key);

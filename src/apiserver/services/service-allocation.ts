@@ -133,7 +133,7 @@ export class ServiceAllocation implements Attachments {
   async #pickAddress(family: Family, booking: Booking): Promise<string> {
     for (const pool of this.#options.pools()) {
       if (pool.family !== family) continue;
-      const address = await pool.pick((ip) => booking.isTaken(ADDRESS_PREFIX + ip));
+      const address = await pool.pick((ip) => booking.seemsTaken(ADDRESS_PREFIX + ip));
       if (address !== undefined) return address;
     }
     throw internalError(new Error('failed to allocate a serviceIP: range is full'));
@@ -149,7 +149,7 @@ export class ServiceAllocation implements Attachments {
         return asked;
       }
       if (asked === 0) {
-        const port = await pickPort(range, (p) => booking.isTaken(NODE_PORT_PREFIX + p));
+        const port = await pickPort(range, (p) => booking.seemsTaken(NODE_PORT_PREFIX + p));
         if (port === undefined) throw internalError(new Error('failed to allocate a nodePort: range is full'));
         booking.take(NODE_PORT_PREFIX + port, value);
         mine.add(port);

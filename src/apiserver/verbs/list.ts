@@ -1,11 +1,12 @@
 // LIST: one revision, selectors, pages.
-import { expiredContinueToken, tooLargeResourceVersion, tooOldResourceVersion } from '../../api/index.ts';
+import { expiredContinueToken, tooOldResourceVersion } from '../../api/index.ts';
 import { servedObject } from '../objects/served-object.ts';
 import type { StoredObject } from '../objects/stored-object.ts';
 import { keyPrefix, storageKey } from '../objects/storage-key.ts';
 import { formatContinueToken, parseContinueToken } from '../request/continue-token.ts';
 import { checkListQuery, parseRevision, type ListQuery } from '../request/list-options.ts';
-import { CompactedError, type Entry, type Store } from '../../store/index.ts';
+import { CompactedError, type Entry, type ReadOptions, type Store } from '../../store/index.ts';
+import { reach } from './reach.ts';
 import type { Selection } from './selection.ts';
 
 export interface ListTarget {
@@ -30,12 +31,14 @@ export async function listObjects(
 ): Promise<Listed> {
   const prefix = keyPrefix(target.resource, target.namespace);
   const token = query.continueToken === '' ? undefined : parseContinueToken(query.continueToken);
-  const at = token?.revision ?? listRevision(store, query);
+  const { at, age } =
+    token === undefined ? await wantedState(store, query) : { at: token.revision, age: {} satisfies ReadOptions };
   const name = selection.exactName;
   if (name !== undefined && (target.namespace !== '' || !target.resource.namespaced) && at === undefined) {
-    const entry = await store.get(storageKey(target.resource, target.namespace, name));
+    const entry = await store.get(storageKey(target.resource, target.namespace, name), age);
     const items = entry === undefined ? [] : selectEntries(target, [entry], selection);
-    return { items, revision: store.currentRevision, continueToken: '', remaining: undefined };
+    const revision = Math.max(store.currentRevision, entry?.revision ?? 0);
+    return { items, revision, continueToken: '', remaining: undefined };
   }
   const items: StoredObject[] = [];
   let after = token === undefined ? undefined : prefix + token.after;
@@ -43,6 +46,7 @@ export async function listObjects(
     const want = query.limit === 0 ? undefined : query.limit - items.length;
     const page = await store
       .list(prefix, {
+        ...age,
         ...(want === undefined ? {} : { limit: want }),
         ...(after === undefined ? {} : { after }),
         ...(at === undefined ? {} : { revision: at }),
@@ -71,14 +75,12 @@ function selectEntries({ resource }: ListTarget, entries: readonly Entry[], sele
   return selection.all ? records : records.filter((record) => selection.matches(record.object));
 }
 
-/** The revision to show; undefined for the newest. */
-function listRevision(store: Store, query: ListQuery): number | undefined {
+/** Which revision to show, if a certain one; else how old the state may be. @throws StatusError 504 */
+async function wantedState(store: Store, query: ListQuery): Promise<{ at: number | undefined; age: ReadOptions }> {
   const { resourceVersion: text, resourceVersionMatch: match } = query;
   checkListQuery(query);
-  if (text === '') return undefined;
+  if (text === '') return { at: undefined, age: {} };
   const revision = parseRevision(text);
-  if (revision > store.currentRevision) throw tooLargeResourceVersion(revision, store.currentRevision);
-  if (match === 'Exact') return revision;
-  // Anything not older will do, and the newest is at hand.
-  return undefined;
+  await reach(store, revision);
+  return match === 'Exact' ? { at: revision, age: {} } : { at: undefined, age: { notOlderThan: revision } };
 }

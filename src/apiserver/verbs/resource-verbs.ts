@@ -14,7 +14,7 @@ import { servedObject } from '../objects/served-object.ts';
 import { storageKey } from '../objects/storage-key.ts';
 import { storedAnswer, valueAnswer, type Answer } from '../request/answer.ts';
 import { asObject, readObject, readValue } from '../request/decode-request.ts';
-import { listQuery, watchQuery } from '../request/list-options.ts';
+import { listQuery, parseRevision, watchQuery } from '../request/list-options.ts';
 import type { Verb } from '../request/request-path.ts';
 import type { ResourceRequest } from '../request/resource-request.ts';
 import { successStatus } from '../request/status-answer.ts';
@@ -25,6 +25,7 @@ import { deleteObject, type DeleteOptions } from './delete.ts';
 import type { VerbDeps } from './deps.ts';
 import { listObjects } from './list.ts';
 import { patchObject } from './patch.ts';
+import { reach } from './reach.ts';
 import { selectionOf, type Selection } from './selection.ts';
 import { shapeOf } from './shape.ts';
 import { updateObject, type UpdateMode } from './update.ts';
@@ -55,7 +56,10 @@ export async function runVerb(deps: VerbDeps, request: ResourceRequest, verb: Ve
 
 export async function get(deps: VerbDeps, request: ResourceRequest): Promise<Answer> {
   const { resource, namespace, name } = request;
-  const entry = await deps.store.get(storageKey(resource, namespace, name));
+  const oldest = request.query.get('resourceVersion') ?? '';
+  const age = oldest === '' ? {} : { notOlderThan: parseRevision(oldest) };
+  if (age.notOlderThan !== undefined) await reach(deps.store, age.notOlderThan);
+  const entry = await deps.store.get(storageKey(resource, namespace, name), age);
   if (entry === undefined) throw notFound(resource, name);
   const stored = servedObject(resource, entry);
   const shape = shapeOf(request, deps.clock);

@@ -1,5 +1,5 @@
 // WATCH: the store's changes as the events one client asked for: initial objects, selectors, bookmarks, time-outs.
-import { tooLargeResourceVersion, tooOldResourceVersion, type Status } from '../../api/index.ts';
+import { tooOldResourceVersion, type Status } from '../../api/index.ts';
 import type { Clock } from '../../clock/index.ts';
 import { CompactedError, type Change, type Store } from '../../store/index.ts';
 import type { WatchStep } from '../contract.ts';
@@ -9,6 +9,7 @@ import { keyPrefix } from '../objects/storage-key.ts';
 import type { WatchBatch } from '../request/answer.ts';
 import { checkWatchQuery, parseRevision, type WatchQuery } from '../request/list-options.ts';
 import { listObjects, type ListTarget } from '../verbs/list.ts';
+import { reach } from '../verbs/reach.ts';
 import type { Selection } from '../verbs/selection.ts';
 import { eventLine, type EventType } from './watch-lines.ts';
 
@@ -62,7 +63,7 @@ export async function watchBatches(request: WatchRequest): Promise<AsyncIterable
   const { store, target, query, selection } = request;
   checkWatchQuery(query);
   const asked = query.resourceVersion === '' ? 0 : parseRevision(query.resourceVersion);
-  if (asked > store.currentRevision) throw tooLargeResourceVersion(asked, store.currentRevision);
+  await reach(store, asked);
   const withState = query.initialEvents ?? asked === 0;
   if (!withState) {
     const after = asked === 0 ? store.currentRevision : asked;
