@@ -14,6 +14,8 @@ fail() {
 needs="ip:iproute2 iptables-restore:iptables conntrack:conntrack nft:nftables curl:curl dig:dnsutils nc:netcat-openbsd ps:procps unshare:util-linux"
 if [ "${1:-}" = --test ]; then
   needs="$needs tcpdump:tcpdump tshark:tshark git:git gcc:gcc musl-gcc:musl-tools chromium:chromium etcd:etcd-server etcdctl:etcd-client"
+  # Runtimes that the CNI plugin and the runtime cri are tried with; their images are made by the tests.
+  needs="$needs containerd:containerd runc:runc podman:podman busybox:busybox-static"
 fi
 
 missing=

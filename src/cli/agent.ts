@@ -50,6 +50,7 @@ function agentOptions(
   rest: Pick<AgentOptions, 'nodeName' | 'nodeIps' | 'uplink' | 'stateDir' | 'identity'>,
 ): AgentOptions {
   const imagesFile = stringFlag(parsed, 'images');
+  const cniSocket = stringFlag(parsed, 'cni-socket');
   const list = (flag: string, preset: readonly string[]) => {
     const given = listFlag(parsed, flag);
     return given.length === 0 ? preset : given;
@@ -61,6 +62,7 @@ function agentOptions(
     clusterDomain: stringFlag(parsed, 'cluster-domain') ?? settings.clusterDomain,
     clusterDns: list('cluster-dns', settings.clusterDns),
     ...(imagesFile === undefined ? {} : { imagesFile }),
+    ...(cniSocket === undefined ? {} : { cniSocket }),
     network: choice('network', stringFlag(parsed, 'network') ?? settings.network, NETWORK_MODES),
     podCidrs,
     serviceCidrs: list('service-cidr', settings.serviceCidrs),
@@ -94,6 +96,7 @@ export const command: Command = {
     'service-cidr': { value: 'CIDR', multiple: true, help: 'Ranges of virtual addresses.' },
     network: { value: 'MODE', help: `${NETWORK_MODES.join(', ')}: how packets reach the pods of other nodes.` },
     'proxy-mode': { value: 'MODE', help: 'iptables or nftables.' },
+    'cni-socket': { value: 'PATH', help: 'Answer the CNI plugin of this host on this socket (default: do not).' },
     images: { value: 'FILE', help: 'Further entries of the image catalog.' },
     kubeconfig: { value: 'FILE', help: 'Credentials of the node that were made elsewhere, instead of joining.' },
     'proxy-kubeconfig': { value: 'FILE', help: "With --kubeconfig: the proxy's credentials." },

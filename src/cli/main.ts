@@ -24,6 +24,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   server: { summary: 'Run the API server, controllers and scheduler.', load: () => import('./server.ts') },
   agent: { summary: 'Run the agent of one node: pods, pod network, proxy.', load: () => import('./agent.ts') },
   token: { summary: 'Make tokens by which hosts join, list and delete them.', load: () => import('./token.ts') },
+  cni: {
+    summary: 'Install the plugin by which container runtimes join the pod network.',
+    load: () => import('./cni.ts'),
+  },
   proxy: { summary: 'Run the service proxy alone, against any API server.', load: () => import('./proxy.ts') },
   dns: { summary: 'Run cluster DNS, or ask it (`dns query`).', load: () => import('./dns.ts') },
   supervise: {

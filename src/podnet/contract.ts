@@ -19,6 +19,21 @@ export interface HostPort {
 
 export interface PodToAttach extends PodRef {
   readonly hostPorts?: readonly HostPort[];
+  /** A namespace that somebody else made and will remove (a path), and the device's name in it. Left out: one of ours. */
+  readonly into?: { readonly netns: string; readonly device: string };
+}
+
+/** What a pod has got, as a container runtime wants to hear it. */
+export interface Attached {
+  readonly netns: string;
+  readonly ips: string[];
+  /** The node's end of the link, and the hardware addresses of both ends. */
+  readonly hostLink: string;
+  readonly hostMac: string;
+  readonly podMac: string;
+  readonly mtu: number;
+  /** Gateways by family, as far as the pod has addresses of it. */
+  readonly gateways: readonly string[];
 }
 
 export interface Attachment {
@@ -26,6 +41,8 @@ export interface Attachment {
   readonly netns: string;
   /** The pod's addresses, in the order of the node's pod CIDRs. */
   readonly ips: readonly string[];
+  /** Set when the namespace is somebody else's: the device's name in it. */
+  readonly device?: string;
 }
 
 /** `linkless`: attaching again mends it. `gone`: what still runs in the namespace can be reached by nobody any more. */
@@ -39,14 +56,16 @@ export interface PodNetwork {
   /** Calls when `ready()` or `problem()` has changed. */
   onReadyChange(handler: () => void): Disposable;
   /** Gives the pod its namespace and addresses. Again for the same pod: repairs what is missing, same addresses. */
-  attach(pod: PodToAttach): Promise<{ netns: string; ips: string[] }>;
+  attach(pod: PodToAttach): Promise<Attached>;
   /** Is what `attach` made still there? */
   health(uid: string): AttachmentHealth;
   /** Calls with the uid of an attached pod that is not whole. */
   onLoss(handler: (uid: string) => void): Disposable;
   /** Takes everything away; never fails for what is already gone. */
   detach(uid: string): Promise<void>;
-  /** Detaches every pod that is not in the set. */
+  /** What the kernel lacks of a pod's attachment, a sentence each; empty when all is there. */
+  check(uid: string): readonly string[];
+  /** Detaches every pod that is not in the set; pods in namespaces of others are left alone. */
   retain(uids: ReadonlySet<string>): Promise<void>;
   /** Attached pods by uid. */
   attachments(): ReadonlyMap<string, Attachment & PodRef>;

@@ -9,6 +9,8 @@ import type { NodeSide } from './sandbox.ts';
 
 export interface KernelNetwork {
   readonly uplink: Uplink | undefined;
+  /** Links of pods that are there and down. */
+  readonly downPodLinks: readonly string[];
   readonly state: NetworkState;
 }
 
@@ -34,6 +36,7 @@ export function readKernelNetwork(rtnl: Rtnl, uplinkName: string): KernelNetwork
         v6: routes.some((route) => route.destination === '::/0'),
       },
     },
+    downPodLinks: podLinks.filter((link) => !link.up).map((link) => link.name),
     state: {
       vxlan: vxlan && vxlanState(vxlan, nameOf),
       podLinks: podLinks.map(({ name, mtu }) => ({ name, mtu })),

@@ -337,6 +337,19 @@ test('links and routes that are not wanted go: stale nodes, stray pod links, for
   rtnl.close();
 });
 
+test('an agent killed while it attached a pod: the next one raises the link and becomes ready', async () => {
+  await using lab = createLab(1);
+  const killed = await lab.start(1);
+  const { netns, ips } = await killed.attach(pod('half'));
+  lab.stop(killed);
+  const node = openRtnl(lab.netns(1));
+  node.setLink(hostLinkName('uid-half'), { up: false });
+  node.close();
+  const next = await lab.start(1);
+  assert.deepEqual((await next.attach(pod('half'))).ips, ips);
+  assert.match((await talk(lab.netns(1), netns, ips[0] ?? '')) ?? '', /^172\.30\./);
+});
+
 test('what somebody deletes comes back, and a change of MTU reaches the pods', async () => {
   await using lab = createLab(2);
   const network = await lab.start(1, { network: 'vxlan' });

@@ -14,10 +14,10 @@ import type { Logger } from '../log/index.ts';
 import { nextAddress } from './address-pool.ts';
 import { AttachmentRecord } from './attachment-record.ts';
 import type { RecordedAttachment } from './attachment-record.ts';
-import type { AttachmentHealth, PodNetwork, PodNetworkOptions, PodToAttach } from './contract.ts';
+import type { Attached, AttachmentHealth, PodNetwork, PodNetworkOptions, PodToAttach } from './contract.ts';
 import { diffNetwork } from './diff.ts';
 import { applyStep, readKernelNetwork } from './kernel-network.ts';
-import { hostLinkName, isHostLinkName, podNetnsName } from './names.ts';
+import { GATEWAY_V4, GATEWAY_V6, HOST_MAC, hostLinkName, isHostLinkName, podMac, podNetnsName } from './names.ts';
 import { NodeRules } from './apply-node-rules.ts';
 import { planNodeRules } from './node-rules.ts';
 import type { FamilyRules } from './node-rules.ts';
@@ -26,7 +26,7 @@ import { ensureNodeSysctls } from './node-sysctls.ts';
 import { EMPTY_STATE } from './network-state.ts';
 import { planNetwork } from './plan.ts';
 import type { NodeFacts } from './plan.ts';
-import { ensureSandbox, removeSandbox, setSandboxMtu } from './sandbox.ts';
+import { ensureSandbox, removeSandbox, sandboxFaults, setSandboxMtu } from './sandbox.ts';
 import type { NodeSide } from './sandbox.ts';
 
 /** Long enough to gather a burst of events, short enough that nobody waits for a route. */
@@ -153,11 +153,11 @@ class NodePodNetwork implements PodNetwork {
     return this.#record.attachments;
   }
 
-  async attach(pod: PodToAttach): Promise<{ netns: string; ips: string[] }> {
+  async attach(pod: PodToAttach): Promise<Attached> {
     if (this.#problem !== undefined || this.#podMtu === undefined) {
       throw new Error(`the pod network of node ${this.#options.nodeName} is not ready: ${this.#problem}`);
     }
-    const known = this.#record.attachments.get(pod.uid);
+    const known = this.#known(pod);
     const attachment = known ?? this.#allocate(pod);
     try {
       ensureSandbox(this.#node, { ...attachment, mtu: this.#podMtu });
@@ -166,7 +166,31 @@ class NodePodNetwork implements PodNetwork {
       throw error;
     }
     if (attachment.hostPorts !== undefined) await this.#rules.apply(this.#nodeRules());
-    return { netns: attachment.netns, ips: [...attachment.ips] };
+    const families = new Set(attachment.ips.map((ip) => isIpv6(ip)));
+    return {
+      netns: attachment.netns,
+      ips: [...attachment.ips],
+      hostLink: hostLinkName(pod.uid),
+      hostMac: HOST_MAC,
+      podMac: podMac(pod.uid),
+      mtu: this.#podMtu,
+      gateways: [...families].map((v6) => (v6 ? GATEWAY_V6 : GATEWAY_V4)),
+    };
+  }
+
+  /** The attachment on record; one that the same pod has meanwhile in another namespace keeps its addresses. */
+  #known(pod: PodToAttach): RecordedAttachment | undefined {
+    const known = this.#record.attachments.get(pod.uid);
+    if (known === undefined || pod.into === undefined) return known;
+    if (known.netns === pod.into.netns && known.device === pod.into.device) return known;
+    const moved = { ...known, ...pod.into };
+    this.#record.put(moved, new Map());
+    return moved;
+  }
+
+  check(uid: string): readonly string[] {
+    const attachment = this.#record.attachments.get(uid);
+    return attachment === undefined ? ['no address is recorded for it'] : sandboxFaults(this.#rtnl, attachment);
   }
 
   #allocate(pod: PodToAttach): RecordedAttachment {
@@ -182,18 +206,18 @@ class NodePodNetwork implements PodNetwork {
       }
       given.set(cidr, ip);
     }
-    const netns = podNetnsName(this.#options.clusterName, pod.uid);
+    const place = pod.into ?? { netns: podNetnsName(this.#options.clusterName, pod.uid) };
     const { uid, namespace, name, hostPorts = [] } = pod;
     const ports = hostPorts.length === 0 ? {} : { hostPorts };
-    const attachment = { uid, namespace, name, netns, ips: [...given.values()], ...ports };
+    const attachment = { uid, namespace, name, ...place, ips: [...given.values()], ...ports };
     this.#record.put(attachment, given);
     return attachment;
   }
 
   async detach(uid: string): Promise<void> {
     const attachment = this.#record.attachments.get(uid);
-    const netns = attachment?.netns ?? podNetnsName(this.#options.clusterName, uid);
-    removeSandbox(this.#rtnl, { netns, ips: attachment?.ips ?? [] });
+    const netns = podNetnsName(this.#options.clusterName, uid);
+    removeSandbox(this.#rtnl, attachment ?? { uid, netns, ips: [] });
     this.#record.remove(uid);
     if (attachment?.hostPorts !== undefined) await this.#rules.apply(this.#nodeRules());
     this.#strayTimer ??= setTimeout(() => {
@@ -203,8 +227,8 @@ class NodePodNetwork implements PodNetwork {
   }
 
   async retain(uids: ReadonlySet<string>): Promise<void> {
-    const gone = [...this.#record.attachments.keys()].filter((uid) => !uids.has(uid));
-    for (const uid of gone) await this.detach(uid);
+    const ours = [...this.#record.attachments.values()].filter((a) => a.device === undefined);
+    for (const { uid } of ours) if (!uids.has(uid)) await this.detach(uid);
   }
 
   async leave(): Promise<void> {
@@ -258,6 +282,15 @@ class NodePodNetwork implements PodNetwork {
     }
   }
 
+  /** Namespaces of others that are gone took their links along; whoever made them did not tell us. */
+  async #dropVanished(): Promise<void> {
+    for (const { uid, netns, device } of this.#record.attachments.values()) {
+      if (device === undefined || netnsExists(netns)) continue;
+      this.#log.warn('released the addresses of a namespace that is gone', { netns });
+      await this.detach(uid);
+    }
+  }
+
   #schedule(delayMs: number): void {
     if (this.#stopped) return;
     const due = performance.now() + delayMs;
@@ -288,9 +321,10 @@ class NodePodNetwork implements PodNetwork {
     const { nodeName, uplink: uplinkName, nodes } = this.#options;
     const ipv6 = this.#options.podCidrs.some((cidr) => isIpv6(cidr.slice(0, cidr.indexOf('/'))));
     const mended = ensureNodeSysctls(this.#node.netns, uplinkName, ipv6);
-    const { uplink, state: have } = readKernelNetwork(this.#rtnl, uplinkName);
+    const { uplink, state: have, downPodLinks } = readKernelNetwork(this.#rtnl, uplinkName);
     if (uplink === undefined) throw new Error(`the network device ${uplinkName} is gone from node ${nodeName}`);
     const self = this.#self() ?? { name: nodeName, podCidrs: [], internalIps: [] };
+    mended.push(...this.#raiseLinks(downPodLinks));
     const present = new Set(have.podLinks.map((link) => link.name));
     this.#tellLosses(present);
     const plan = planNetwork({
@@ -318,10 +352,12 @@ class NodePodNetwork implements PodNetwork {
       this.#log.info('synced', { steps: steps.length - failures.length, failed: failures.length, mended });
     }
     if (failures.length > 0) throw new AggregateError(failures, failures.map(errorText).join('; '));
-    void this.#rules.apply(this.#nodeRules()).catch((error: unknown) => {
-      this.#log.error('the rules for host ports and masquerade could not be set; trying again', { error });
-      this.#schedule(RETRY_MS.longest);
-    });
+    void this.#dropVanished()
+      .then(() => this.#rules.apply(this.#nodeRules()))
+      .catch((error: unknown) => {
+        this.#log.error('the rules for host ports and masquerade could not be set; trying again', { error });
+        this.#schedule(RETRY_MS.longest);
+      });
     if (self.podCidrs.length === 0) return `node ${nodeName} has no pod CIDR yet`;
     this.#podMtu = plan.podMtu;
     return undefined;
@@ -348,6 +384,14 @@ class NodePodNetwork implements PodNetwork {
     for (const pod of this.#record.attachments.values()) {
       if (hostLinkName(pod.uid) === link) setSandboxMtu(this.#rtnl, pod, mtu);
     }
+  }
+
+  /** An agent killed while it attached a pod leaves its link down, and no route can lead over it. */
+  #raiseLinks(down: readonly string[]): string[] {
+    const known = new Set([...this.#record.attachments.keys()].map(hostLinkName));
+    const ours = down.filter((name) => known.has(name));
+    for (const name of ours) this.#rtnl.setLink(name, { up: true });
+    return ours.map((name) => `${name} up`);
   }
 
   /** Each set of problems is logged once, not at every turn. */

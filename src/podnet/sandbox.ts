@@ -25,7 +25,11 @@ export interface Sandbox extends PodRef {
   readonly netns: string;
   readonly ips: readonly string[];
   readonly mtu: number;
+  /** Set when the namespace was made by somebody else, who will remove it too: the device's name in it. */
+  readonly device?: string;
 }
+
+const deviceOf = (sandbox: Pick<Sandbox, 'device'>) => sandbox.device ?? POD_DEVICE;
 
 const hostPrefix = (ip: string) => `${ip}/${isIpv6(ip) ? 128 : 32}`;
 
@@ -33,7 +37,8 @@ const hostPrefix = (ip: string) => `${ip}/${isIpv6(ip) ? 128 : 32}`;
 export function ensureSandbox(node: NodeSide, sandbox: Sandbox): void {
   const host = node.rtnl;
   const link = hostLinkName(sandbox.uid);
-  if (!netnsExists(sandbox.netns)) {
+  if (sandbox.device !== undefined) prepareForeign(host, sandbox, sandbox.device);
+  else if (!netnsExists(sandbox.netns)) {
     // A plain file under the name is what a creation leaves that was cut short; a link that outlived its other end is
     // already being taken down by the kernel.
     deleteNetns(sandbox.netns);
@@ -41,14 +46,14 @@ export function ensureSandbox(node: NodeSide, sandbox: Sandbox): void {
     createNetns(sandbox.netns);
   }
   if (host.link(link) === undefined) {
-    dropOrphan(sandbox.netns);
+    if (sandbox.device === undefined) dropOrphan(sandbox.netns);
     host.addLink({
       kind: 'veth',
       name: link,
       mac: HOST_MAC,
       mtu: sandbox.mtu,
       alias: hostLinkAlias(sandbox.namespace, sandbox.name),
-      peer: { name: POD_DEVICE, netns: sandbox.netns, mac: podMac(sandbox.uid), mtu: sandbox.mtu },
+      peer: { name: deviceOf(sandbox), netns: sandbox.netns, mac: podMac(sandbox.uid), mtu: sandbox.mtu },
     });
   }
   setLinkSysctls(node, sandbox, link);
@@ -57,6 +62,25 @@ export function ensureSandbox(node: NodeSide, sandbox: Sandbox): void {
   for (const ip of sandbox.ips) {
     host.replaceNeighbor({ device: link, address: ip, mac: podMac(sandbox.uid) });
     host.replaceRoute({ destination: hostPrefix(ip), device: link, protocol: ROUTE_PROTOCOL });
+  }
+}
+
+/** A link of ours may hang in another namespace of the same pod; a device of that name may be somebody else's. */
+function prepareForeign(host: Rtnl, sandbox: Sandbox, device: string): void {
+  if (!netnsExists(sandbox.netns)) throw new Error(`there is no network namespace ${sandbox.netns}`);
+  const there = podLink(sandbox.netns, device);
+  if (there !== undefined && there.mac !== podMac(sandbox.uid)) {
+    throw new Error(`the network namespace ${sandbox.netns} has a device ${device} already`);
+  }
+  if (there === undefined) host.deleteLink(hostLinkName(sandbox.uid));
+}
+
+function podLink(netns: string, device: string) {
+  const pod = openRtnl(netns);
+  try {
+    return pod.link(device);
+  } finally {
+    pod.close();
   }
 }
 
@@ -75,13 +99,13 @@ function setLinkSysctls(node: NodeSide, sandbox: Sandbox, link: string): void {
   writeSysctl(node.netns, `net.ipv4.conf.${link}.rp_filter`, '1');
   if (sandbox.ips.some((ip) => isIpv6(ip))) {
     // Addresses here are unique by construction: duplicate detection would cost each pod a second.
-    writeSysctl(sandbox.netns, `net.ipv6.conf.${POD_DEVICE}.accept_dad`, '0');
-    writeSysctl(sandbox.netns, `net.ipv6.conf.${POD_DEVICE}.accept_ra`, '0');
+    writeSysctl(sandbox.netns, `net.ipv6.conf.${deviceOf(sandbox)}.accept_dad`, '0');
+    writeSysctl(sandbox.netns, `net.ipv6.conf.${deviceOf(sandbox)}.accept_ra`, '0');
     writeSysctl(node.netns, `net.ipv6.conf.${link}.accept_dad`, '0');
     writeSysctl(node.netns, `net.ipv6.conf.${link}.accept_ra`, '0');
   } else {
     // No link-local addresses, no router solicitations: the wire carries what the pod sends and nothing else.
-    disableIpv6(sandbox.netns, POD_DEVICE);
+    disableIpv6(sandbox.netns, deviceOf(sandbox));
     disableIpv6(node.netns, link);
   }
   // As container runtimes do: low ports and ping are no privilege inside a namespace of one's own.
@@ -99,15 +123,16 @@ function disableIpv6(netns: string | undefined, device: string): void {
 }
 
 function configurePodSide(sandbox: Sandbox): void {
+  const device = deviceOf(sandbox);
   const pod = openRtnl(sandbox.netns);
   try {
-    for (const ip of sandbox.ips) pod.addAddress(POD_DEVICE, hostPrefix(ip), { noDad: true });
-    pod.setLink(POD_DEVICE, { up: true });
+    for (const ip of sandbox.ips) pod.addAddress(device, hostPrefix(ip), { noDad: true });
+    pod.setLink(device, { up: true });
     for (const v6 of new Set(sandbox.ips.map((ip) => isIpv6(ip)))) {
       const gateway = v6 ? GATEWAY_V6 : GATEWAY_V4;
-      if (!v6) pod.replaceRoute({ destination: hostPrefix(gateway), device: POD_DEVICE });
-      pod.replaceRoute({ destination: 'default', family: v6 ? 6 : 4, via: gateway, device: POD_DEVICE });
-      pod.replaceNeighbor({ device: POD_DEVICE, address: gateway, mac: HOST_MAC });
+      if (!v6) pod.replaceRoute({ destination: hostPrefix(gateway), device });
+      pod.replaceRoute({ destination: 'default', family: v6 ? 6 : 4, via: gateway, device });
+      pod.replaceNeighbor({ device, address: gateway, mac: HOST_MAC });
     }
   } finally {
     pod.close();
@@ -115,12 +140,12 @@ function configurePodSide(sandbox: Sandbox): void {
 }
 
 /** Sets the MTU of both ends; a pod whose namespace is gone is left alone. */
-export function setSandboxMtu(host: Rtnl, sandbox: Pick<Sandbox, 'uid' | 'netns'>, mtu: number): void {
+export function setSandboxMtu(host: Rtnl, sandbox: Pick<Sandbox, 'uid' | 'netns' | 'device'>, mtu: number): void {
   host.setLink(hostLinkName(sandbox.uid), { mtu });
   if (!netnsExists(sandbox.netns)) return;
   const pod = openRtnl(sandbox.netns);
   try {
-    pod.setLink(POD_DEVICE, { mtu });
+    pod.setLink(deviceOf(sandbox), { mtu });
   } finally {
     pod.close();
   }
@@ -129,9 +154,39 @@ export function setSandboxMtu(host: Rtnl, sandbox: Pick<Sandbox, 'uid' | 'netns'
 /**
  * Takes the sandbox away, whatever is left of it. The route goes at once; the veth pair goes with the namespace, which
  * the kernel takes down in the background and many at a time (deleting a link ourselves would block for 30 ms). While a
- * process still holds the namespace the link stays: the caller looks again later.
+ * process still holds the namespace the link stays: the caller looks again later. A namespace of somebody else stays, so
+ * there the link is ours to delete.
  */
-export function removeSandbox(host: Rtnl, sandbox: Pick<Sandbox, 'netns' | 'ips'>): void {
+export function removeSandbox(host: Rtnl, sandbox: Pick<Sandbox, 'uid' | 'netns' | 'ips' | 'device'>): void {
   for (const ip of sandbox.ips) host.deleteRoute({ destination: hostPrefix(ip), protocol: ROUTE_PROTOCOL });
-  deleteNetns(sandbox.netns);
+  if (sandbox.device === undefined) deleteNetns(sandbox.netns);
+  else host.deleteLink(hostLinkName(sandbox.uid));
+}
+
+/** What is missing of a sandbox in the kernel, a sentence each. */
+export function sandboxFaults(host: Rtnl, sandbox: Omit<Sandbox, 'mtu'>): string[] {
+  const link = hostLinkName(sandbox.uid);
+  const device = deviceOf(sandbox);
+  const faults: string[] = [];
+  if (host.link(link)?.up !== true) faults.push(`the node's device ${link} is gone or down`);
+  for (const ip of sandbox.ips) {
+    const isThere = host.routes({ protocol: ROUTE_PROTOCOL }).some((r) => r.destination === hostPrefix(ip));
+    if (!isThere) faults.push(`the node has no route to ${ip}`);
+  }
+  if (!netnsExists(sandbox.netns)) return [...faults, `the network namespace ${sandbox.netns} is gone`];
+  const pod = openRtnl(sandbox.netns);
+  try {
+    if (pod.link(device)?.up !== true) return [...faults, `the pod's device ${device} is gone or down`];
+    const addresses = new Set(pod.addresses({ device }).map((a) => a.address));
+    for (const ip of sandbox.ips) {
+      if (!addresses.has(hostPrefix(ip))) faults.push(`the pod's device ${device} lacks the address ${ip}`);
+    }
+    for (const v6 of new Set(sandbox.ips.map((ip) => isIpv6(ip)))) {
+      const all = v6 ? '::/0' : '0.0.0.0/0';
+      if (!pod.routes({}).some((r) => r.destination === all)) faults.push(`the pod has no default route ${all}`);
+    }
+    return faults;
+  } finally {
+    pod.close();
+  }
 }

@@ -4,6 +4,7 @@ import path from 'node:path';
 
 import { createClient, type ClientConfig } from '../client/index.ts';
 import { systemClock } from '../clock/index.ts';
+import { serveCni } from '../cni/index.ts';
 import { Registry } from '../metrics/index.ts';
 import type { CertificateAndKey } from '../pki/index.ts';
 import { startNodeAgent } from '../node/index.ts';
@@ -36,6 +37,8 @@ export interface AgentOptions {
   identity: AgentIdentity;
   stateDir: string;
   imagesFile?: string;
+  /** Where the CNI plugin of this host finds the agent; left out: no plugin. */
+  cniSocket?: string;
   network: NetworkMode;
   uplink: string;
   podCidrs: readonly string[];
@@ -67,6 +70,10 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     masquerade: true,
     log: log.with({ room: 'podnet' }),
   });
+  const cni =
+    options.cniSocket === undefined
+      ? undefined
+      : await serveCni({ socket: options.cniSocket, network: podNetwork, log: log.with({ room: 'cni' }) });
   const [agent, proxy] = await Promise.all([
     startNodeAgent({
       client,
@@ -105,6 +112,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
   const removed = await Promise.race([aborted(ended), removal?.asked ?? new Promise<never>(() => undefined)]);
   clearInterval(untilReady);
   removal?.stop();
+  await cni?.close();
   if (removed === 'removed') {
     await leaveCluster(options, { client, agent, proxy, podNetwork, log });
   } else {
