@@ -24,7 +24,7 @@ type ServiceSpec | Which pods, on which ports, reachable how.
   20 allocateLoadBalancerNodePorts bool? | False: a LoadBalancer service gets no node ports.
   21 loadBalancerClass string? | Which load balancer serves it; cannot change once set.
   22 internalTrafficPolicy string | Cluster: any pod may answer traffic from inside. Local: only pods of the same node.
-  23 trafficDistribution string | PreferClose prefers pods of the same zone.
+  23 trafficDistribution string | PreferSameZone (or PreferClose) prefers pods of the same zone, PreferSameNode those of the same node.
 type ServicePort | A port of a service.
   1 name string | Needed when there are several ports; DNS has SRV records by it.
   2 protocol string default=TCP | TCP, UDP or SCTP.

@@ -14,6 +14,7 @@ const affinities = ['ClientIP', 'None'];
 const policies = ['Cluster', 'Local'];
 const familyPolicies = ['PreferDualStack', 'RequireDualStack', 'SingleStack'];
 const families = ['IPv4', 'IPv6'];
+const distributions = ['PreferClose', 'PreferSameNode', 'PreferSameZone'];
 const maxAffinitySeconds = 86_400;
 const kubeletPort = 10_250;
 const onceSet = 'may not change once set';
@@ -253,8 +254,8 @@ function validateTrafficPolicies(service: ServiceDraft): FieldError[] {
     if (spec.type !== 'ExternalName') errors.push(required('spec.internalTrafficPolicy'));
   } else if (!policies.includes(internal)) errors.push(notSupported('spec.internalTrafficPolicy', internal, policies));
   const distribution = spec.trafficDistribution;
-  if (distribution !== undefined && distribution !== 'PreferClose') {
-    errors.push(notSupported('spec.trafficDistribution', distribution, ['PreferClose']));
+  if (distribution !== undefined && !distributions.includes(distribution)) {
+    errors.push(notSupported('spec.trafficDistribution', distribution, distributions));
   }
   return errors;
 }

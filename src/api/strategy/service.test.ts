@@ -146,7 +146,9 @@ const goldens: readonly [string, Spec, string[]][] = [
   [
     'trafficDistribution',
     { ports: one, trafficDistribution: 'Foo' },
-    ['spec.trafficDistribution: Unsupported value: "Foo": supported values: "PreferClose"'],
+    [
+      'spec.trafficDistribution: Unsupported value: "Foo": supported values: "PreferClose", "PreferSameNode", "PreferSameZone"',
+    ],
   ],
   [
     'type',

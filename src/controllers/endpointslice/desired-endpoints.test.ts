@@ -130,6 +130,23 @@ test('families come from the Service, else from its address, else from the pods'
   assert.deepEqual(addressTypesOf(service({ clusterIP: 'None' }), []), ['IPv4']);
 });
 
+test('PreferSameNode hints at the node, and at the zone for nodes without an endpoint', () => {
+  const pods = [pod('here', { node: 'n1', ips: ['10.0.0.1'] }), pod('bare', { node: 'n2', ips: ['10.0.0.2'] })];
+  const hinted = (s: Service) => {
+    const nodes = [node('n1', 'a'), node('n2', '')];
+    const plain = desiredGroups(s, pods, 'IPv4', (name) => nodes.find((n) => n.metadata.name === name));
+    return [...addHints(s, plain, nodes).values()].flatMap((g) => g.endpoints.map((e) => e.hints));
+  };
+  assert.deepEqual(hinted(service({ trafficDistribution: 'PreferSameNode' })), [
+    { forZones: [{ name: 'a' }], forNodes: [{ name: 'n1' }] },
+    { forNodes: [{ name: 'n2' }] },
+  ]);
+  assert.deepEqual(hinted(service({ trafficDistribution: 'PreferSameZone' })), [
+    { forZones: [{ name: 'a' }] },
+    undefined,
+  ]);
+});
+
 test('hints: near endpoints when asked for, shares by CPU in Auto mode, none when they would overload', () => {
   const nodes = [node('n1', 'a'), node('n2', 'b')];
   const pods = ['n1', 'n1', 'n1', 'n2'].map((n, i) => pod(`p${i}`, { node: n, ips: [`10.0.0.${i}`] }));
@@ -143,6 +160,7 @@ test('hints: near endpoints when asked for, shares by CPU in Auto mode, none whe
   auto.metadata.annotations = { 'service.kubernetes.io/topology-mode': 'Auto' };
   assert.deepEqual(hinted(service({})), ['-', '-', '-', '-']);
   assert.deepEqual(hinted(service({ trafficDistribution: 'PreferClose' })), ['a', 'a', 'a', 'b']);
+  assert.deepEqual(hinted(service({ trafficDistribution: 'PreferSameZone' })), ['a', 'a', 'a', 'b']);
   assert.deepEqual(hinted(auto), ['a', 'a', 'b', 'b'], 'the third endpoint of zone a serves zone b');
   assert.deepEqual(hinted(auto, pods.slice(0, 1)), ['-'], 'fewer endpoints than zones');
   assert.deepEqual(hinted(auto, pods, nodes.slice(0, 1)), ['-', '-', '-', '-'], 'one zone only');
