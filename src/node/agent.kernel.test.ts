@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import https from 'node:https';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -278,11 +280,36 @@ if (isInsideNetns(import.meta.filename)) {
       containers: [{ name: 'w', image: 'portico/web', ports, readinessProbe: { tcpSocket: { port: 80 } } }],
     });
     const { uid } = (await ready('port')).metadata;
-    const fetchPort = () => fetch('http://10.99.0.1:8088/hostname', { headers: { connection: 'close' } });
+    const fetchPort = (host = '10.99.0.1') =>
+      fetch(`http://${host}:8088/hostname`, { headers: { connection: 'close' } });
     assert.equal(await (await fetchPort()).text(), 'port');
+    assert.equal(await (await fetchPort('127.0.0.1')).text(), 'port', 'also from the node itself');
     await client.resource(pods).delete('port', { namespace: 'default', gracePeriodSeconds: 5 });
     await until('gone', () => (pod('port') === undefined && !network.attached.has(uid) ? true : undefined));
     await assert.rejects(fetchPort());
+  });
+
+  test('a client of UDP that keeps sending reaches the next pod that has the hostPort', async () => {
+    const ports = [{ containerPort: 7, hostPort: 8089, protocol: 'UDP' }];
+    const args = ['--udp-echo', '7'];
+    const readinessProbe = { tcpSocket: { port: 80 } };
+    const socket = createSocket('udp4');
+    const answer = async () => {
+      const reply = once(socket, 'message', { signal: AbortSignal.timeout(3000) });
+      socket.send('hello', 8089, '10.99.0.1');
+      return String((await reply)[0]);
+    };
+    try {
+      for (const name of ['udp-a', 'udp-b']) {
+        await create(name, { containers: [{ name: 'w', image: 'portico/web', args, ports, readinessProbe }] });
+        await ready(name);
+        assert.match(await answer(), /hello/, name);
+        await client.resource(pods).delete(name, { namespace: 'default', gracePeriodSeconds: 1 });
+        await until(`${name} is gone`, () => (pod(name) === undefined ? true : undefined));
+      }
+    } finally {
+      socket.close();
+    }
   });
 
   test('an agent that starts again takes over, restarts nothing, and the pods served meanwhile', async () => {

@@ -88,7 +88,7 @@ export async function startNodeAgent(o: NodeAgentOptions): Promise<NodeAgent> {
     },
   });
 
-  const hostPorts = new HostPorts({ clock, log });
+  const hostPorts = new HostPorts({ stateFile: path.join(o.stateDir, 'host-ports.json'), clock, log });
   const informerOptions = { clock, log };
   const serviceInformer = createInformer(o.client, services, { ...informerOptions, transform: serviceForEnv });
   const podInformer = createInformer(o.client, pods, {
@@ -154,7 +154,7 @@ export async function startNodeAgent(o: NodeAgentOptions): Promise<NodeAgent> {
   const starting = (async () => {
     await Promise.all([podInformer.synced(), serviceInformer.synced()]);
     hasServices = true;
-    await removeLeftovers(runtime, workers, o);
+    await removeLeftovers(runtime, workers, hostPorts, o);
     for (const worker of workers.values()) worker.look();
   })();
   starting.catch((error: unknown) => log.error('the pods of this node could not be listed', { error }));
@@ -194,6 +194,7 @@ export async function startNodeAgent(o: NodeAgentOptions): Promise<NodeAgent> {
 async function removeLeftovers(
   runtime: ProcessRuntime,
   workers: ReadonlyMap<string, PodWorker>,
+  hostPorts: HostPorts,
   o: NodeAgentOptions,
 ): Promise<void> {
   for (const uid of runtime.podUids()) {
@@ -203,8 +204,9 @@ async function removeLeftovers(
   }
   removeUnknown(path.join(o.stateDir, 'pods'), (name) => workers.has(name));
   removeUnknown(path.join(o.stateDir, 'logs', 'pods'), (name) => workers.has(name.slice(name.lastIndexOf('_') + 1)));
-  const attached = [...workers.values()].filter((w) => !isFinished(w.pod)).map((w) => w.uid);
-  if (o.podNetwork.ready()) await o.podNetwork.retain(new Set(attached));
+  const attached = new Set([...workers.values()].filter((w) => !isFinished(w.pod)).map((w) => w.uid));
+  await hostPorts.retain(attached);
+  if (o.podNetwork.ready()) await o.podNetwork.retain(attached);
 }
 
 /** Folders are named after pods; those of pods that are gone go. */

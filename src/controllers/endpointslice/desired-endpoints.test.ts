@@ -131,7 +131,7 @@ test('families come from the Service, else from its address, else from the pods'
 });
 
 test('PreferSameNode hints at the node, and at the zone for nodes without an endpoint', () => {
-  const pods = [pod('here', { node: 'n1', ips: ['10.0.0.1'] }), pod('bare', { node: 'n2', ips: ['10.0.0.2'] })];
+  const pods = [pod('here', { node: 'n1', ips: ['10.0.0.1'] }), pod('without-zone', { node: 'n2', ips: ['10.0.0.2'] })];
   const hinted = (s: Service) => {
     const nodes = [node('n1', 'a'), node('n2', '')];
     const plain = desiredGroups(s, pods, 'IPv4', (name) => nodes.find((n) => n.metadata.name === name));

@@ -7,6 +7,7 @@ import { formatResolvConf, parseResolvConf, podResolver } from './dns-config.ts'
 import { fieldValue, resourceValue, type DownwardFacts } from './downward.ts';
 import { expand } from './expand.ts';
 import { hostPortRules } from '../host-ports/plan.ts';
+import { changedUdpPorts, isStaleFlow } from '../host-ports/stale-flows.ts';
 import { podHostsFile } from './hosts-file.ts';
 import { hostnameOf, hostPorts, podFqdn } from './pod-spec.ts';
 import { oomScoreAdj, qosClass, quantityValue, resourceLimits } from './qos.ts';
@@ -221,11 +222,42 @@ test('hostPortRules() for both families', () => {
 -A KUBE-HOSTPORTS -p tcp -m tcp --dport 8080 -m comment --comment "ns/p hostport 8080" -j DNAT --to-destination 10.0.0.1:80
 -A KUBE-HOSTPORTS -d 192.0.2.1 -p udp -m udp --dport 53 -m comment --comment "ns/p hostport 53" -j DNAT --to-destination 10.0.0.1:53
 -A KUBE-HOSTPORT-MASQ -s 10.0.0.1 -d 10.0.0.1 -j MASQUERADE
+-A KUBE-HOSTPORT-MASQ -s 127.0.0.0/8 -d 10.0.0.1 -j MASQUERADE
+COMMIT
+*filter
+:KUBE-HOSTPORT-GUARD - [0:0]
+-A KUBE-HOSTPORT-GUARD -d 127.0.0.0/8 ! -s 127.0.0.0/8 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP
 COMMIT
 `,
   );
   assert.match(hostPortRules(pods, 'IPv6'), /--to-destination \[fd00::1\]:80\n-A KUBE-HOSTPORT-MASQ/);
-  assert.equal(hostPortRules([], 'IPv4').split('\n').length, 5);
+  assert.equal(hostPortRules([], 'IPv6').split('\n').length, 5);
+});
+
+test('UDP flows are stale when their host port leads elsewhere now', () => {
+  const udp = (hostIp = '', hostPort = 53) => ({ protocol: 'UDP' as const, hostPort, containerPort: 5353, hostIp });
+  const tcp = { ...udp(), protocol: 'TCP' as const };
+  const [old, now] = [
+    { pod: 'ns/old', ips: ['10.0.0.1'], ports: [udp(), tcp] },
+    { pod: 'ns/now', ips: ['10.0.0.2'], ports: [udp('192.0.2.1')] },
+  ];
+  assert.deepEqual(changedUdpPorts([old], [now]), [53]);
+  assert.deepEqual(changedUdpPorts([old], [old]), []);
+  assert.deepEqual(changedUdpPorts([], [{ ...now, ports: [tcp] }]), [], 'TCP clients notice by themselves');
+  const flow = (destination: string, source: string) => ({
+    original: { destination, destinationPort: 53 },
+    reply: { source, sourcePort: 5353 },
+  });
+  const isLocal = (ip: string) => ip.startsWith('192.0.2.');
+  const cases: [destination: string, answeredBy: string, stale: boolean][] = [
+    ['192.0.2.1', '10.0.0.1', true],
+    ['192.0.2.1', '10.0.0.2', false],
+    ['192.0.2.7', '10.0.0.2', true],
+    ['198.51.100.1', '198.51.100.1', false],
+  ];
+  for (const [destination, answeredBy, stale] of cases) {
+    assert.equal(isStaleFlow(flow(destination, answeredBy), [now], isLocal), stale, `${destination} by ${answeredBy}`);
+  }
 });
 
 const limited = (requests: Record<string, string>, limits: Record<string, string>): core.Container => ({
