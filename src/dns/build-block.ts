@@ -24,7 +24,7 @@ import type { KubernetesPlugin } from './plugins/kubernetes/kubernetes.ts';
 import { createTransfer } from './plugins/kubernetes/transfer.ts';
 import { createRewrite } from './plugins/rewrite.ts';
 import { createStaticRecords } from './plugins/static-records.ts';
-import type { ServerBlock } from './server/responder.ts';
+import type { ServerBlock } from './server/server-block.ts';
 
 export interface BlockDeps {
   readonly clock: Clock;
