@@ -1,10 +1,12 @@
-// An empty kernel to all rules in: nftables against the same services through iptables-restore, in one run.
+// An empty kernel to all rules in: nftables against the same services through iptables-restore, in one run. For iptables
+// both as one restore, and in the parts that our iptables mode makes of it.
 import { openIptablesKernel } from '../../src/proxy/iptables/kernel.ts';
-import { RuleBook, restoreInput } from '../../src/proxy/iptables/plan.ts';
+import { RuleBook } from '../../src/proxy/iptables/plan.ts';
+import { restoreParts } from '../../src/proxy/iptables/restore-parts.ts';
 import { openNftKernel } from '../../src/proxy/nftables/kernel.ts';
 import { NftBook } from '../../src/proxy/nftables/book.ts';
 import { fixedOps } from '../../src/proxy/nftables/fixed-table.ts';
-import { report } from '../report.ts';
+import { median, report } from '../report.ts';
 import { IPTABLES_CONTEXT, NFT_CONTEXT, filledTracker, inThrowawayNetns, seconds } from './synthetic-cluster.ts';
 
 function nftSeconds(services: number, endpoints: number): Promise<number> {
@@ -20,16 +22,25 @@ function nftSeconds(services: number, endpoints: number): Promise<number> {
   });
 }
 
-function iptablesSeconds(services: number, endpoints: number, variant: 'nft' | 'legacy'): Promise<number> {
+type Variant = 'nft' | 'legacy';
+
+function iptablesSeconds(
+  services: number,
+  endpoints: number,
+  how: { variant: Variant; parts: boolean },
+): Promise<number> {
   const tracker = filledTracker(services, endpoints);
   return inThrowawayNetns((netns) => {
-    const kernel = openIptablesKernel('IPv4', { variant, netns });
-    return seconds(() => {
+    const kernel = openIptablesKernel('IPv4', { variant: how.variant, netns });
+    return seconds(async () => {
       const plan = new RuleBook().plan(tracker.take(), IPTABLES_CONTEXT);
-      return kernel.restore(restoreInput(plan.chains));
+      for (const input of restoreParts(plan, how.parts ? kernel.chainsAtOnce : Infinity)) await kernel.restore(input);
     });
   });
 }
+
+/** One restore of so many services takes iptables-nft longer than anybody waits. */
+const MOST_AT_ONCE = { nft: 1000, legacy: 10_000 };
 
 for (const [services, each] of [
   [1000, 10],
@@ -37,18 +48,27 @@ for (const [services, each] of [
   [45_000, 1],
 ] as const) {
   const figure = { services, endpoints: services * each };
-  const nft = await nftSeconds(services, each);
+  const nft = median([
+    await nftSeconds(services, each),
+    await nftSeconds(services, each),
+    await nftSeconds(services, each),
+  ]);
   report({ bench: 'proxy/nftables/full', ...figure, seconds: nft });
   if (services > 10_000) continue;
   for (const variant of ['legacy', 'nft'] as const) {
-    try {
-      const iptables = await iptablesSeconds(services, each, variant);
-      report({ bench: `proxy/iptables-${variant}/full`, ...figure, seconds: iptables });
-      report({ bench: `proxy/full/iptables-${variant}-to-nftables`, ...figure, ratio: iptables / nft });
-    } catch (error) {
-      // For example iptables-legacy is not installed, or the kernel has too little memory for so many rules.
-      const text = error instanceof Error ? error.message : String(error);
-      report({ bench: `proxy/iptables-${variant}/full`, ...figure, unfinished: text });
+    for (const parts of [false, true]) {
+      const possible = parts ? variant === 'nft' : services <= MOST_AT_ONCE[variant];
+      if (!possible) continue;
+      const name = `iptables-${variant}${parts ? '-in-parts' : ''}`;
+      try {
+        const iptables = await iptablesSeconds(services, each, { variant, parts });
+        report({ bench: `proxy/${name}/full`, ...figure, seconds: iptables });
+        report({ bench: `proxy/full/${name}-to-nftables`, ...figure, ratio: iptables / nft });
+      } catch (error) {
+        // For example iptables-legacy is not installed, or the kernel has too little memory for so many rules.
+        const text = error instanceof Error ? error.message : String(error);
+        report({ bench: `proxy/${name}/full`, ...figure, unfinished: text });
+      }
     }
   }
 }

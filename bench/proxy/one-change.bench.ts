@@ -5,6 +5,7 @@ import type { SliceView } from '../../src/proxy/views.ts';
 import { sliceView } from '../../src/proxy/views.ts';
 import { openIptablesKernel } from '../../src/proxy/iptables/kernel.ts';
 import { RuleBook, restoreInput } from '../../src/proxy/iptables/plan.ts';
+import { restoreParts } from '../../src/proxy/iptables/restore-parts.ts';
 import { NftBook } from '../../src/proxy/nftables/book.ts';
 import { fixedOps } from '../../src/proxy/nftables/fixed-table.ts';
 import { openNftKernel } from '../../src/proxy/nftables/kernel.ts';
@@ -68,7 +69,7 @@ async function iptablesChange(services: number, rounds: number): Promise<{ ours:
     const book = new RuleBook();
     const first = tracker.take();
     const plan = book.plan(first, IPTABLES_CONTEXT);
-    await kernel.restore(restoreInput(plan.chains));
+    for (const input of restoreParts(plan, kernel.chainsAtOnce)) await kernel.restore(input);
     book.commit(plan);
     tracker.commit(first);
     const ours: number[] = [];

@@ -11,6 +11,9 @@ const LARGE = 100_000;
 /** iptables-nft needs minutes for the rules of 100,000 endpoints; to kill it would only mean to begin anew. */
 const RESTORE_LIMIT_MS = { small: 120_000, large: 1_800_000 };
 
+/** iptables-legacy writes its whole table with each restore, however little it is about. */
+const CHAINS_AT_ONCE: Readonly<Record<IptablesVariant, number>> = { nft: 1000, legacy: Infinity };
+
 /** Words of a jump's match; a quoted comment is one word. */
 const jumpMatch = (jump: Jump): string[] => [...jump.match.matchAll(/"([^"]*)"|(\S+)/g)].map((m) => m[1] ?? m[2] ?? '');
 
@@ -21,6 +24,7 @@ export function openIptablesKernel(
   const { variant, netns, watch } = options;
   const iptables = openIptables({ variant, ...(netns === undefined ? {} : { netns }) });
   return {
+    chainsAtOnce: CHAINS_AT_ONCE[variant],
     restore(input) {
       const large = input.length > LARGE;
       const timeoutMs = large ? RESTORE_LIMIT_MS.large : RESTORE_LIMIT_MS.small;

@@ -13,13 +13,20 @@ import { IptablesSync, type IptablesKernel } from './sync.ts';
 
 class FaultyKernel implements IptablesKernel {
   readonly chains: ModelChains = new Map();
-  /** Tables that a restore still gets through before it is killed. */
+  readonly chainsAtOnce: number;
+  /** Tables that restores still get through before one is killed. */
   tables = Infinity;
 
+  constructor(chainsAtOnce = Infinity) {
+    this.chainsAtOnce = chainsAtOnce;
+  }
+
   restore(input: string): Promise<void> {
-    const { tables } = this;
-    restoreInto(this.chains, input, tables);
-    return tables === Infinity ? Promise.resolve() : Promise.reject(new Error('killed by SIGKILL'));
+    // When the last of them is in, nobody hears of it.
+    this.tables -= restoreInto(this.chains, input, this.tables);
+    if (this.tables > 0) return Promise.resolve();
+    this.tables = 0;
+    return Promise.reject(new Error('killed by SIGKILL'));
   }
 
   save = () => Promise.resolve(saveOf(this.chains));
@@ -65,13 +72,16 @@ type Fault =
 const faults: fc.Arbitrary<Fault> = fc.oneof(
   fc.constant<Fault>({ kind: 'none' }),
   fc.constant<Fault>({ kind: 'flushed' }),
-  fc.record({ kind: fc.constantFrom('failed' as const, 'killed' as const), tables: fc.integer({ min: 0, max: 3 }) }),
+  fc.record({ kind: fc.constantFrom('failed' as const, 'killed' as const), tables: fc.integer({ min: 0, max: 5 }) }),
 );
+
+/** Restores as they are, and cut into parts. */
+const chainsAtOnce = fc.constantFrom(Infinity, 4);
 
 test('whatever fails, the right rules come, and a refused restore leaves the old ones', async () => {
   await fc.assert(
-    fc.asyncProperty(histories, fc.infiniteStream(faults), async (history, stream) => {
-      const kernel = new FaultyKernel();
+    fc.asyncProperty(histories, fc.infiniteStream(faults), chainsAtOnce, async (history, stream, most) => {
+      const kernel = new FaultyKernel(most);
       let tracker = new InformedTracker();
       let sync = start(kernel);
       const past: (typeof history)[number] = [];

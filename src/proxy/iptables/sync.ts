@@ -16,10 +16,13 @@ import {
   type Table,
 } from './fixed-chains.ts';
 import { OWNED_CHAIN } from './names.ts';
-import { RuleBook, restoreInput, type ChainId, type ChainText, type PlanContext } from './plan.ts';
+import { RuleBook, type ChainId, type ChainText, type PlanContext, type RestoreExtras, type RulePlan } from './plan.ts';
+import { restoreParts } from './restore-parts.ts';
 
 /** iptables of one family in the node's namespace. */
 export interface IptablesKernel {
+  /** Chains that one restore should write at most; a larger plan is cut. */
+  readonly chainsAtOnce: number;
   /** `iptables-restore --noflush --counters`. Rejects without any change when the kernel or the parser refuses. */
   restore(input: string): Promise<void>;
   /** `iptables-save`, of all tables or of one. */
@@ -93,13 +96,12 @@ export class IptablesSync implements RuleSync {
       return { kind: 'full' };
     }
     const plan = this.#book.plan(changes, { ...this.#options.context(), fixed: this.#fixedLines });
-    const input = restoreInput(plan.chains);
-    if (input === '') {
+    if (plan.chains.size === 0) {
       this.#book.commit(plan);
       return { kind: 'none' };
     }
     try {
-      await this.#kernel.restore(input);
+      await this.#restore(plan);
     } catch (e) {
       this.#needFull = true;
       throw e;
@@ -107,6 +109,10 @@ export class IptablesSync implements RuleSync {
     this.#book.commit(plan);
     this.#lastChains = plan.chains;
     return { kind: 'partial' };
+  }
+
+  async #restore(plan: RulePlan, extras: RestoreExtras = {}): Promise<void> {
+    for (const input of restoreParts(plan, this.#kernel.chainsAtOnce, extras)) await this.#kernel.restore(input);
   }
 
   async #syncFully(all: Iterable<[ServiceKey, ServiceState]>): Promise<void> {
@@ -120,7 +126,7 @@ export class IptablesSync implements RuleSync {
       (id) => id.startsWith('nat ') && OWNED_CHAIN.test(id.slice(4)) && !plan.chains.has(id),
     );
     const jumps = this.#jumps.filter((j) => !found.rules.has(`${j.table} ${jumpRule(j)}`));
-    await this.#kernel.restore(restoreInput(plan.chains, { jumps, stale, canaries: true }));
+    await this.#restore(plan, { jumps, stale, canaries: true });
     book.commit(plan);
     this.#book = book;
     this.#lastChains = plan.chains;
