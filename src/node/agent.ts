@@ -180,7 +180,7 @@ export async function startNodeAgent(o: NodeAgentOptions): Promise<NodeAgent> {
     async leave() {
       stopWatching();
       workers.clear();
-      await removeLeftovers(runtime, workers, o);
+      await removeLeftovers(runtime, workers, hostPorts, o);
       await close();
     },
     async stop() {
