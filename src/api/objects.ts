@@ -8,6 +8,7 @@ export * from './status-error.ts';
 export * from './json.ts';
 export * from './names.ts';
 export * from './quantity.ts';
+export * from './pod-requests.ts';
 export * from './int-or-string.ts';
 export * from './age.ts';
 export * from './go-duration.ts';

@@ -161,7 +161,6 @@ export async function startNodeAgent(o: NodeAgentOptions): Promise<NodeAgent> {
 
   const stopWatching = () => {
     registration.stop();
-    hostPorts.stop();
     podInformer.stop();
     serviceInformer.stop();
     exits[Symbol.dispose]();
@@ -169,6 +168,7 @@ export async function startNodeAgent(o: NodeAgentOptions): Promise<NodeAgent> {
     for (const worker of workers.values()) worker.stop();
   };
   const close = async () => {
+    hostPorts.stop();
     await server?.close();
     events.stop();
     await runtime.close();

@@ -1,18 +1,18 @@
 // Nodes with the pods that are, or are about to be, on them. Cost follows the change: a pod is counted when it comes
 // and when it goes, not when another one is placed.
-import type { Namespace, Node, Pod } from '../api/objects.ts';
-import { hostPorts, nodeAllocatable, podRequests, usualRequests } from './pod-requests.ts';
-import type { Amounts, HostPort } from './pod-requests.ts';
+import { nodeAllocatable, podHostPorts, podRequests } from '../api/objects.ts';
+import type { Namespace, Node, Pod, ResourceAmounts, WantedHostPort } from '../api/objects.ts';
+import { usualRequests } from './usual-requests.ts';
 
 export interface NodeState {
   readonly name: string;
   readonly node: Node;
-  readonly allocatable: Amounts;
-  readonly requested: Amounts;
+  readonly allocatable: ResourceAmounts;
+  readonly requested: ResourceAmounts;
   /** The same, but a pod that asks for nothing counts a little: see `usualRequests`. */
-  readonly expected: Amounts;
+  readonly expected: ResourceAmounts;
   readonly pods: ReadonlyMap<string, Pod>;
-  readonly ports: readonly HostPort[];
+  readonly ports: readonly WantedHostPort[];
   /** Those of the pods that want to keep others away. */
   readonly antiAffine: ReadonlyMap<string, Pod>;
 }
@@ -26,12 +26,12 @@ export interface ClusterView {
 interface Slot {
   name: string;
   node: Node | undefined;
-  allocatable: Amounts;
-  requested: Amounts;
-  expected: Amounts;
+  allocatable: ResourceAmounts;
+  requested: ResourceAmounts;
+  expected: ResourceAmounts;
   pods: Map<string, Pod>;
   antiAffine: Map<string, Pod>;
-  ports: HostPort[];
+  ports: WantedHostPort[];
 }
 
 export class ClusterState implements ClusterView {
@@ -78,7 +78,7 @@ export class ClusterState implements ClusterView {
     }
     change(slot.requested, podRequests(pod), 1);
     change(slot.expected, usualRequests(pod), 1);
-    slot.ports.push(...hostPorts(pod));
+    slot.ports.push(...podHostPorts(pod));
     this.#where.set(uid, { node, pod });
   }
 
@@ -92,8 +92,8 @@ export class ClusterState implements ClusterView {
     slot.antiAffine.delete(uid);
     change(slot.requested, podRequests(where.pod), -1);
     change(slot.expected, usualRequests(where.pod), -1);
-    const ports = hostPorts(where.pod);
-    if (ports.length > 0) slot.ports = [...slot.pods.values()].flatMap(hostPorts);
+    const ports = podHostPorts(where.pod);
+    if (ports.length > 0) slot.ports = [...slot.pods.values()].flatMap(podHostPorts);
     this.#tidy(slot);
     return true;
   }
@@ -126,6 +126,6 @@ export class ClusterState implements ClusterView {
   }
 }
 
-function change(sum: Amounts, by: Amounts, sign: 1 | -1): void {
+function change(sum: ResourceAmounts, by: ResourceAmounts, sign: 1 | -1): void {
   for (const [name, n] of by) sum.set(name, (sum.get(name) ?? 0) + sign * n);
 }

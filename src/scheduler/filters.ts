@@ -1,8 +1,15 @@
 // Why a pod cannot go to a node, in Kubernetes' words. Pure; one row a rule, in the order in which they are asked.
-import { nodeMatches, tolerates, untoleratedTaint, type Pod } from '../api/objects.ts';
+import {
+  hostPortsCollide,
+  nodeMatches,
+  podHostPorts,
+  podRequests,
+  tolerates,
+  untoleratedTaint,
+  type Pod,
+} from '../api/objects.ts';
 import type { ClusterView, NodeState } from './cluster-state.ts';
 import { affinityFilter } from './pod-affinity.ts';
-import { hostPorts, podRequests, portsCollide } from './pod-requests.ts';
 import { spreadFilter } from './topology-spread.ts';
 
 /** The reasons against this node; none: it fits. */
@@ -32,9 +39,9 @@ const affinityToNode: Rule =
     nodeMatches(pod.spec, node) ? [] : ["node(s) didn't match Pod's node affinity/selector"];
 
 const ports: Rule = (pod) => {
-  const wanted = hostPorts(pod);
+  const wanted = podHostPorts(pod);
   return ({ ports: used }) =>
-    wanted.some((w) => used.some((u) => portsCollide(w, u)))
+    wanted.some((w) => used.some((u) => hostPortsCollide(w, u)))
       ? ["node(s) didn't have free ports for the requested pod ports"]
       : [];
 };

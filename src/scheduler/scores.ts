@@ -2,7 +2,7 @@
 import { termMatches, untoleratedTaint, type Pod } from '../api/objects.ts';
 import type { ClusterView, NodeState } from './cluster-state.ts';
 import { affinityPreference } from './pod-affinity.ts';
-import { usualRequests } from './pod-requests.ts';
+import { usualRequests } from './usual-requests.ts';
 import { spreadLoad } from './topology-spread.ts';
 
 type Scores = number[];
