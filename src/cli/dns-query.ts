@@ -144,7 +144,13 @@ async function findAsker({ client, environment }: View, parsed: Parsed): Promise
   const netns =
     pod.spec?.hostNetwork === true
       ? environment.nodeNetns(pod.spec.nodeName ?? '')
-      : environment.podNetns({ uid: pod.metadata.uid, namespace, name });
+      : environment.podNetns({
+          uid: pod.metadata.uid,
+          namespace,
+          name,
+          ips: (pod.status?.podIPs ?? []).map(({ ip }) => ip ?? ''),
+          ...(pod.spec?.nodeName === undefined ? {} : { node: pod.spec.nodeName }),
+        });
   if (netns === undefined) throw new UserError(`--from ${from}: ${text} is not running (${pod.status?.phase})`);
   // Programs of several pods share a node's network: which of them is meant cannot be seen there.
   const resolver = pod.spec?.hostNetwork === true ? undefined : searchPathInPod(netns);

@@ -9,6 +9,7 @@ import { createClient, loadKubeconfig, type Client } from '../client/index.ts';
 import { UserError } from '../errors/index.ts';
 import { netnsExists } from '../linux/index.ts';
 import { podNetnsName } from '../podnet/index.ts';
+import { findPodNetns } from '../trace/index.ts';
 import type { TraceEnvironment } from '../trace/index.ts';
 import { CLUSTER_FLAGS, clusterOf } from './cluster-flags.ts';
 import { stringFlag, type Flag, type Parsed } from './command.ts';
@@ -25,6 +26,8 @@ export interface LocalView {
   environment: TraceEnvironment;
   /** The local cluster's name; undefined with --kubeconfig. */
   cluster?: string;
+  /** With --kubeconfig: the node that this runs on. */
+  self?: string;
   namespace: string;
 }
 
@@ -42,10 +45,11 @@ export function openLocalView(parsed: Parsed): LocalView {
       client: createClient(loadKubeconfig(kubeconfig)),
       environment: {
         nodeNetns: (node) => (node === self ? OWN_NETNS : undefined),
-        podNetns: () => undefined,
+        podNetns: ({ node, ips }) => (node === self ? findPodNetns(OWN_NETNS, ips) : undefined),
         externalNetns: () => undefined,
         clusterDomain: 'cluster.local',
       },
+      self,
       namespace,
     };
   }

@@ -1,7 +1,9 @@
 // The door of the cluster room.
+export { findDeadRemains } from './dead-clusters.ts';
 export { downCluster } from './down.ts';
 export { DEFAULT_STATE_ROOT, statePaths } from './paths.ts';
 export type { StatePaths } from './paths.ts';
+export { preflight } from './preflight.ts';
 export { identify, writeRecord } from './process-record.ts';
 export { addressPlan, DEFAULT_SPEC, FIRST_API_PORT, namespaceNames, nodeNames } from './spec.ts';
 export type { ClusterSpec, NetworkMode, ProxyMode } from './spec.ts';

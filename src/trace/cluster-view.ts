@@ -16,7 +16,7 @@ import type { PossibleEndpoint } from './walk-connection.ts';
 /** Where the places of the cluster are on this machine. Each answer may be undefined: not here, so not to be seen. */
 export interface TraceEnvironment {
   nodeNetns(node: string): string | undefined;
-  podNetns(pod: { readonly uid: string; readonly namespace: string; readonly name: string }): string | undefined;
+  podNetns(pod: PodIdentity): string | undefined;
   /** A namespace outside the cluster that reaches the nodes. */
   externalNetns(): string | undefined;
   readonly clusterDomain: string;
@@ -24,6 +24,15 @@ export interface TraceEnvironment {
   readonly vxlanPort?: number;
   /** How pods of different nodes reach each other; without it, what the nodes hold says so. */
   readonly network?: 'native' | 'vxlan';
+}
+
+export interface PodIdentity {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** Name of its node, where that is known. */
+  readonly node?: string;
+  readonly ips: readonly string[];
 }
 
 export type ServicePort = NonNullable<NonNullable<Service['spec']>['ports']>[number];
@@ -102,6 +111,8 @@ export class ClusterView {
       uid: pod.metadata.uid,
       namespace: pod.metadata.namespace ?? '',
       name: pod.metadata.name,
+      ips: podIps(pod),
+      ...(pod.spec?.nodeName === undefined ? {} : { node: pod.spec.nodeName }),
     });
     return netns === undefined ? undefined : { kind: 'pod', name, netns };
   }
@@ -154,7 +165,13 @@ export class ClusterView {
     const { targetRef } = endpoint;
     if (targetRef?.kind !== 'Pod' || targetRef.uid === undefined || targetRef.name === undefined) return undefined;
     const namespace = targetRef.namespace ?? slice.metadata.namespace ?? '';
-    const netns = this.#environment.podNetns({ uid: targetRef.uid, namespace, name: targetRef.name });
+    const netns = this.#environment.podNetns({
+      uid: targetRef.uid,
+      namespace,
+      name: targetRef.name,
+      ips: endpoint.addresses,
+      ...(endpoint.nodeName === undefined ? {} : { node: endpoint.nodeName }),
+    });
     return netns === undefined ? undefined : { kind: 'pod', name: `${namespace}/${targetRef.name}`, netns };
   }
 }

@@ -1,17 +1,28 @@
-// `portico doctor`: reads the facts of a host and of its nodes, and applies the safe fixes.
-import { findProgram, openRtnl, readSysctl, runCommand, writeSysctl } from '../linux/index.ts';
-import { checkHost, checkNode } from './doctor-checks.ts';
-import { legacyTables } from './legacy-rules.ts';
-import type { Finding, HostFacts, NodeFacts } from './doctor-checks.ts';
+// `portico doctor`: reads the facts of a host, of a cluster and of its nodes, and applies the safe fixes.
+import type { Client } from '../client/index.ts';
+import { errorText } from '../errors/index.ts';
+import { findProgram, openRtnl, readSysctl, writeSysctl } from '../linux/index.ts';
+import { readClocks } from './clocks.ts';
+import { readNodeFacts } from './doctor-facts.ts';
+import type { ExaminedNode } from './doctor-facts.ts';
+import { fixText, ok } from './doctor-finding.ts';
+import type { Finding, Fix } from './doctor-finding.ts';
+import { checkClocks, checkHost, NEEDED_PROGRAMS } from './doctor-host-checks.ts';
+import type { HostFacts, Leftover } from './doctor-host-checks.ts';
+import { checkNode } from './doctor-node-checks.ts';
+import { inspectNode } from './inspect-node.ts';
+import type { TraceEnvironment } from './cluster-view.ts';
 
 export interface DoctorOptions {
-  /** Nodes on this machine; `netns` undefined is the host itself. */
-  readonly nodes: readonly { readonly name: string; readonly netns?: string; readonly uplink: string }[];
+  /** Nodes on this machine. */
+  readonly nodes: readonly ExaminedNode[];
   readonly fabricNetns?: string;
-  readonly clockSkewMs?: number;
-  /** What the caller found that no cluster knows. */
-  readonly leftovers?: readonly string[];
-  /** Mend what is safe: sysctls in the given namespaces, never those of the host. */
+  /** A cluster to ask; undefined: none runs. */
+  readonly api?: { readonly client: Client; readonly environment: TraceEnvironment };
+  readonly leftovers?: readonly Leftover[];
+  /** When none runs: whether one can start here. */
+  readonly start?: { readonly problem?: string };
+  /** Mend what is safe: settings in the given namespaces, never those of the host. */
   readonly fix?: boolean;
 }
 
@@ -21,8 +32,6 @@ export interface DoctorReport {
   readonly fixed: readonly string[];
 }
 
-const PROGRAMS = ['nft', 'iptables-save', 'setpriv'];
-const SYSCTLS = ['net.ipv4.ip_forward', 'net.ipv4.conf.all.rp_filter', 'net.ipv4.conf.all.send_redirects'];
 const BRIDGE_NETFILTER = 'net.bridge.bridge-nf-call-iptables';
 
 export async function runDoctor(options: DoctorOptions): Promise<DoctorReport> {
@@ -45,66 +54,83 @@ async function examine(options: DoctorOptions): Promise<Examined[]> {
       checkNode(await readNodeFacts(node)).map((finding) => ({ finding, netns: node.netns })),
     ),
   );
-  return [...host, ...nodes.flat()];
+  const cluster = (await examineCluster(options)).map((finding) => ({ finding }));
+  return [...host, ...nodes.flat(), ...cluster];
+}
+
+/** Clocks, and whether each node's routes and rules are those that the API's objects ask for. */
+async function examineCluster({ api, nodes }: DoctorOptions): Promise<Finding[]> {
+  if (api === undefined) return [];
+  try {
+    const clocks = checkClocks(await readClocks(api.client));
+    const names = nodes.map((node) => node.name);
+    const drift = names.map(async (name) => {
+      return checkDrift(name, await inspectNode({ ...api, namespace: 'default', name, nodes: names }));
+    });
+    return [...clocks, ...(await Promise.all(drift))];
+  } catch (error) {
+    const what = `the API server could not be asked: ${errorText(error)}`;
+    const mendIt = "'portico status' says which processes run; 'portico up' starts what is missing";
+    return [{ level: 'fail', check: 'api', where: 'cluster', what, mend: mendIt }];
+  }
+}
+
+type NodeDrift = Pick<Awaited<ReturnType<typeof inspectNode>>, 'network' | 'rules' | 'rulesCompared'>;
+
+function checkDrift(name: string, { network, rules, rulesCompared }: NodeDrift): Finding {
+  const check = 'routes and rules';
+  const wrong = [...network.filter((row) => !row.ok).map((row) => row.what), ...rules.map((rule) => rule.address)];
+  if (wrong.length === 0) {
+    return ok(name, check, `${network.length} routes and links and ${rulesCompared} rules are as they should be`);
+  }
+  return {
+    level: 'warn',
+    check,
+    where: name,
+    what: `${wrong.length} differ from what should be, such as ${wrong[0]}`,
+    mend: `'portico inspect node ${name}' shows each; the agent mends them while it runs`,
+  };
 }
 
 /** Only in namespaces of our own: the host's settings belong to its administrator. */
 function mend(options: DoctorOptions, examined: readonly Examined[]): string[] {
   const own = new Set([...options.nodes.map((node) => node.netns), options.fabricNetns]);
   return examined.flatMap(({ finding, netns }) => {
-    if (finding.level === 'ok' || finding.fix === undefined || netns === undefined || !own.has(netns)) return [];
-    writeSysctl(netns, finding.fix.sysctl, finding.fix.value);
-    return [`${finding.where}: ${finding.fix.sysctl} is ${finding.fix.value} now`];
+    if (finding.level === 'ok' || netns === undefined || !own.has(netns)) return [];
+    return (finding.fixes ?? []).map((fix) => {
+      applyFix(netns, fix);
+      return `${finding.where}: ${fixText(fix)}`;
+    });
   });
 }
 
-function readHostFacts(options: DoctorOptions): HostFacts {
-  const number = (key: string) => {
-    const text = readSysctl(options.nodes[0]?.netns, key);
-    return text === undefined ? undefined : Number(text);
-  };
-  const counts = options.nodes.map((node) => Number(readSysctl(node.netns, 'net.netfilter.nf_conntrack_count') ?? 0));
-  const max = number('net.netfilter.nf_conntrack_max');
-  const bridge = options.fabricNetns === undefined ? undefined : readSysctl(options.fabricNetns, BRIDGE_NETFILTER);
-  return {
-    programs: Object.fromEntries(PROGRAMS.map((program) => [program, findProgram(program) !== undefined])),
-    leftovers: options.leftovers ?? [],
-    // Entries are counted for each namespace, and the limit holds for each.
-    ...(max === undefined ? {} : { conntrackCount: Math.max(0, ...counts), conntrackMax: max }),
-    ...(options.fabricNetns === undefined ? {} : { fabricBridgeNetfilter: bridge === '1' }),
-    ...(options.clockSkewMs === undefined ? {} : { clockSkewMs: options.clockSkewMs }),
-  };
-}
-
-async function readNodeFacts(node: DoctorOptions['nodes'][number]): Promise<NodeFacts> {
-  const keys = [...SYSCTLS, `net.ipv4.conf.${node.uplink.replaceAll('.', '/')}.rp_filter`];
-  const sysctls = keys.flatMap((key): [string, string][] => {
-    const value = readSysctl(node.netns, key);
-    return value === undefined ? [] : [[key, value]];
-  });
-  const tables =
-    findProgram('nft') === undefined ? '' : (await runCommand('nft', ['list', 'tables'], { netns: node.netns })).stdout;
-  const names = [...tables.matchAll(/^table (\S+) (\S+)$/gm)].map(([, family = '', name = '']) => ({ family, name }));
-  return {
-    name: node.name,
-    uplink: node.uplink,
-    sysctls: Object.fromEntries(sysctls),
-    links: readLinks(node.netns),
-    legacyTables: legacyTables(node.netns),
-    iptablesNft: names.some(({ name }) => IPTABLES_TABLES.has(name)),
-    foreignFirewalls: names
-      .filter(({ name }) => !IPTABLES_TABLES.has(name) && !name.startsWith('portico'))
-      .map(({ family, name }) => `${family} ${name}`),
-  };
-}
-
-const IPTABLES_TABLES: ReadonlySet<string> = new Set(['filter', 'nat', 'mangle', 'raw', 'security']);
-
-function readLinks(netns: string | undefined): NodeFacts['links'] {
+function applyFix(netns: string, fix: Fix): void {
+  if (fix.kind === 'sysctl') return writeSysctl(netns, fix.sysctl, fix.value);
   const rtnl = openRtnl(netns);
   try {
-    return rtnl.links().map(({ name, mtu, up, kind }) => ({ name, mtu, up, ...(kind === undefined ? {} : { kind }) }));
+    rtnl.setLink(fix.device, { mtu: fix.mtu });
   } finally {
     rtnl.close();
   }
+}
+
+function readHostFacts(options: DoctorOptions): HostFacts {
+  const places = options.nodes.length === 0 ? [undefined] : options.nodes.map((node) => node.netns);
+  const numbers = (key: string) =>
+    places.flatMap((netns) => {
+      const text = readSysctl(netns, key);
+      return text === undefined ? [] : [Number(text)];
+    });
+  const [max] = numbers('net.netfilter.nf_conntrack_max');
+  const bridge = options.fabricNetns === undefined ? undefined : readSysctl(options.fabricNetns, BRIDGE_NETFILTER);
+  return {
+    programs: Object.fromEntries(NEEDED_PROGRAMS.map((program) => [program, findProgram(program) !== undefined])),
+    leftovers: options.leftovers ?? [],
+    // Entries are counted for each namespace, and the limit holds for each.
+    ...(max === undefined
+      ? {}
+      : { conntrackCount: Math.max(0, ...numbers('net.netfilter.nf_conntrack_count')), conntrackMax: max }),
+    ...(options.fabricNetns === undefined ? {} : { fabricBridgeNetfilter: bridge === '1' }),
+    ...(options.start === undefined ? {} : { start: options.start }),
+  };
 }

@@ -4,6 +4,7 @@ export { traceConnection } from './trace-connection.ts';
 export type { TraceReport, TraceRequest, TraceResult } from './trace-connection.ts';
 export type { DnsStep } from './resolve-target.ts';
 export type { TraceEnvironment } from './cluster-view.ts';
+export { findPodNetns } from './pod-netns.ts';
 export type {
   CapturedFrame,
   Change,
@@ -29,5 +30,7 @@ export type { NodeInspection } from './inspect-node.ts';
 export { formatNodeInspection, formatPodInspection } from './format-inspection.ts';
 export { runDoctor } from './doctor.ts';
 export type { DoctorOptions, DoctorReport } from './doctor.ts';
-export { formatFindings } from './doctor-checks.ts';
-export type { Finding } from './doctor-checks.ts';
+export { formatFindings } from './doctor-finding.ts';
+export type { Finding } from './doctor-finding.ts';
+export type { Leftover } from './doctor-host-checks.ts';
+export type { ExaminedNode } from './doctor-facts.ts';

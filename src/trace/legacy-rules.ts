@@ -27,7 +27,7 @@ export async function legacyChains(netns: string, family: 4 | 6): Promise<Map<st
 }
 
 /** What `iptables-legacy-save` prints; '' where it was never used. */
-export async function legacySave(netns: string, family: 4 | 6): Promise<string> {
+export async function legacySave(netns: string | undefined, family: 4 | 6): Promise<string> {
   if (legacyTables(netns).length === 0) return '';
   return (await runCommand(family === 4 ? 'iptables-legacy-save' : 'ip6tables-legacy-save', [], { netns })).stdout;
 }

@@ -7,6 +7,8 @@ import { test } from 'node:test';
 import type { NodeInspection, PodInspection, ServiceInspection } from '../../src/trace/index.ts';
 import { eventually, must, portico, run, shellManifest, startCluster, webManifest } from './cluster-fixture.ts';
 import type { Cluster } from './cluster-fixture.ts';
+import { checkDoctor } from './doctor-breakages.ts';
+import { checkForeignView } from './foreign-view.ts';
 
 interface Differences {
   readonly drift: boolean;
@@ -142,6 +144,10 @@ for (const [network, mode] of [
     assert.match(text.stdout, /^Node node-1 .*\n {2}ready/);
     const yaml = run(portico, ['inspect', ...cluster.flags, '-o', 'yaml', 'pod', 'shell']).stdout;
     assert.match(yaml, /^pod:\n {2}namespace: default\n {2}name: shell\n/);
+    if (network === 'vxlan') {
+      checkDoctor(cluster);
+      checkForeignView(cluster);
+    }
   });
 }
 
