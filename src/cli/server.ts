@@ -11,9 +11,13 @@ import {
   parseCidr,
   splitHostPort,
 } from '../ip/index.ts';
+import { shareClusterKeys } from '../roles/cluster-keys.ts';
+import { roleLogger } from '../roles/lifecycle.ts';
+import { isShared, openStore, type StorePlace } from '../roles/open-store.ts';
 import { ensureKubeconfig, ensureServerCredentials } from '../roles/server-credentials.ts';
 import { runServer, type ServerOptions } from '../roles/server.ts';
 import { NETWORK_MODES } from '../podnet/index.ts';
+import { ETCD_FLAGS, storePlace } from './store-flags.ts';
 import { choice, integerFlag, listFlag, requiredFlag, stringFlag, type Command, type Parsed } from './command.ts';
 
 const STATE_DIR = '/var/lib/portico/server';
@@ -89,7 +93,12 @@ export const command: Command = {
     'cluster-name': { value: 'NAME', help: 'Name of the cluster (default portico).' },
     'cluster-domain': { value: 'NAME', help: 'DNS zone of the cluster (default cluster.local).' },
     'state-dir': { value: 'DIR', help: `Where the server keeps its files (default ${STATE_DIR}).` },
-    store: { value: 'FILE', help: 'The database file (default portico.db in the state directory).' },
+    store: {
+      value: 'FILE|URL',
+      help: 'The database file (default portico.db in the state directory), or etcd://HOST:PORT[,HOST:PORT…].',
+    },
+    ...ETCD_FLAGS,
+    'etcd-netns': { value: 'PATH', help: 'Network namespace from which etcd is reached (default this one).' },
     pki: { value: 'DIR', help: 'Certificates and keys; what is missing is made (default pki in the state directory).' },
     listen: { value: 'ADDRESS:PORT', multiple: true, help: 'Where to serve the API (default 0.0.0.0:6443).' },
     'listen-fd': { value: 'N', help: 'A listening socket handed over by the parent process.' },
@@ -125,6 +134,14 @@ export const command: Command = {
     const clusterName = stringFlag(parsed, 'cluster-name') ?? 'portico';
     const clusterDomain = stringFlag(parsed, 'cluster-domain') ?? 'cluster.local';
     const at = (n: number) => formatIp(nthAddress(serviceCidrs[0] ?? '', n));
+    const netns = stringFlag(parsed, 'etcd-netns');
+    const place: StorePlace = {
+      ...storePlace(parsed, stringFlag(parsed, 'store') ?? path.join(stateDir, 'portico.db')),
+      ...(netns === undefined ? {} : { netns }),
+    };
+    const log = roleLogger('server');
+    const store = await openStore(place, log);
+    if (isShared(place)) await shareClusterKeys(store, pkiDir, clusterName);
     const ca = ensureServerCredentials(pkiDir, { clusterName, clusterDomain, ips: ['127.0.0.1', address, at(1)] });
     if (stringFlag(parsed, 'pki') === undefined) {
       ensureKubeconfig(ca, {
@@ -141,7 +158,9 @@ export const command: Command = {
     const upstreamDns = stringFlag(parsed, 'upstream-dns');
     const nodeGrace = integerFlag(parsed, 'node-grace');
     await runServer({
-      storeFile: stringFlag(parsed, 'store') ?? path.join(stateDir, 'portico.db'),
+      store,
+      shared: isShared(place),
+      log,
       pkiDir,
       listen: [...(fd === undefined ? [] : [{ fd }]), ...listen],
       advertise: { address, port },

@@ -2,6 +2,7 @@ import process from 'node:process';
 
 import { DEFAULT_SPEC, FIRST_API_PORT, upCluster, type ClusterSpec } from '../cluster/index.ts';
 import { CLUSTER_FLAGS, clusterOf } from './cluster-flags.ts';
+import { ETCD_FLAGS, storePlace } from './store-flags.ts';
 import { integerFlag, listFlag, stringFlag, type Command, type Parsed } from './command.ts';
 
 const D = DEFAULT_SPEC;
@@ -9,6 +10,7 @@ const D = DEFAULT_SPEC;
 /** Only what was said: a cluster that exists keeps its own settings for the rest. */
 function givenSpec(parsed: Parsed): Partial<ClusterSpec> {
   const upstreamDns = listFlag(parsed, 'upstream-dns');
+  const store = stringFlag(parsed, 'store');
   const said: Partial<Record<keyof ClusterSpec, unknown>> = {
     nodes: integerFlag(parsed, 'nodes'),
     // Checked with the rest of the specification, where a wrong word gets its sentence.
@@ -20,6 +22,7 @@ function givenSpec(parsed: Parsed): Partial<ClusterSpec> {
     clusterDomain: stringFlag(parsed, 'cluster-domain'),
     apiPort: integerFlag(parsed, 'api-port'),
     upstreamDns: upstreamDns.length === 0 ? undefined : upstreamDns,
+    etcd: store === undefined ? undefined : storePlace(parsed, store),
   };
   return Object.fromEntries(Object.entries(said).filter(([, v]) => v !== undefined));
 }
@@ -41,6 +44,8 @@ export const command: Command = {
       help: `Port of the API on 127.0.0.1 (default: the first free one from ${FIRST_API_PORT}).`,
     },
     'upstream-dns': { value: 'ADDR', multiple: true, help: "Nameserver for other names (default: the host's own)." },
+    store: { value: 'URL', help: 'Keep the state in etcd: etcd://ADDRESS:PORT[,…] (default: a file of the cluster).' },
+    ...ETCD_FLAGS,
     timeout: { value: 'SECONDS', help: 'How long to wait for the cluster (default 60).' },
     quiet: { short: 'q', help: 'Print nothing but errors.' },
   },

@@ -1,6 +1,7 @@
 // What a local cluster is made of: the values behind the flags of `portico up`, checked as a whole before anything
 // is touched. Pure.
 import { UserError } from '../errors/index.ts';
+import type { EtcdFiles } from '../store/index.ts';
 import { parseUpstream } from './dns-relay.ts';
 import { cidrsOverlap, formatCidr, formatIp, nthAddress, parseCidr, type Cidr } from '../ip/index.ts';
 
@@ -21,6 +22,15 @@ export interface ClusterSpec {
   apiPort?: number;
   /** Where questions outside the cluster go; empty: the nameservers of the host. */
   upstreamDns: readonly string[];
+  /** Keep the state in this etcd instead of a file in the state directory. */
+  etcd?: EtcdPlace;
+}
+
+export interface EtcdPlace {
+  /** `etcd://ADDRESS:PORT[,…]`, as this machine's root namespace reaches it. */
+  readonly at: string;
+  /** Absolute names of files. */
+  readonly files?: EtcdFiles;
 }
 
 export const FIRST_API_PORT = 6443;
@@ -40,6 +50,7 @@ export const DEFAULT_SPEC: ClusterSpec = {
 /** Interface and namespace names derive from the cluster's name: 15 bytes is the kernel's limit for a link. */
 const NAME = /^[a-z]([-a-z0-9]{0,18}[a-z0-9])?$/;
 const MAX_NODES = 100;
+const ETCD_BY_ADDRESS = /^etcds?:\/\/((localhost|[\d.]+|\[[\da-f:.]+\])(:\d+)?(,|$))+$/i;
 /** Short enough that names of services and namespaces still fit before it. */
 const DOMAIN = /^(?=.{1,100}$)[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$/;
 
@@ -75,6 +86,12 @@ export function checkSpec(spec: ClusterSpec): void {
   const badUpstream = spec.upstreamDns.find((text) => parseUpstream(text) === undefined);
   if (badUpstream !== undefined) {
     throw new UserError(`--upstream-dns ${badUpstream}: not an address; write ADDRESS, ADDRESS:PORT or [IPV6]:PORT`);
+  }
+  if (spec.etcd !== undefined && !ETCD_BY_ADDRESS.test(spec.etcd.at)) {
+    throw new UserError(
+      `--store ${spec.etcd.at}: write etcd://ADDRESS:PORT, more of them separated by commas; addresses (or localhost) ` +
+        `because the control plane's namespace has no nameserver`,
+    );
   }
   if (!DOMAIN.test(spec.clusterDomain)) {
     throw new UserError(`--cluster-domain ${spec.clusterDomain}: not a DNS name; write it like cluster.local`);

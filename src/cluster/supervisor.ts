@@ -10,6 +10,8 @@ import { errorText, UserError } from '../errors/index.ts';
 import { openTcpListenerIn, openUdpSocketIn, spawnIn } from '../linux/index.ts';
 import type { Logger } from '../log/index.ts';
 import { openApiListener } from './api-port.ts';
+import { shareClusterKeys } from '../roles/cluster-keys.ts';
+import { openStore } from '../roles/open-store.ts';
 import { ensureCredentials, pkiFiles } from './credentials.ts';
 import { hostNameservers, parseUpstream, startDnsRelay } from './dns-relay.ts';
 import { ensureFabric } from './fabric.ts';
@@ -69,6 +71,32 @@ function flags(values: Readonly<Record<string, string>>): string[] {
   return Object.entries(values).flatMap(([name, value]) => [`--${name}`, value]);
 }
 
+/** What the server is told of its store. etcd is reached from this process's network, by descriptor 4. */
+function storeFlags(spec: ClusterSpec, paths: StatePaths): Record<string, string> {
+  const { etcd } = spec;
+  if (etcd === undefined) return { store: path.join(paths.store, 'portico.db') };
+  const { caFile, certFile, keyFile, credentialsFile } = etcd.files ?? {};
+  return {
+    store: etcd.at,
+    'etcd-netns': '/proc/self/fd/4',
+    ...(caFile === undefined ? {} : { 'etcd-cafile': caFile }),
+    ...(certFile === undefined ? {} : { 'etcd-certfile': certFile }),
+    ...(keyFile === undefined ? {} : { 'etcd-keyfile': keyFile }),
+    ...(credentialsFile === undefined ? {} : { 'etcd-credentials': credentialsFile }),
+  };
+}
+
+/** The authority has to be the one of the cluster that etcd holds, if it holds one. */
+async function shareKeys(spec: ClusterSpec, paths: StatePaths): Promise<void> {
+  if (spec.etcd === undefined) return;
+  const store = await openStore(spec.etcd);
+  try {
+    await shareClusterKeys(store, paths.pki, spec.name);
+  } finally {
+    await store.close();
+  }
+}
+
 function componentsOf(spec: ClusterSpec, paths: StatePaths, api: { fd: number; port: number }): Component[] {
   const names = namespaceNames(spec.name);
   const plan = addressPlan(spec);
@@ -83,7 +111,7 @@ function componentsOf(spec: ClusterSpec, paths: StatePaths, api: { fd: number; p
   const server: Component = {
     name: 'server',
     netns: names.controlPlane,
-    fds: [api.fd],
+    fds: [api.fd, ...(spec.etcd === undefined ? [] : [openSync('/proc/self/ns/net', 'r')])],
     args: [
       'server',
       '--pod-routes',
@@ -91,7 +119,7 @@ function componentsOf(spec: ClusterSpec, paths: StatePaths, api: { fd: number; p
         ...common,
         network: spec.network,
         'proxy-mode': spec.proxyMode,
-        store: path.join(paths.store, 'portico.db'),
+        ...storeFlags(spec, paths),
         pki: paths.pki,
         'listen-fd': '3',
         listen: `${plan.controlPlane}:${api.port}`,
@@ -197,6 +225,7 @@ export async function runSupervisor(
   const api = openApiListener(spec, readApiPort(paths));
   writeFileSync(path.join(paths.run, 'api-port'), String(api.port), { mode: 0o600 });
   tell({ type: 'step', text: 'certificates and kubeconfigs' });
+  await shareKeys(spec, paths);
   ensureCredentials(spec, paths, api.port);
   tell({ type: 'step', text: `fabric: ${spec.nodes} nodes and the control plane` });
   ensureFabric(spec);

@@ -1,6 +1,6 @@
 // The role `server`: store, API server, controllers and scheduler in one process. The parts talk through the API,
 // in process, each under its own identity.
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { createApiServer, type ListenAddress, type RequestLimits } from '../apiserver/index.ts';
@@ -8,17 +8,23 @@ import { createInProcessClient, type Client } from '../client/index.ts';
 import { systemClock } from '../clock/index.ts';
 import { startControllers } from '../controllers/index.ts';
 import { joinHostPort } from '../ip/index.ts';
+import type { Logger } from '../log/index.ts';
 import { Registry } from '../metrics/index.ts';
 import { startScheduler } from '../scheduler/index.ts';
-import { openSqliteStore } from '../store/index.ts';
+import type { Store } from '../store/index.ts';
 import { applyClusterInfo } from './cluster-info.ts';
 import { applyClusterDns } from './cluster-dns.ts';
 import { startPodRoutes } from './pod-routes.ts';
 import { openAuditLog } from './audit-log.ts';
-import { aborted, endOnSignal, roleLogger } from './lifecycle.ts';
+import { lead } from './lead.ts';
+import { aborted, endOnSignal } from './lifecycle.ts';
 
 export interface ServerOptions {
-  storeFile: string;
+  log: Logger;
+  /** Open; the role closes it at its end. */
+  store: Store;
+  /** Other servers use the store too: controllers and scheduler run on one of them. */
+  shared: boolean;
   /** Directory with ca.crt, apiserver.{crt,key}, apiserver-kubelet-client.{crt,key}, service-account.key. */
   pkiDir: string;
   listen: readonly ListenAddress[];
@@ -47,11 +53,10 @@ export interface ServerOptions {
 
 /** Runs until a signal. */
 export async function runServer(options: ServerOptions): Promise<void> {
-  const log = roleLogger('server');
+  const { log } = options;
   const ended = endOnSignal();
   const pem = (file: string) => readFileSync(path.join(options.pkiDir, file), 'utf8');
-  mkdirSync(path.dirname(options.storeFile), { recursive: true, mode: 0o700 });
-  const store = openSqliteStore({ path: options.storeFile });
+  const { store } = options;
   const metrics = new Registry();
   const caPem = pem('ca.crt');
   const audit = options.auditLog === undefined ? undefined : openAuditLog(options.auditLog, log);
@@ -86,48 +91,59 @@ export async function runServer(options: ServerOptions): Promise<void> {
     clients.push(client);
     return client;
   };
-  const controllers = startControllers({
+  const stopLeading = lead({
     client: clientFor('system:kube-controller-manager'),
-    log: log.with({ room: 'controllers' }),
-    clock: systemClock,
-    options: {
-      podCidrs: options.podCidrs,
-      caPem,
-      ...(options.nodeGraceMs === undefined ? {} : { nodeGraceMs: options.nodeGraceMs }),
-      signer: { certPem: caPem, keyPem: pem('ca.key') },
+    shared: options.shared,
+    name: joinHostPort(options.advertise.address, options.advertise.port),
+    log,
+    start: async () => {
+      const controllers = startControllers({
+        client: clientFor('system:kube-controller-manager'),
+        log: log.with({ room: 'controllers' }),
+        clock: systemClock,
+        options: {
+          podCidrs: options.podCidrs,
+          caPem,
+          ...(options.nodeGraceMs === undefined ? {} : { nodeGraceMs: options.nodeGraceMs }),
+          signer: { certPem: caPem, keyPem: pem('ca.key') },
+        },
+      });
+      const scheduler = startScheduler({
+        client: clientFor('system:kube-scheduler'),
+        log: log.with({ room: 'scheduler' }),
+        clock: systemClock,
+      });
+      await applyClusterInfo(clientFor('system:cluster-info'), {
+        server: `https://${joinHostPort(options.advertise.address, options.advertise.port)}`,
+        caPem,
+        settings: {
+          clusterName: options.clusterName,
+          clusterDomain: options.clusterDomain,
+          clusterDns: options.clusterDns === undefined ? [] : [options.clusterDns],
+          podCidrs: options.podCidrs,
+          serviceCidrs: options.serviceCidrs,
+          network: options.network,
+          proxyMode: options.proxyMode,
+        },
+      });
+      if (options.clusterDns !== undefined) {
+        await applyClusterDns(clientFor('system:addons'), {
+          clusterIp: options.clusterDns,
+          clusterDomain: options.clusterDomain,
+          upstream: options.upstreamDns ?? '/etc/resolv.conf',
+        });
+      }
+      return async () => {
+        await scheduler.stop();
+        await controllers.stop();
+      };
     },
-  });
-  const scheduler = startScheduler({
-    client: clientFor('system:kube-scheduler'),
-    log: log.with({ room: 'scheduler' }),
-    clock: systemClock,
   });
   const routes = options.podRoutes ? startPodRoutes(clientFor('system:pod-routes'), log) : undefined;
-  await applyClusterInfo(clientFor('system:cluster-info'), {
-    server: `https://${joinHostPort(options.advertise.address, options.advertise.port)}`,
-    caPem,
-    settings: {
-      clusterName: options.clusterName,
-      clusterDomain: options.clusterDomain,
-      clusterDns: options.clusterDns === undefined ? [] : [options.clusterDns],
-      podCidrs: options.podCidrs,
-      serviceCidrs: options.serviceCidrs,
-      network: options.network,
-      proxyMode: options.proxyMode,
-    },
-  });
-  if (options.clusterDns !== undefined) {
-    await applyClusterDns(clientFor('system:addons'), {
-      clusterIp: options.clusterDns,
-      clusterDomain: options.clusterDomain,
-      upstream: options.upstreamDns ?? '/etc/resolv.conf',
-    });
-  }
 
   await aborted(ended);
   routes?.[Symbol.dispose]();
-  await scheduler.stop();
-  await controllers.stop();
+  await stopLeading();
   for (const client of clients) client.close();
   await api.close();
   await store.close();

@@ -10,12 +10,16 @@ import { systemClock } from '../../src/clock/index.ts';
 import { startControllers } from '../../src/controllers/index.ts';
 import { silentLogger } from '../../src/log/index.ts';
 import { startScheduler } from '../../src/scheduler/index.ts';
-import { openSqliteStore } from '../../src/store/index.ts';
+import { openEtcdStore, openSqliteStore } from '../../src/store/index.ts';
 
 export interface ServerProcessOptions {
   /** Holds the store, ca.crt, server.crt, server.key, sa.key. */
   folder: string;
   port: number;
+  /** `etcd://…`: share the store with others instead of one in the folder. */
+  etcd?: string;
+  /** What the server says of itself; servers that share a store need different ones. @default 192.0.2.1 */
+  address?: string;
   controllers?: boolean;
   /** How much history is kept. */
   history?: { windowMs: number; minChanges: number };
@@ -25,13 +29,16 @@ export interface ServerProcessOptions {
 
 const options = JSON.parse(process.argv[2] ?? '{}') as ServerProcessOptions;
 const pem = (file: string) => readFileSync(path.join(options.folder, file), 'utf8');
-const store = openSqliteStore({ path: path.join(options.folder, 'store.db'), ...options.history });
+const store =
+  options.etcd === undefined
+    ? openSqliteStore({ path: path.join(options.folder, 'store.db'), ...options.history })
+    : await openEtcdStore({ url: options.etcd, ...options.history });
 const api = createApiServer({
   store,
   serviceCidrs: options.serviceCidrs ?? ['10.96.0.0/16'],
   ...(options.nodePorts === undefined ? {} : { nodePorts: options.nodePorts }),
   loadBalancerCidr: '192.0.2.128/25',
-  advertise: { address: '192.0.2.1', port: 6443 },
+  advertise: { address: options.address ?? '192.0.2.1', port: 6443 },
   serviceAccountKeyPem: pem('sa.key'),
 });
 await api.listen([{ host: '127.0.0.1', port: options.port }], {

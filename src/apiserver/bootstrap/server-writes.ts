@@ -1,13 +1,5 @@
 // Writes of the server itself: through the same verbs, without asking for permission.
-import {
-  apiVersionOf,
-  isAlreadyExists,
-  notFound,
-  strategyOf,
-  type ApiObject,
-  type KubeObject,
-  type Resource,
-} from '../../api/index.ts';
+import { apiVersionOf, notFound, strategyOf, type ApiObject, type KubeObject, type Resource } from '../../api/index.ts';
 import type { User } from '../contract.ts';
 import { copyJson } from '../objects/copy-json.ts';
 import { storedObject } from '../objects/stored-object.ts';
@@ -62,8 +54,8 @@ export function serverWrites(verbs: VerbDeps, signal: AbortSignal): ServerWrites
       try {
         return (await createObject(verbs, request(resource, draft), draft)).object;
       } catch (error) {
-        // Another server was quicker.
-        const theirs = isAlreadyExists(error) ? await find(resource, namespace, name) : undefined;
+        // Another server was quicker; that may also show in an address that the object wants and has already.
+        const theirs = await find(resource, namespace, name);
         if (theirs === undefined) throw error;
         return theirs;
       }
