@@ -28,6 +28,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'Install the plugin by which container runtimes join the pod network.',
     load: () => import('./cni.ts'),
   },
+  node: { summary: 'Cordon, uncordon, drain or remove a node.', load: () => import('./node.ts') },
   proxy: { summary: 'Run the service proxy alone, against any API server.', load: () => import('./proxy.ts') },
   dns: { summary: 'Run cluster DNS, or ask it (`dns query`).', load: () => import('./dns.ts') },
   supervise: {
