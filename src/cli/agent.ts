@@ -21,6 +21,7 @@ interface Settings {
   serviceCidrs: readonly string[];
   network: string;
   proxyMode: string;
+  heartbeatMs?: number;
 }
 
 const PRESET: Settings = {
@@ -66,6 +67,7 @@ function agentOptions(
     network: choice('network', stringFlag(parsed, 'network') ?? settings.network, NETWORK_MODES),
     podCidrs,
     serviceCidrs: list('service-cidr', settings.serviceCidrs),
+    heartbeatMs: settings.heartbeatMs,
     proxy: {
       ...DEFAULT_PROXY_CONFIG,
       mode: choice('proxy-mode', stringFlag(parsed, 'proxy-mode') ?? settings.proxyMode, PROXY_MODES),

@@ -2,8 +2,8 @@
 // whatever is left: after a crash, a killed supervisor, a half-made start.
 import { readdirSync } from 'node:fs';
 
-import { netnsId } from '../linux/index.ts';
-import { clusterNamespaces, removeFabric } from './fabric.ts';
+import { deleteNetns, netnsId } from '../linux/index.ts';
+import { clusterNamespaces } from './fabric.ts';
 import { removeCgroupTree, unmountBelow } from './leftovers.ts';
 import { statePaths, type StatePaths } from './paths.ts';
 import { endProcess, identify, readRecords, signal, type ProcessRecord } from './process-record.ts';
@@ -35,6 +35,19 @@ function readSpecIfWhole(paths: StatePaths): ClusterSpec | undefined {
   }
 }
 
+/** Ends every process of these namespaces and removes them, the mounts below a folder, and a tree of control groups. */
+export async function removeRemains(o: { namespaces: readonly string[]; dir: string; cgroup: string }): Promise<void> {
+  // Pods get no grace: everything they could say goodbye to is going away. Twice, for what was being born.
+  for (let round = 0; round < 2; round++) {
+    const processes = processesIn(o.namespaces);
+    for (const p of processes) signal(p, 'SIGKILL');
+    await Promise.all(processes.map((p) => endProcess(p, 0)));
+  }
+  for (const netns of o.namespaces) deleteNetns(netns);
+  unmountBelow(o.dir);
+  removeCgroupTree(o.cgroup);
+}
+
 /**
  * True when there was something to remove.
  * @throws UserError when the directory is not this cluster's: then nothing is touched.
@@ -49,15 +62,7 @@ export async function downCluster(name: string, stateDir: string): Promise<boole
   await Promise.all([...records.values()].map((r) => endProcess(r, 2_000)));
 
   const namespaces = clusterNamespaces(name);
-  // Pods get no grace: everything they could say goodbye to is going away. Twice, for what was being born.
-  for (let round = 0; round < 2; round++) {
-    const processes = processesIn(namespaces);
-    for (const p of processes) signal(p, 'SIGKILL');
-    await Promise.all(processes.map((p) => endProcess(p, 0)));
-  }
-  removeFabric(name);
-  unmountBelow(paths.dir);
-  removeCgroupTree(`portico-${name}`);
+  await removeRemains({ namespaces, dir: paths.dir, cgroup: `portico-${name}` });
   let hadFiles = true;
   try {
     readdirSync(paths.dir);

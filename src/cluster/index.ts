@@ -1,6 +1,8 @@
 // The door of the cluster room.
 export { findDeadRemains } from './dead-clusters.ts';
-export { downCluster } from './down.ts';
+export { downCluster, removeRemains } from './down.ts';
+export { layFabric } from './fabric.ts';
+export type { FabricPlan } from './fabric.ts';
 export { DEFAULT_STATE_ROOT, statePaths } from './paths.ts';
 export type { StatePaths } from './paths.ts';
 export { preflight } from './preflight.ts';

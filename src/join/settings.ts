@@ -7,4 +7,6 @@ export interface ClusterSettings {
   readonly serviceCidrs: readonly string[];
   readonly network: string;
   readonly proxyMode: string;
+  /** How often a node says that it lives: a quarter of the silence after which it counts as gone. */
+  readonly heartbeatMs: number;
 }

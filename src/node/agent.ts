@@ -80,6 +80,7 @@ export async function startNodeAgent(o: NodeAgentOptions): Promise<NodeAgent> {
     labels: o.labels ?? {},
     maxPods: o.maxPods ?? DEFAULT_MAX_PODS,
     stateDir: o.stateDir,
+    heartbeatMs: o.heartbeatMs,
     kubeletPort: server?.port,
     networkProblem: () =>
       o.podNetwork.ready() ? undefined : (o.podNetwork.problem?.() ?? 'the pod network is not ready yet'),

@@ -71,6 +71,8 @@ export interface NodeAgentOptions {
   readonly programRoot?: string;
   /** Further paths of the host that no pod may see. */
   readonly maskPaths?: readonly string[];
+  /** How often the node's Lease is renewed. @default 10000 */
+  readonly heartbeatMs?: number | undefined;
   /** How many pods the node takes. @default 110 */
   readonly maxPods?: number;
 }

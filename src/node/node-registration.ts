@@ -16,8 +16,9 @@ import {
 } from './node-object.ts';
 
 const LEASE_NAMESPACE = 'kube-node-lease';
-const LEASE_SECONDS = 40;
-const HEARTBEAT_MS = 10_000;
+const DEFAULT_HEARTBEAT_MS = 10_000;
+/** A Lease says that its holder may be silent for four heartbeats. */
+const BEATS_PER_LEASE = 4;
 const FAST_RETRY_MS = 500;
 /** The status is written anew now and then even without news, as kubelet does. */
 const STATUS_EVERY_MS = 300_000;
@@ -35,6 +36,8 @@ export interface NodeRegistrationOptions {
   readonly labels: Readonly<Record<string, string>>;
   readonly maxPods: number;
   readonly stateDir: string;
+  /** @default 10000 */
+  readonly heartbeatMs?: number | undefined;
   readonly kubeletPort: number | undefined;
   readonly networkProblem: () => string | undefined;
   /** The network became ready. */
@@ -47,6 +50,7 @@ const isReady = (node: Node) =>
 export class NodeRegistration {
   readonly #o: NodeRegistrationOptions;
   readonly machine: Machine;
+  readonly #heartbeatMs: number;
   #timers = new Set<Timer>();
   #stopped = false;
   #writing = false;
@@ -58,6 +62,7 @@ export class NodeRegistration {
 
   constructor(o: NodeRegistrationOptions) {
     this.#o = o;
+    this.#heartbeatMs = o.heartbeatMs ?? DEFAULT_HEARTBEAT_MS;
     const disk = statfsSync(o.stateDir);
     this.machine = readMachine(disk.blocks * disk.bsize);
   }
@@ -104,7 +109,7 @@ export class NodeRegistration {
       this.refresh();
       if (problem === undefined) this.#o.onReady();
     }
-    this.#after(problem === undefined ? HEARTBEAT_MS : NETWORK_CHECK_MS, () => this.#watchNetwork());
+    this.#after(problem === undefined ? this.#heartbeatMs : NETWORK_CHECK_MS, () => this.#watchNetwork());
   }
 
   /** Call when the network may have become ready. */
@@ -166,7 +171,7 @@ export class NodeRegistration {
   }
 
   async #beat(): Promise<void> {
-    let waitMs = HEARTBEAT_MS;
+    let waitMs = this.#heartbeatMs;
     try {
       await this.#renewLease();
       // The control plane may have given the node up meanwhile, and only we can take that back.
@@ -184,7 +189,8 @@ export class NodeRegistration {
     const api = client.resource(leases);
     // MicroTime has six digits.
     const renewTime = new Date(clock.now()).toISOString().replace('Z', '000Z');
-    const spec = { holderIdentity: name, leaseDurationSeconds: LEASE_SECONDS, renewTime };
+    const leaseDurationSeconds = Math.max(1, Math.round((BEATS_PER_LEASE * this.#heartbeatMs) / 1000));
+    const spec = { holderIdentity: name, leaseDurationSeconds, renewTime };
     if (this.#lease === undefined) {
       try {
         this.#lease = await api.get(name, LEASE_NAMESPACE);

@@ -41,6 +41,7 @@ export interface AgentOptions {
   cniSocket?: string;
   network: NetworkMode;
   uplink: string;
+  heartbeatMs?: number | undefined;
   podCidrs: readonly string[];
   serviceCidrs: readonly string[];
   proxy: ProxyConfig;
@@ -88,6 +89,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
         ...identity.serving,
         clientCaPem: identity.clientCaPem,
       },
+      heartbeatMs: options.heartbeatMs,
       log: log.with({ room: 'node' }),
       ...(options.imagesFile === undefined ? {} : { imagesFile: options.imagesFile }),
     }),

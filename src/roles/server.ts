@@ -51,6 +51,10 @@ export interface ServerOptions {
   podRoutes: boolean;
 }
 
+/** As Kubernetes: gone after 40 s of silence, a heartbeat every 10. */
+const DEFAULT_NODE_GRACE_MS = 40_000;
+const BEATS_PER_GRACE = 4;
+
 /** Runs until a signal. */
 export async function runServer(options: ServerOptions): Promise<void> {
   const { log } = options;
@@ -124,6 +128,7 @@ export async function runServer(options: ServerOptions): Promise<void> {
           serviceCidrs: options.serviceCidrs,
           network: options.network,
           proxyMode: options.proxyMode,
+          heartbeatMs: (options.nodeGraceMs ?? DEFAULT_NODE_GRACE_MS) / BEATS_PER_GRACE,
         },
       });
       if (options.clusterDns !== undefined) {

@@ -27,6 +27,7 @@ const SETTINGS = {
   serviceCidrs: ['10.96.0.0/12'],
   network: 'auto',
   proxyMode: 'nftables',
+  heartbeatMs: 10_000,
 };
 const HOUR_MS = 3_600_000;
 

@@ -1,0 +1,355 @@
+// Beyond one machine: hosts that joined by a token, one of them behind a router. What of the control plane is away does
+// not stop traffic, a host that vanishes is replaced, and after faults at random everything agrees again.
+// By hand: HOSTS_AWAY_SECONDS=300 (the server's absence), HOSTS_FAULT_SECONDS=600, HOSTS_SEED=n (the same faults again).
+import assert from 'node:assert/strict';
+import process from 'node:process';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { endpointSlices, nodes, pods } from '../../src/api/index.ts';
+import { connectTcpIn, openRtnl } from '../../src/linux/index.ts';
+import { eventually } from './cluster-fixture.ts';
+import { checkHistory, startWriters } from './hosts-checker.ts';
+import { runFaults, seededRandom } from './hosts-faults.ts';
+import { AGENTS, ask, startHosts, type AgentHost, type Asked, type Hosts } from './hosts-fixture.ts';
+import { failuresIn, startConstantLoad } from './load.ts';
+
+const GRACE_SECONDS = 6;
+const AWAY_SECONDS = Number(process.env['HOSTS_AWAY_SECONDS'] ?? 12);
+const FAULT_SECONDS = Number(process.env['HOSTS_FAULT_SECONDS'] ?? 25);
+const SEED = Number(process.env['HOSTS_SEED'] ?? Date.now() % 1_000_000);
+const CONVERGE_MS = 30_000;
+
+const WEB = `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 4
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      terminationGracePeriodSeconds: 5
+      topologySpreadConstraints:
+        - {topologyKey: kubernetes.io/hostname, maxSkew: 1, whenUnsatisfiable: ScheduleAnyway, labelSelector: {matchLabels: {app: web}}}
+      tolerations:
+        - {key: node.kubernetes.io/unreachable, operator: Exists, effect: NoExecute, tolerationSeconds: 1}
+        - {key: node.kubernetes.io/not-ready, operator: Exists, effect: NoExecute, tolerationSeconds: 1}
+      containers:
+        - name: web
+          image: portico/web
+          args: [--port, "80", --tcp-echo, "7000"]
+          readinessProbe: {httpGet: {path: /readyz, port: 80}, periodSeconds: 1}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec:
+  selector: {app: web}
+  ports: [{name: http, port: 80}, {name: echo, port: 7000}]
+`;
+/** Clients stay where they are, whatever happens to their host. */
+const client = (host: string) => `---
+apiVersion: v1
+kind: Pod
+metadata: {name: client-${host}}
+spec:
+  nodeName: ${host}
+  terminationGracePeriodSeconds: 1
+  tolerations: [{operator: Exists}]
+  containers: [{name: shell, image: portico/shell}]
+`;
+
+let hosts: Hosts;
+let vip: string;
+const clientNetns = new Map<string, string>();
+
+before(async () => {
+  hosts = await startHosts({ graceSeconds: GRACE_SECONDS });
+  await allReady();
+  hosts.apply(`${WEB}${['alpha', 'gamma'].map(client).join('')}`);
+  hosts.kubectl('rollout', 'status', 'deployment/web', '--timeout=60s');
+  hosts.kubectl('wait', '--for=condition=Ready', 'pod/client-alpha', 'pod/client-gamma', '--timeout=60s');
+  vip = hosts.kubectl('get', 'service', 'web', '-o', 'jsonpath={.spec.clusterIP}');
+  for (const host of ['alpha', 'gamma']) clientNetns.set(host, hosts.podNetns(`client-${host}`));
+});
+after(async () => {
+  for (const end of endings) await end();
+  await hosts?.[Symbol.asyncDispose]();
+});
+
+async function readyNodes(): Promise<string[]> {
+  const { items } = await hosts.client.resource(nodes).list();
+  return items
+    .filter((n) => n.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True'))
+    .map((n) => n.metadata.name)
+    .toSorted();
+}
+const allReady = () =>
+  eventually(
+    'every host to be Ready',
+    async () => {
+      const ready = await readyNodes();
+      return ready.length === AGENTS.length ? true : undefined;
+    },
+    CONVERGE_MS,
+  );
+const webPods = async () =>
+  (await hosts.client.resource(pods).list({ namespace: 'default', labelSelector: 'app=web' })).items;
+const livePods = async () =>
+  (await webPods()).filter(
+    (p) =>
+      p.metadata.deletionTimestamp === undefined &&
+      p.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True'),
+  );
+/** Nodes that the Service's ready endpoints stand on. */
+async function endpointNodes(): Promise<string[]> {
+  const { items } = await hosts.client
+    .resource(endpointSlices)
+    .list({ namespace: 'default', labelSelector: 'kubernetes.io/service-name=web' });
+  const ready = items.flatMap((s) => s.endpoints).filter((e) => e.conditions?.ready === true);
+  return [...new Set(ready.map((e) => e.nodeName ?? ''))].toSorted();
+}
+/** The API server asks the new agent, which proves that agent at work. */
+const agentIsBack = (host: AgentHost) =>
+  eventually(`the agent of ${host} to be at work`, async () => {
+    return (await hosts.client.get(`/api/v1/nodes/${host}/proxy/healthz`)) === 'ok' ? true : undefined;
+  });
+const from = (host: string) => clientNetns.get(host) ?? assert.fail(`no client on ${host}`);
+/** Ended at the latest with the test file: a failed assertion must not keep it running. */
+const endings: (() => unknown)[] = [];
+const loads = () =>
+  ['alpha', 'gamma'].map((host) => {
+    const load = startConstantLoad({ netns: from(host), host: vip, port: 80 });
+    endings.push(() => load.stop());
+    return load;
+  });
+
+/** A connection through the Service that says something now and then. */
+function hold(netns: string) {
+  const socket = connectTcpIn(netns, { host: vip, port: 7000 });
+  let error: Error | undefined;
+  let heard = '';
+  socket.on('error', (e) => (error = e)).on('data', (chunk) => (heard += String(chunk)));
+  let said = 0;
+  endings.push(() => socket.destroy());
+  return {
+    async echo() {
+      const word = `word-${said++};`;
+      socket.write(word);
+      await eventually(`the echo of ${word}`, () => (heard.includes(word) ? true : undefined), 5000);
+      assert.equal(error, undefined);
+    },
+    end: () => socket.destroy(),
+  };
+}
+
+test('hosts of one link talk directly, across the router inside VXLAN, and a Service leads everywhere', async () => {
+  const routesOf = (host: AgentHost) => {
+    const rtnl = openRtnl(hosts.netns(host));
+    const names = new Map(rtnl.links().map((l) => [l.index, l.name]));
+    const routes = rtnl.routes({ protocol: 99 }).filter((r) => r.via !== undefined);
+    rtnl.close();
+    return new Map(routes.map((r) => [r.destination, names.get(r.device ?? 0)]));
+  };
+  const { items } = await hosts.client.resource(nodes).list();
+  const cidrOf = (host: string) => items.find((n) => n.metadata.name === host)?.spec?.podCIDR ?? '';
+  assert.deepEqual(
+    routesOf('alpha'),
+    new Map([
+      [cidrOf('beta'), 'eth0'],
+      [cidrOf('gamma'), 'portico.vxlan'],
+    ]),
+  );
+  assert.deepEqual(new Set(routesOf('gamma').values()), new Set(['portico.vxlan']));
+  assert.deepEqual(await endpointNodes(), [...AGENTS]);
+  for (const host of ['alpha', 'gamma']) {
+    const answered = new Set<string>();
+    await eventually(
+      `every pod to answer on ${host}`,
+      async () => {
+        const { pod, error } = await ask(from(host), vip);
+        assert.equal(error, '');
+        if (pod !== undefined) answered.add(pod);
+        return answered.size === 4 ? true : undefined;
+      },
+      10_000,
+    );
+  }
+  // Its own certificate, signed for its own address: the API server reads a log from behind the router.
+  assert.match(hosts.kubectl('exec', 'client-gamma', '--', 'hostname'), /client-gamma/);
+  hosts.kubectl('logs', 'client-gamma');
+});
+
+test(`no server for ${AWAY_SECONDS} s: connections that are there and new ones through Services work`, async () => {
+  const uids = async () => (await webPods()).map((p) => p.metadata.uid).toSorted();
+  const before_ = await uids();
+  const held = ['alpha', 'gamma'].map((host) => hold(from(host)));
+  const running = loads();
+  for (const h of held) await h.echo();
+  await hosts.server.stop('SIGKILL');
+  for (let i = 0; i < 4; i++) {
+    await sleep((AWAY_SECONDS * 1000) / 4);
+    for (const h of held) await h.echo();
+    if (AWAY_SECONDS > 60 && i < 3) {
+      // A load process lives two minutes at most.
+      for (const [n, load] of running.splice(0).entries())
+        assert.deepEqual(failuresIn(await load.stop()), [], `load ${n}`);
+      running.push(...loads());
+    }
+  }
+  hosts.server.start();
+  await allReady();
+  for (const h of held) {
+    await h.echo();
+    h.end();
+  }
+  for (const load of running) assert.deepEqual(failuresIn(await load.stop()), []);
+  assert.deepEqual(await uids(), before_, 'the same pods');
+});
+
+test('server and agents replaced one after the other under load: no request fails', async () => {
+  const running = loads();
+  await hosts.server.stop();
+  hosts.server.start();
+  await allReady();
+  for (const host of AGENTS) {
+    await hosts.agents[host].stop();
+    hosts.agents[host].start();
+    await agentIsBack(host);
+  }
+  await sleep(1000);
+  for (const load of running) assert.deepEqual(failuresIn(await load.stop()), []);
+});
+
+test('portico node drain moves the pods away, uncordon lets them come back', async () => {
+  const drained = hosts.portico('node', 'drain', 'beta');
+  assert.equal(drained.status, 0, drained.stderr);
+  assert.match(drained.stdout, /evicting pod default\/web-.*\nnode beta is drained/s);
+  assert.ok((await webPods()).every((p) => p.spec?.nodeName !== 'beta'));
+  assert.equal(hosts.portico('node', 'uncordon', 'beta').status, 0);
+  const unknown = hosts.portico('node', 'drain', 'nobody');
+  assert.match(unknown.stderr, /there is no node nobody/);
+  hosts.kubectl('rollout', 'restart', 'deployment/web');
+  hosts.kubectl('rollout', 'status', 'deployment/web', '--timeout=60s');
+  assert.deepEqual(await endpointNodes(), [...AGENTS]);
+});
+
+test('a host that vanishes: its endpoints leave, its pods are replaced, and it comes back', async () => {
+  const vanished = performance.now();
+  hosts.cable('beta', false);
+  await eventually(
+    'the endpoints of beta to leave',
+    async () => ((await endpointNodes()).includes('beta') ? undefined : true),
+    (GRACE_SECONDS + 20) * 1000,
+  );
+  const seconds = (performance.now() - vanished) / 1000;
+  assert.ok(seconds < GRACE_SECONDS + 5, `${seconds.toFixed(1)} s`);
+  await eventually(
+    'four live pods elsewhere',
+    async () => {
+      const live = await livePods();
+      return live.length === 4 && live.every((p) => p.spec?.nodeName !== 'beta') ? true : undefined;
+    },
+    30_000,
+  );
+  for (const host of ['alpha', 'gamma']) {
+    for (let i = 0; i < 10; i++) assert.equal((await ask(from(host), vip)).error, '');
+  }
+  hosts.cable('beta', true);
+  await allReady();
+  // What it still ran of the old pods ends when it hears that they were replaced.
+  await eventually('the old pods to end', async () => ((await webPods()).length === 4 ? true : undefined), 30_000);
+});
+
+test(`faults at random for ${FAULT_SECONDS} s, seed ${SEED}: nothing is lost, nothing given twice, everything agrees again`, async (t) => {
+  const writers = await startWriters(hosts.client);
+  const asked: Asked[] = [];
+  const stop = new AbortController();
+  const asking = ['alpha', 'gamma'].map(async (host) => {
+    while (!stop.signal.aborted) {
+      asked.push(await ask(from(host), vip));
+      await sleep(50);
+    }
+  });
+  const faults = await runFaults(hosts, { seconds: FAULT_SECONDS, random: seededRandom(SEED) });
+  const lastFault = performance.now();
+  await allReady();
+  await eventually(
+    'four live pods, and no other',
+    async () => ((await livePods()).length === 4 && (await webPods()).length === 4 ? true : undefined),
+    CONVERGE_MS,
+  );
+  for (const host of ['alpha', 'gamma']) {
+    await eventually(
+      `twenty answers in a row on ${host}`,
+      async () => {
+        for (let i = 0; i < 20; i++) assert.equal((await ask(from(host), vip)).error, '');
+        return true;
+      },
+      CONVERGE_MS,
+    );
+  }
+  const convergedMs = performance.now() - lastFault;
+  stop.abort();
+  await Promise.all(asking);
+  const written = await writers.stop();
+
+  // Kills and frozen processes never show in traffic; a pulled cable does until its endpoints have left.
+  const excused = faults
+    .filter((f) => f.kind === 'cable')
+    .map((f) => ({ from: f.from - 100, to: Math.max(f.to, f.from) + (GRACE_SECONDS + 10) * 1000 }));
+  const failed = asked.filter((a) => a.error !== '' && !excused.some((e) => a.to >= e.from && a.from <= e.to));
+  const at = (ms: number) => `${((ms - (faults[0]?.from ?? 0)) / 1000).toFixed(1)} s`;
+  const story = faults.map((f) => `${at(f.from)} ${f.kind} ${f.host} for ${((f.to - f.from) / 1000).toFixed(1)} s`);
+  t.diagnostic(
+    `${faults.length} faults, ${written.acknowledged} writes acknowledged, ${asked.length} requests of which ` +
+      `${asked.filter((a) => a.error !== '').length} failed, whole again after ${(convergedMs / 1000).toFixed(1)} s`,
+  );
+  assert.deepEqual(
+    failed.map((a) => `${at(a.from)}: ${a.error}`),
+    [],
+    `requests failed although no cable was pulled; the faults:\n${story.join('\n')}`,
+  );
+  assert.ok(asked.length > FAULT_SECONDS, 'there was traffic');
+  assert.ok(convergedMs < CONVERGE_MS, `whole again after ${convergedMs} ms`);
+  assert.ok(written.acknowledged > FAULT_SECONDS, `${written.acknowledged} writes`);
+  await checkHistory(hosts, written);
+});
+
+test('portico node remove: the host leaves nothing, nowhere', async () => {
+  const { items } = await hosts.client.resource(nodes).list();
+  const cidr = items.find((n) => n.metadata.name === 'gamma')?.spec?.podCIDR ?? '';
+  hosts.kubectl('delete', 'pod', 'client-gamma', '--now');
+  const removed = hosts.portico('node', 'remove', 'gamma');
+  assert.equal(removed.status, 0, removed.stderr);
+  assert.match(removed.stdout, /node gamma is removed/);
+  assert.doesNotMatch(removed.stdout, /without/);
+  assert.deepEqual(await readyNodes(), ['alpha', 'beta']);
+  const gamma = openRtnl(hosts.netns('gamma'));
+  assert.deepEqual(gamma.routes({ protocol: 99 }), []);
+  assert.deepEqual(
+    gamma
+      .links()
+      .map((l) => l.name)
+      .filter((n) => n !== 'eth0' && n !== 'lo'),
+    [],
+  );
+  gamma.close();
+  for (const host of ['alpha', 'beta'] as const) {
+    const rtnl = openRtnl(hosts.netns(host));
+    await eventually(`${host} to forget gamma`, () => {
+      const routes = rtnl.routes({ protocol: 99 }).map((r) => r.destination);
+      const far = rtnl.fdb({ device: 'portico.vxlan' }).flatMap((e) => e.destination ?? []);
+      return !routes.includes(cidr) && far.length === 0 ? true : undefined;
+    });
+    rtnl.close();
+  }
+  // Once its token is gone it stays outside, whatever it kept.
+  assert.equal(hosts.portico('token', 'delete', hosts.token).status, 0);
+  await hosts.agents.gamma.stop();
+  hosts.agents.gamma.start();
+  await eventually('the agent to say so', () =>
+    /does not know the token/.test(hosts.log('gamma')) ? true : undefined,
+  );
+});
