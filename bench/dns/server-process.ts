@@ -1,25 +1,28 @@
-// The process under test, driven by messages: a DNS server on a synthetic cluster, or a bare UDP echo for comparison.
+// The process under test, driven by messages: a DNS server on a synthetic cluster or on the API server of a kubeconfig,
+// or a bare UDP echo for comparison.
 import { createSocket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import process from 'node:process';
+import { createClient, loadKubeconfig } from '../../src/client/index.ts';
 import { defaultBlock, defaultDnsConfig, startDns } from '../../src/dns/index.ts';
 import { syntheticCluster } from './synthetic-client.ts';
 
+/** `services` is the kubeconfig's file for `dns-live`. */
 const [mode = 'dns', services = '10000', endpointsEach = '10'] = process.argv.slice(2);
 
 async function dns(): Promise<void> {
-  const cluster = syntheticCluster(Number(services), Number(endpointsEach));
+  const cluster = mode === 'dns-live' ? undefined : syntheticCluster(Number(services), Number(endpointsEach));
   const started = performance.now();
   const { health: _h, ready: _r, metrics: _m, ...config } = defaultDnsConfig();
   const server = await startDns({
-    client: cluster.client,
+    client: cluster?.client ?? createClient(loadKubeconfig(services)),
     config: { ...config, reloadMs: 0, blocks: [defaultBlock({ forward: [], loop: false })] },
     listen: { addresses: ['127.0.0.1'], port: 0, batch: mode === 'dns-batch' },
   });
   await server.synced;
   process.on('message', (message: { change?: [number, string]; relist?: boolean }) => {
-    if (message.change !== undefined) cluster.change(...message.change);
-    if (message.relist === true) cluster.relist();
+    if (message.change !== undefined) cluster?.change(...message.change);
+    if (message.relist === true) cluster?.relist();
   });
   process.send?.({ port: server.port, syncedMs: performance.now() - started });
 }
