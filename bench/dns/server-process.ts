@@ -17,7 +17,7 @@ async function dns(): Promise<void> {
   const server = await startDns({
     client: cluster?.client ?? createClient(loadKubeconfig(services)),
     config: { ...config, reloadMs: 0, blocks: [defaultBlock({ forward: [], loop: false })] },
-    listen: { addresses: ['127.0.0.1'], port: 0, batch: mode === 'dns-batch' },
+    listen: { addresses: ['127.0.0.1'], port: 0, batch: mode !== 'dns-single' },
   });
   await server.synced;
   process.on('message', (message: { change?: [number, string]; relist?: boolean }) => {

@@ -45,8 +45,8 @@ async function ask(server: string, port: number, transport: 'udp' | 'tcp'): Prom
 }
 
 for (const [what, flags] of [
-  ['one thread', []],
-  ['three threads that receive in batches', ['--workers', '3', '--batch']],
+  ['one thread, a system call a packet', ['--no-batch']],
+  ['three threads that receive in batches', ['--workers', '3']],
 ] as const)
   test(`several addresses, SIGHUP and SIGTERM: ${what}`, async () => {
     const file = path.join(folder, 'Corefile');

@@ -26,7 +26,7 @@ export interface DnsListen {
   readonly reusePort?: boolean;
   /** Threads that answer on the port together. Default 1. */
   readonly workers?: number;
-  /** Receive and send many packets a system call: for servers with many queries (Linux). */
+  /** Receive and send many packets a system call, on Linux. Default true. */
   readonly batch?: boolean;
 }
 
@@ -229,10 +229,14 @@ class Server implements DnsServer {
     const options = {
       ...(listen.addresses === undefined ? {} : { addresses: listen.addresses }),
       reusePort: listen.reusePort ?? workers > 1,
-      batch: listen.batch ?? false,
+      batch: listen.batch ?? true,
     };
     const port = listen.port ?? this.#engine.config.port;
-    this.#sockets = await openSockets(this.#engine.responder, { ...options, port }, this.#clock);
+    this.#sockets = await openSockets(
+      this.#engine.responder,
+      { ...options, port },
+      { clock: this.#clock, log: this.#log },
+    );
     this.port = this.#sockets.port;
     this.#engine.start();
     await this.#workers?.start(workers - 1, {

@@ -96,7 +96,7 @@ parentPort?.on('message', (message: ToWorker) => {
   }
 });
 
-const sockets = await openSockets(engine.responder, { ...start, reusePort: true }, systemClock).catch(
+const sockets = await openSockets(engine.responder, { ...start, reusePort: true }, { clock: systemClock, log }).catch(
   (error: unknown) => {
     post({ type: 'failed', message: error instanceof Error ? error.message : String(error) });
     return undefined;

@@ -78,6 +78,8 @@ export class Workers {
     const listening = Array.from({ length: count }, () => {
       const thread = new Worker(new URL(file, import.meta.url), {
         workerData: start,
+        // Batch sockets are opened past the runtime; they end with the process or when they are closed.
+        trackUnmanagedFds: false,
         // Queries leave little garbage; a large young generation would only cost memory, per thread.
         resourceLimits: { maxYoungGenerationSizeMb: 6 },
       });

@@ -1,11 +1,14 @@
 // UDP and TCP on one port at several addresses, opened together and closed without losing an answer.
+import process from 'node:process';
 import type { Clock } from '../../clock/index.ts';
+import { errorText } from '../../errors/index.ts';
+import type { Logger } from '../../log/index.ts';
 import { DnsConfigError } from '../config/config.ts';
 import type { Responder } from './responder.ts';
 import { listenTcp } from './tcp.ts';
 import type { TcpListener } from './tcp.ts';
 import { listenUdp } from './udp.ts';
-import type { UdpListener } from './udp.ts';
+import type { UdpListener, UdpOptions } from './udp.ts';
 
 export interface SocketOptions {
   /** Undefined: every address, IPv4 and (where there is any) IPv6. */
@@ -13,7 +16,7 @@ export interface SocketOptions {
   /** 0: any that is free. */
   readonly port: number;
   readonly reusePort: boolean;
-  /** Many packets a system call. */
+  /** Many packets a system call, where this machine can do that. */
   readonly batch: boolean;
 }
 
@@ -34,7 +37,12 @@ const MAX_TCP_CONNECTIONS = 10_000;
 const QUIET_MS = 500;
 
 /** @throws DnsConfigError that says what is in the way. */
-export async function openSockets(responder: Responder, options: SocketOptions, clock: Clock): Promise<Sockets> {
+export async function openSockets(
+  responder: Responder,
+  options: SocketOptions,
+  deps: { clock: Clock; log: Logger },
+): Promise<Sockets> {
+  const { clock, log } = deps;
   const udp: UdpListener[] = [];
   const tcp: TcpListener[] = [];
   const closeUdp = () => Promise.all(udp.map((listener) => listener.close()));
@@ -43,7 +51,7 @@ export async function openSockets(responder: Responder, options: SocketOptions, 
   let { port } = options;
   for (const address of addresses ?? ['0.0.0.0', '::'])
     try {
-      const both = await listenBoth(responder, { ...options, address, port });
+      const both = await listenBoth(responder, { ...options, address, port }, log);
       udp.push(both.udp);
       tcp.push(both.tcp);
       port = both.udp.port;
@@ -78,11 +86,11 @@ async function untilQuiet(responder: Responder, lingerMs: number, clock: Clock):
 async function listenBoth(
   responder: Responder,
   options: { address: string; port: number; reusePort: boolean; batch: boolean },
+  log: Logger,
 ): Promise<{ udp: UdpListener; tcp: TcpListener }> {
   const { address, port, reusePort } = options;
   const limits = { idleMs: TCP_IDLE_MS, maxConnections: MAX_TCP_CONNECTIONS };
-  // The batch layer costs memory and start-up: only for those who want it.
-  const listen = options.batch ? (await import('./udp-batch.ts')).listenUdpBatch : listenUdp;
+  const listen = options.batch && process.platform === 'linux' ? batchOrSingle(log) : listenUdp;
   for (let attempt = 1; ; attempt++) {
     const udp = await listen(responder, { address, port, reusePort });
     try {
@@ -94,6 +102,21 @@ async function listenBoth(
     }
   }
 }
+
+/** Batches, or one packet a call where the layer for system calls cannot be loaded. */
+const batchOrSingle =
+  (log: Logger) =>
+  async (responder: Responder, options: UdpOptions): Promise<UdpListener> => {
+    try {
+      const { listenUdpBatch } = await import('./udp-batch.ts');
+      return await listenUdpBatch(responder, options);
+    } catch (error) {
+      // The system's own refusals (the port is taken) hold for the other way too.
+      if (codeOf(error) !== '' && !codeOf(error).startsWith('ERR_')) throw error;
+      log.warn('packets cannot be received in batches here: one at a time', { error: errorText(error) });
+      return listenUdp(responder, options);
+    }
+  };
 
 function codeOf(error: unknown): string {
   const { code, errno } = error as { code?: unknown; errno?: unknown };

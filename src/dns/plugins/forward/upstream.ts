@@ -33,7 +33,8 @@ export class Upstream {
   readonly #options: UpstreamOptions;
   readonly #udp: Transport;
   readonly #tcp: Transport;
-  #tls: Transport | undefined;
+  /** A promise, so that questions that come together share it. */
+  #tls: Promise<Transport> | undefined;
 
   constructor(target: UpstreamAddress, options: UpstreamOptions) {
     this.target = target;
@@ -69,7 +70,7 @@ export class Upstream {
   async #transport(protocol: Protocol): Promise<Transport> {
     if (this.target.tlsName === undefined && protocol !== 'tls') return protocol === 'udp' ? this.#udp : this.#tcp;
     // TLS costs start-up time and memory that plain forwarding does not need.
-    this.#tls ??= (await import('./tls.ts')).tlsTransport(this.target);
+    this.#tls ??= import('./tls.ts').then(({ tlsTransport }) => tlsTransport(this.target));
     return this.#tls;
   }
 
@@ -115,7 +116,7 @@ export class Upstream {
     this.#options.clock.clear(this.#probe);
     this.#udp.close();
     this.#tcp.close();
-    this.#tls?.close();
+    void this.#tls?.then((tls) => tls.close());
   }
 }
 
