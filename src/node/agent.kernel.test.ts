@@ -175,6 +175,29 @@ if (isInsideNetns(import.meta.filename)) {
     assert.equal(p.status?.phase, 'Pending');
   });
 
+  test('a pod that somebody bound to a node that it does not fit is rejected, and nothing of it runs', async () => {
+    const shell = { name: 'c', image: 'portico/shell' };
+    await create('elsewhere', { nodeSelector: { disk: 'none' }, containers: [shell] });
+    await create('greedy', { containers: [{ ...shell, resources: { requests: { cpu: '10k' } } }] });
+    const rejected = async (name: string) => {
+      const p = await until(`${name} has failed`, () =>
+        pod(name)?.status?.phase === 'Failed' ? pod(name) : undefined,
+      );
+      const said = await until('the event', () => client.objects(events).find((e) => e.involvedObject.name === name));
+      assert.deepEqual([said.type, said.reason], ['Warning', p.status?.reason]);
+      assert.equal(p.status?.message, `Pod was rejected: ${said.message}`);
+      assert.equal(p.status?.containerStatuses?.[0]?.containerID, undefined);
+      await client.resource(pods).delete(name, { namespace: 'default', gracePeriodSeconds: 1 });
+      return said.reason;
+    };
+    assert.equal(await rejected('elsewhere'), 'NodeAffinity');
+    assert.equal(await rejected('greedy'), 'OutOfcpu');
+    await client.resource(nodes).patch('node-1', { metadata: { labels: { disk: 'now' } } }, { type: 'merge' });
+    await create('labelled', { nodeSelector: { disk: 'now' }, containers: [shell] });
+    await ready('labelled');
+    await client.resource(pods).delete('labelled', { namespace: 'default', gracePeriodSeconds: 1 });
+  });
+
   test('configuration, downward fields and variables reach the container', async () => {
     await client.resource(configMaps).create({
       apiVersion: 'v1',

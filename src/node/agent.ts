@@ -11,6 +11,7 @@ import { programMain, programRoot, readWebProgram } from './catalog/program-file
 import type { NodeAgent, NodeAgentOptions } from './contract.ts';
 import { HostPorts } from './host-ports/host-ports.ts';
 import { NodeRegistration } from './node-registration.ts';
+import { rejectionOf } from './pod/admission.ts';
 import { parseResolvConf } from './pod/dns-config.ts';
 import type { PodContext } from './pod/pod-context.ts';
 import { PodWorker } from './pod/pod-worker.ts';
@@ -110,6 +111,12 @@ export async function startNodeAgent(o: NodeAgentOptions): Promise<NodeAgent> {
     tokens: new TokenSource(o.client, clock),
     nodeName: o.nodeName,
     nodeIps: o.nodeIps,
+    admit: async (pod) => {
+      const others = () => [...workers.values()].filter((w) => w.isActive).map((w) => w.pod);
+      const rejection = rejectionOf(pod, await registration.node(false), others());
+      // Labels and taints may be newer than what was seen of them.
+      return rejection === undefined ? undefined : rejectionOf(pod, await registration.node(true), others());
+    },
     allocatable: { cpu: registration.machine.cpus, memory: registration.machine.memoryBytes },
     stateDir: o.stateDir,
     dns: () => ({

@@ -59,6 +59,7 @@ export class NodeRegistration {
   #writtenAtMs = -Infinity;
   #lastProblem: string | undefined = 'not looked yet';
   #lease: Lease | undefined;
+  #known: Node | undefined;
 
   constructor(o: NodeRegistrationOptions) {
     this.#o = o;
@@ -78,6 +79,19 @@ export class NodeRegistration {
   stop(): void {
     this.#stopped = true;
     for (const timer of this.#timers) this.#o.clock.clear(timer);
+  }
+
+  /**
+   * The Node object as it was seen last, which may be a heartbeat ago.
+   * @param isFresh as the API server has it now
+   * @throws Error when the API server does not answer, or has not heard yet what the node has to give
+   */
+  async node(isFresh: boolean): Promise<Node> {
+    if (!isFresh && this.#known !== undefined) return this.#known;
+    const node = await this.#o.client.resource(nodes).get(this.#o.name);
+    if (node.status?.allocatable === undefined) throw new Error(`node ${this.#o.name} is not registered yet`);
+    this.#known = node;
+    return node;
   }
 
   /** Writes the Node's status soon, if it says something new. */
@@ -150,8 +164,11 @@ export class NodeRegistration {
     if (isTakingOver && facts.networkProblem !== undefined && isReady(node)) return;
     const status = nodeStatus(facts, node.status, clock.now());
     const isDue = clock.now() - this.#writtenAtMs > STATUS_EVERY_MS;
-    if (!isDue && !isNodeStatusNews(node.status, status)) return;
-    await api.patch(name, { status }, { type: 'merge', subresource: 'status' });
+    if (!isDue && !isNodeStatusNews(node.status, status)) {
+      this.#known = node;
+      return;
+    }
+    this.#known = await api.patch(name, { status }, { type: 'merge', subresource: 'status' });
     this.#writtenAtMs = clock.now();
   }
 

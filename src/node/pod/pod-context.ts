@@ -1,4 +1,5 @@
 // What the workers of all pods on a node share. Types only.
+import type { Pod } from '../../api/objects.ts';
 import type { Client, EventRecorder } from '../../client/index.ts';
 import type { Clock } from '../../clock/index.ts';
 import type { Logger } from '../../log/index.ts';
@@ -9,6 +10,7 @@ import type { HostPorts } from '../host-ports/host-ports.ts';
 import type { ContainerRuntime } from '../runtime/contract.ts';
 import type { ObjectCache } from '../volumes/object-cache.ts';
 import type { TokenSource } from '../volumes/token-source.ts';
+import type { Rejection } from './admission.ts';
 import type { DnsSettings } from './dns-config.ts';
 import type { ServiceForEnv } from './service-env.ts';
 
@@ -24,6 +26,8 @@ export interface PodContext {
   readonly tokens: TokenSource;
   readonly nodeName: string;
   readonly nodeIps: () => readonly string[];
+  /** Why the node does not take a pod that was bound to it; undefined: it takes it. */
+  readonly admit: (pod: Pod) => Promise<Rejection | undefined>;
   readonly allocatable: { readonly cpu: number; readonly memory: number };
   readonly stateDir: string;
   readonly dns: () => DnsSettings;

@@ -35,6 +35,9 @@ export class PodWorker {
   #timer: Timer;
   #isRunning = false;
   #isDirty = false;
+  /** The node has taken the pod; until then nothing of it is here. */
+  #isAdmitted = false;
+  #isRejected = false;
   /** The object is gone from the API server. */
   #isGone = false;
   #isStopped = false;
@@ -74,6 +77,11 @@ export class PodWorker {
 
   get netns(): string | undefined {
     return this.#sandbox.netns;
+  }
+
+  /** Does it take of what the node has to give? */
+  get isActive(): boolean {
+    return this.#isAdmitted && !this.#isGone && !isFinished(this.#pod);
   }
 
   update(pod: Pod): void {
@@ -142,10 +150,27 @@ export class PodWorker {
       await this.#sandbox.release(this.#pod);
       return;
     }
+    if (!(await this.#ensureAdmission())) return;
     if (this.#failure === undefined && !(await this.#ensurePlace())) return;
     this.#runs.ensureProbes();
     await this.#act();
     this.#report();
+  }
+
+  /** Asked once, before anything of the pod is on the node. False: it was rejected, and has failed. */
+  async #ensureAdmission(): Promise<boolean> {
+    if (this.#isAdmitted) return true;
+    if (!this.#isRejected) {
+      const isHereAlready = this.#pod.status?.startTime !== undefined || this.#runs.running().length > 0;
+      const rejection = isHereAlready ? undefined : await this.#ctx.admit(this.#pod);
+      this.#isAdmitted = rejection === undefined;
+      if (rejection === undefined) return true;
+      this.#isRejected = true;
+      this.#ctx.events.event(this.#pod, 'Warning', rejection.reason, rejection.message);
+      this.#failure = { reason: rejection.reason, message: `Pod was rejected: ${rejection.message}` };
+    }
+    this.#report();
+    return false;
   }
 
   /** Network and files; false: containers cannot be started now. */
