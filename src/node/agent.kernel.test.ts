@@ -272,6 +272,22 @@ if (isInsideNetns(import.meta.filename)) {
     assert.equal((await ask('/containerLogs/default/web/web?tailLines=x', apiServer)).code, 400);
     assert.equal((await ask('/containerLogs/default/nobody/c', apiServer)).code, 404);
     assert.equal((await ask('/nothing', apiServer)).code, 404);
+    const metrics = (await ask('/metrics', apiServer)).text;
+    assert.match(metrics, /^kubelet_node_name\{node="node-1"\} 1$/m);
+    assert.match(metrics, /^kubelet_running_pods [1-9]/m);
+    assert.match(metrics, /^kubelet_started_containers_total\{container_type="init_container"\} 1$/m);
+    assert.match(
+      metrics,
+      /^kubelet_started_containers_errors_total\{code="ErrImagePull",container_type="container"\} 1$/m,
+    );
+    const resources = (await ask('/metrics/resource', apiServer)).text;
+    const memory = /^container_memory_working_set_bytes\{container="web",namespace="default",pod="web"\} (\d+)$/m;
+    assert.ok(Number(memory.exec(resources)?.[1]) > 1_000_000, resources);
+    assert.match(
+      resources,
+      /^container_cpu_usage_seconds_total\{container="web",namespace="default",pod="web"\} 0\.\d+$/m,
+    );
+    assert.equal((await ask('/metrics', anybody)).code, 403);
     const stats = JSON.parse((await ask('/stats/summary', apiServer)).text) as { pods: unknown[] };
     assert.ok(stats.pods.length > 0);
   });

@@ -22,6 +22,7 @@ import { CgroupTree } from './runtime/cgroup-tree.ts';
 import { privateArea } from './runtime/mask-plan.ts';
 import { ProcessRuntime } from './runtime/process-runtime.ts';
 import { findProgram } from './runtime/tools.ts';
+import { StartCounters } from './server/kubelet-metrics.ts';
 import { startKubeletServer } from './server/kubelet-server.ts';
 import { ObjectCache } from './volumes/object-cache.ts';
 import { TokenSource } from './volumes/token-source.ts';
@@ -57,6 +58,7 @@ export async function startNodeAgent(o: NodeAgentOptions): Promise<NodeAgent> {
 
   const events = createEventRecorder(o.client, { component: 'kubelet', host: o.nodeName, clock, log });
   const workers = new Map<string, PodWorker>();
+  const starts = new StartCounters();
   const server =
     o.kubeletTls === undefined
       ? undefined
@@ -70,6 +72,7 @@ export async function startNodeAgent(o: NodeAgentOptions): Promise<NodeAgent> {
           findPod: (namespace, name) => [...workers.values()].find((w) => podKey(w.pod) === `${namespace}/${name}`),
           pods: () => [...workers.values()].map((w) => w.pod),
           nodeName: o.nodeName,
+          starts,
         });
 
   const registration = new NodeRegistration({
@@ -107,6 +110,7 @@ export async function startNodeAgent(o: NodeAgentOptions): Promise<NodeAgent> {
     clock,
     log,
     events,
+    starts,
     objects: new ObjectCache(o.client, clock),
     tokens: new TokenSource(o.client, clock),
     nodeName: o.nodeName,

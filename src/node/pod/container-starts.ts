@@ -8,7 +8,7 @@ import type { ContainerRuns } from './container-runs.ts';
 import type { Start } from './plan.ts';
 import { namespaceOf } from './pod-spec.ts';
 import { formatDelay, RestartBackOff } from './restart-back-off.ts';
-import { eventSubject, type WorkerScope } from './worker-scope.ts';
+import { eventSubject, listOf, type WorkerScope } from './worker-scope.ts';
 
 interface Waiting {
   readonly reason: string;
@@ -18,6 +18,13 @@ interface Waiting {
 }
 
 export const CONFIG_RETRY_MS = 5000;
+
+/** As kubelet's metrics call them. */
+const TYPES = {
+  containers: 'container',
+  initContainers: 'init_container',
+  ephemeralContainers: 'ephemeral_container',
+} as const;
 
 export class ContainerStarts {
   readonly #scope: WorkerScope;
@@ -46,7 +53,8 @@ export class ContainerStarts {
     place: { volumes: ReadonlyMap<string, string>; netns: string | undefined },
   ): Promise<void> {
     const { ctx, pod, facts, look } = this.#scope;
-    const { runtime, events, clock, startGate } = ctx;
+    const { runtime, events, clock, startGate, starts } = ctx;
+    const type = TYPES[listOf(pod(), c)];
     const attempt = planned === 0 ? this.#firstAttempt(c.name) : planned;
     const subject = eventSubject(pod(), c);
     try {
@@ -60,14 +68,17 @@ export class ContainerStarts {
       events.event(subject, 'Normal', 'Created', `Created container: ${c.name}`);
       if (started.reason === 'StartError') {
         events.event(subject, 'Warning', 'Failed', `Error: ${started.message}`);
+        starts.fail(type, 'RunContainerError');
         look();
         return;
       }
       events.event(subject, 'Normal', 'Started', `Started container ${c.name}`);
+      starts.succeed(type);
       this.#runs.ensureProbes();
       this.#runs.postStart(started, c);
     } catch (error) {
       this.#noteProblem(c, error);
+      starts.fail(type, this.#waiting.get(c.name)?.reason ?? 'Unknown');
     }
   }
 

@@ -8,6 +8,7 @@ import type { ImageRequest } from '../catalog/resolve-image.ts';
 import type { PodNetwork } from '../contract.ts';
 import type { HostPorts } from '../host-ports/host-ports.ts';
 import type { ContainerRuntime } from '../runtime/contract.ts';
+import type { StartCounters } from '../server/kubelet-metrics.ts';
 import type { ObjectCache } from '../volumes/object-cache.ts';
 import type { TokenSource } from '../volumes/token-source.ts';
 import type { Rejection } from './admission.ts';
@@ -22,6 +23,7 @@ export interface PodContext {
   readonly clock: Clock;
   readonly log: Logger;
   readonly events: EventRecorder;
+  readonly starts: StartCounters;
   readonly objects: ObjectCache;
   readonly tokens: TokenSource;
   readonly nodeName: string;

@@ -18,16 +18,16 @@ export interface WorkerScope {
   readonly look: () => void;
 }
 
+const LISTS = ['initContainers', 'ephemeralContainers'] as const;
+
+/** The list of the pod's spec that the container stands in. */
+export function listOf(pod: Pod, c: Pick<core.Container, 'name'>): (typeof LISTS)[number] | 'containers' {
+  return LISTS.find((list) => specOf(pod)[list]?.some((x) => x.name === c.name) === true) ?? 'containers';
+}
+
 /** What an event about a container is about. */
 export function eventSubject(pod: Pod, c: Pick<core.Container, 'name'>) {
-  const { initContainers = [], ephemeralContainers = [] } = specOf(pod);
-  const isIn = (list: readonly { name: string }[]) => list.some((x) => x.name === c.name);
-  const field = isIn(initContainers)
-    ? 'initContainers'
-    : isIn(ephemeralContainers)
-      ? 'ephemeralContainers'
-      : 'containers';
-  return { ...pod, fieldPath: `spec.${field}{${c.name}}` };
+  return { ...pod, fieldPath: `spec.${listOf(pod, c)}{${c.name}}` };
 }
 
 /** Where probes and hooks of a container go. */

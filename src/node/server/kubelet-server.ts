@@ -16,6 +16,7 @@ import { parseLogOptions } from './log-options.ts';
 import { sendLog } from './log-reader.ts';
 import { upgradeExec } from './remote-command.ts';
 import { upgradePortForward } from './port-forward.ts';
+import { kubeletMetrics, resourceMetrics, type StartCounters } from './kubelet-metrics.ts';
 import { podStats } from './stats.ts';
 
 /** A pod of this node, as far as requests need it. */
@@ -36,6 +37,7 @@ export interface KubeletServerOptions {
   readonly nodeName: string;
   readonly findPod: (namespace: string, name: string) => ServedPod | undefined;
   readonly pods: () => readonly Pod[];
+  readonly starts: StartCounters;
 }
 
 export interface KubeletServer {
@@ -137,6 +139,13 @@ function sendJson(res: ServerResponse, value: unknown): void {
   res.end(JSON.stringify(value));
 }
 
+function sendMetrics(o: KubeletServerOptions, which: string | undefined, res: ServerResponse): void {
+  if (which !== undefined && which !== 'resource') throw new HttpError(404, '404 page not found');
+  const text = which === 'resource' ? resourceMetrics(o) : kubeletMetrics(o, o.starts);
+  res.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
+  res.end(text);
+}
+
 async function serve(o: KubeletServerOptions, req: IncomingMessage, res: ServerResponse): Promise<void> {
   const url = new URL(req.url ?? '/', 'https://node');
   const parts = url.pathname
@@ -153,6 +162,9 @@ async function serve(o: KubeletServerOptions, req: IncomingMessage, res: ServerR
       return;
     case 'stats':
       sendJson(res, podStats(o));
+      return;
+    case 'metrics':
+      sendMetrics(o, parts[1], res);
       return;
     case 'containerLogs':
       await containerLogs(o, parts, url.searchParams, res);
