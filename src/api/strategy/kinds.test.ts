@@ -56,7 +56,101 @@ const workload = (more: object = {}): object => ({
 const dnsLabel =
   "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
 
+const HARD = 'requiredDuringSchedulingIgnoredDuringExecution';
+const SOFT = 'preferredDuringSchedulingIgnoredDuringExecution';
+const node = (key: string, operator: string, values?: string[]) => ({ key, operator, ...(values && { values }) });
+const spread = (more: object) => ({ maxSkew: 1, topologyKey: 'zone', whenUnsatisfiable: 'DoNotSchedule', ...more });
+
+const placements: readonly [string, Resource, object, string[]][] = [
+  [
+    'node affinity without terms',
+    r.pods,
+    pod({ affinity: { nodeAffinity: { [HARD]: { nodeSelectorTerms: [] } } } }),
+    [`spec.affinity.nodeAffinity.${HARD}.nodeSelectorTerms: Required value: must have at least one node selector term`],
+  ],
+  [
+    'node selector requirements',
+    r.pods,
+    pod({
+      affinity: {
+        nodeAffinity: {
+          [HARD]: {
+            nodeSelectorTerms: [
+              {
+                matchExpressions: [
+                  node('a', 'In'),
+                  node('a', 'Exists', ['b']),
+                  node('a', 'Gt', ['1', '2']),
+                  node('a b', 'Near'),
+                  node('zone', 'NotIn', ['a']),
+                ],
+                matchFields: [node('metadata.name', 'In', ['n1', 'n2']), node('spec.x', 'Exists')],
+              },
+            ],
+          },
+        },
+      },
+    }),
+    [
+      "0].matchExpressions[0].values: Required value: must be specified when `operator` is 'In' or 'NotIn'",
+      "0].matchExpressions[1].values: Forbidden: may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
+      "0].matchExpressions[2].values: Required value: must be specified single value when `operator` is 'Lt' or 'Gt'",
+      '0].matchExpressions[3].operator: Invalid value: "Near": not a valid selector operator',
+      "0].matchExpressions[3].key: Invalid value: \"a b\": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')",
+      "0].matchFields[0].values: Required value: must be only one value when `operator` is 'In' or 'NotIn' for node field selector",
+      '0].matchFields[1].key: Invalid value: "spec.x": not a valid field selector key',
+      '0].matchFields[1].operator: Invalid value: "Exists": not a valid selector operator',
+    ].map((text) => `spec.affinity.nodeAffinity.${HARD}.nodeSelectorTerms[${text}`),
+  ],
+  [
+    'pod affinity: topology key, weight, namespaces, selector',
+    r.pods,
+    pod({
+      affinity: {
+        podAntiAffinity: {
+          [HARD]: [{ labelSelector: {}, namespaces: ['no_label'] }],
+          [SOFT]: [
+            { weight: 101, podAffinityTerm: { topologyKey: 'zone' } },
+            {
+              weight: 1,
+              podAffinityTerm: { topologyKey: 'zone', labelSelector: { matchExpressions: [node('a', 'In')] } },
+            },
+          ],
+        },
+      },
+    }),
+    [
+      `spec.affinity.podAntiAffinity.${HARD}[0].namespaces[0]: Invalid value: "no_label": ${dnsLabel}`,
+      `spec.affinity.podAntiAffinity.${HARD}[0].topologyKey: Required value: can not be empty`,
+      `spec.affinity.podAntiAffinity.${SOFT}[0].weight: Invalid value: 101: must be in the range 1-100`,
+      `spec.affinity.podAntiAffinity.${SOFT}[1].podAffinityTerm.labelSelector.matchExpressions[0].values: Required value: must be specified when \`operator\` is 'In' or 'NotIn'`,
+    ],
+  ],
+  [
+    'topology spread',
+    r.pods,
+    pod({
+      topologySpreadConstraints: [
+        spread({}),
+        spread({ maxSkew: 0, nodeTaintsPolicy: 'Perhaps' }),
+        spread({ topologyKey: '', whenUnsatisfiable: 'Maybe' }),
+        spread({ topologyKey: 'host', whenUnsatisfiable: 'ScheduleAnyway', minDomains: 2, matchLabelKeys: ['x'] }),
+      ],
+    }),
+    [
+      'spec.topologySpreadConstraints[1].maxSkew: Invalid value: 0: must be greater than 0',
+      'spec.topologySpreadConstraints[1].{topologyKey, whenUnsatisfiable}: Duplicate value: "{zone, DoNotSchedule}"',
+      'spec.topologySpreadConstraints[1].nodeTaintsPolicy: Unsupported value: "Perhaps": supported values: "Honor", "Ignore"',
+      'spec.topologySpreadConstraints[2].topologyKey: Required value: can not be empty',
+      'spec.topologySpreadConstraints[2].whenUnsatisfiable: Unsupported value: "Maybe": supported values: "DoNotSchedule", "ScheduleAnyway"',
+      'spec.topologySpreadConstraints[3].minDomains: Invalid value: 2: can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ScheduleAnyway',
+      'spec.topologySpreadConstraints[3].matchLabelKeys: Forbidden: must not be specified when labelSelector is not set',
+    ],
+  ],
+];
+
 const goldens: readonly [string, Resource, object, string[]][] = [
+  ...placements,
   ['a pod without containers', r.pods, { spec: {} }, ['spec.containers: Required value']],
   [
     'a container without image',

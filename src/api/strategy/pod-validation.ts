@@ -7,6 +7,7 @@ import { dns1123Label, dns1123Subdomain, qualifiedName } from '../names.ts';
 import type { core } from '../types.ts';
 import { fails, nonNegative, validateContainer, validateHostPorts } from './container-validation.ts';
 import { validateLabels } from './metadata.ts';
+import { validatePlacement } from './placement-validation.ts';
 import { validateVolumes } from './volume-validation.ts';
 
 const restartPolicies = ['Always', 'Never', 'OnFailure'];
@@ -35,6 +36,7 @@ export function validatePodSpec(spec: core.PodSpec | undefined, path: string): F
     ...validatePlainFields(spec, path),
     ...validateDns(spec, path),
     ...validateLabels(spec.nodeSelector, `${path}.nodeSelector`),
+    ...validatePlacement(spec, path),
     ...(spec.tolerations ?? []).flatMap((t, i) => validateToleration(t, `${path}.tolerations[${i}]`)),
   );
   (spec.hostAliases ?? []).forEach((a, i) => {

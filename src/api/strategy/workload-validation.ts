@@ -2,15 +2,14 @@
 import type { FieldError } from '../field-error.ts';
 import { forbidden, invalidValue, notSupported, required } from '../field-error.ts';
 import { scaledIntOrPercent } from '../int-or-string.ts';
-import { qualifiedName } from '../names.ts';
 import { labelSelectorMatches, selectorMapMatches } from '../select/label-selector.ts';
 import type { apps, core, meta } from '../types.ts';
 import { nonNegative } from './container-validation.ts';
+import { validateLabelSelector } from './selector-validation.ts';
 import { validateAnnotations, validateLabels } from './metadata.ts';
 import { validatePodSpec } from './pod-validation.ts';
 
 const mismatch = '`selector` does not match template `labels`';
-const operators = ['DoesNotExist', 'Exists', 'In', 'NotIn'];
 
 export function validateTemplate(template: core.PodTemplateSpec | undefined, path: string): FieldError[] {
   const errors: FieldError[] = [
@@ -25,23 +24,6 @@ export function validateTemplate(template: core.PodTemplateSpec | undefined, pat
   if (template?.spec?.activeDeadlineSeconds !== undefined) {
     errors.push(forbidden(`${path}.spec.activeDeadlineSeconds`, 'must not be specified'));
   }
-  return errors;
-}
-
-export function validateLabelSelector(selector: meta.LabelSelector | undefined, path: string): FieldError[] {
-  const errors = validateLabels(selector?.matchLabels, `${path}.matchLabels`);
-  (selector?.matchExpressions ?? []).forEach((e, i) => {
-    const at = `${path}.matchExpressions[${i}]`;
-    const values = e.values ?? [];
-    if (!operators.includes(e.operator))
-      errors.push(invalidValue(`${at}.operator`, e.operator, 'not a valid selector operator'));
-    else if ((e.operator === 'In' || e.operator === 'NotIn') && values.length === 0) {
-      errors.push(required(`${at}.values`, "must be specified when `operator` is 'In' or 'NotIn'"));
-    } else if ((e.operator === 'Exists' || e.operator === 'DoesNotExist') && values.length > 0) {
-      errors.push(forbidden(`${at}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"));
-    }
-    errors.push(...qualifiedName(e.key ?? '').map((m) => invalidValue(`${at}.key`, e.key, m)));
-  });
   return errors;
 }
 
