@@ -4,7 +4,7 @@ import { systemClock } from '../clock/index.ts';
 import { joinHostPort } from '../ip/index.ts';
 import { silentLogger } from '../log/index.ts';
 import { Registry } from '../metrics/index.ts';
-import type { Held } from '../store/index.ts';
+import { snapshotText, type Held } from '../store/index.ts';
 import { createAdmission } from './admission/admission.ts';
 import { restrictCertificates } from './admission/certificates.ts';
 import { restrictEscalation } from './admission/rbac-escalation.ts';
@@ -89,6 +89,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     plain: {
       checks: [{ name: 'poststarthook/bootstrap', ok: () => isReady }],
       metrics: () => registry.render(),
+      snapshot: () => snapshotText(store),
       tokens,
       address: joinHostPort(advertise.address, advertise.port),
     },

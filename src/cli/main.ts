@@ -23,6 +23,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   doctor: { summary: 'Check this machine and its clusters for known traps.', load: () => import('./doctor.ts') },
   server: { summary: 'Run the API server, controllers and scheduler.', load: () => import('./server.ts') },
   agent: { summary: 'Run the agent of one node: pods, pod network, proxy.', load: () => import('./agent.ts') },
+  store: { summary: 'Save, restore or move the state of a cluster.', load: () => import('./store.ts') },
   token: { summary: 'Make tokens by which hosts join, list and delete them.', load: () => import('./token.ts') },
   cni: {
     summary: 'Install the plugin by which container runtimes join the pod network.',

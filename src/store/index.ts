@@ -22,3 +22,6 @@ export { isEtcdUrl } from './etcd/endpoints.ts';
 export type { EtcdFiles, OpenTcp } from './etcd/endpoints.ts';
 export { openEtcdStore } from './etcd/etcd-store.ts';
 export type { EtcdStoreOptions } from './etcd/etcd-store.ts';
+export { checkSame, copyStore, fillStore } from './copy/copy-store.ts';
+export { parseSnapshot, snapshotText } from './copy/snapshot.ts';
+export type { Summary } from './copy/snapshot.ts';

@@ -5,6 +5,7 @@ import process from 'node:process';
 import { after, before, describe, it } from 'node:test';
 
 import type { Service } from '../../src/api/index.ts';
+import { parseSnapshot } from '../../src/store/index.ts';
 import { startEtcd, until, type EtcdCluster } from '../../src/store/testing/etcd-cluster.ts';
 import { startLiveServer, type LiveServer } from './live-server.ts';
 
@@ -201,6 +202,16 @@ void describe('several servers on one etcd', () => {
         if (name === 'kubernetes' || Number(resourceVersion) > last) continue;
         assert.deepEqual(seen.get(name), byName.get(name), `the watch did not tell of ${name}`);
       }
+
+      // A snapshot through a server: one revision, whole, and only for administrators.
+      const snapshot = await serverAt(1).call('GET', '/portico/snapshot');
+      const { entries } = parseSnapshot(snapshot.text, 'snapshot');
+      const prefix = '/registry/services/default/';
+      assert.equal(entries.filter((e) => e.key.startsWith(prefix)).length, claims.length);
+      assert.equal(
+        (await serverAt(1).call('GET', '/portico/snapshot', undefined, { as: { cn: 'somebody' } })).status,
+        403,
+      );
 
       // The books agree: every address booked belongs to a Service that has it.
       const booked = (await serverAt(0).call('GET', '/apis/networking.k8s.io/v1/ipaddresses')).json().items as {

@@ -9,6 +9,8 @@ export interface PlainPathDeps {
   /** Name and state of each thing that must be well for this server to be ready. */
   readonly checks: readonly { readonly name: string; ok(): boolean }[];
   metrics(): string;
+  /** The whole state as `portico store restore` reads it; for administrators, as nobody else is given the path. */
+  snapshot(): AsyncIterable<string>;
   readonly tokens: ServiceAccountTokens;
   /** `host:port` for clients that ask where the server is. */
   readonly address: string;
@@ -54,6 +56,9 @@ export async function plainPath(deps: PlainPathDeps, request: PlainRequest): Pro
     case 'metrics':
       if (second === undefined) return textAnswer(deps.metrics(), 200, 'text/plain; version=0.0.4; charset=utf-8');
       break;
+    case 'portico':
+      if (second === 'snapshot' && third === undefined) return snapshotAnswer(deps);
+      break;
     case 'api':
     case 'apis':
       return discovery(deps, path, accept, request.headers['if-none-match']);
@@ -76,6 +81,14 @@ export async function plainPath(deps: PlainPathDeps, request: PlainRequest): Pro
       break;
   }
   return noSuchPath();
+}
+
+function snapshotAnswer(deps: PlainPathDeps): Answer {
+  async function* chunks() {
+    for await (const text of deps.snapshot()) yield Buffer.from(text);
+  }
+  const headers = { 'content-type': 'application/jsonl' };
+  return { status: 200, headers, body: { form: 'stream', chunks: chunks() } };
 }
 
 export const noSuchPath = (): Answer => textAnswer('404 page not found\n', 404, 'text/plain; charset=utf-8');
