@@ -13,6 +13,7 @@ export * from './int-or-string.ts';
 export * from './age.ts';
 export * from './go-duration.ts';
 export * from './bootstrap-token.ts';
+export * from './cron-schedule.ts';
 export * from './select/label-selector.ts';
 export * from './select/field-selector.ts';
 export * from './select/node-selector.ts';

@@ -30,6 +30,7 @@ function resource<T extends t.KubeObject>(row: Row): Resource<T> {
 
 const core = { group: '', version: 'v1' };
 const apps = { group: 'apps', version: 'v1' };
+const batch = { group: 'batch', version: 'v1' };
 const networking = { group: 'networking.k8s.io', version: 'v1' };
 const rbac = { group: 'rbac.authorization.k8s.io', version: 'v1' };
 const all = ['all'];
@@ -110,6 +111,22 @@ export const events = resource<t.CoreEvent>({
   namespaced: true,
   shortNames: ['ev'],
 });
+export const persistentVolumes = resource<t.PersistentVolume>({
+  ...core,
+  kind: 'PersistentVolume',
+  plural: 'persistentvolumes',
+  namespaced: false,
+  shortNames: ['pv'],
+  subresources: ['status'],
+});
+export const persistentVolumeClaims = resource<t.PersistentVolumeClaim>({
+  ...core,
+  kind: 'PersistentVolumeClaim',
+  plural: 'persistentvolumeclaims',
+  namespaced: true,
+  shortNames: ['pvc'],
+  subresources: ['status'],
+});
 export const replicationControllers = resource<t.ReplicationController>({
   ...core,
   kind: 'ReplicationController',
@@ -160,6 +177,23 @@ export const controllerRevisions = resource<t.ControllerRevision>({
   kind: 'ControllerRevision',
   plural: 'controllerrevisions',
   namespaced: true,
+});
+export const jobs = resource<t.Job>({
+  ...batch,
+  kind: 'Job',
+  plural: 'jobs',
+  namespaced: true,
+  categories: all,
+  subresources: ['status'],
+});
+export const cronJobs = resource<t.CronJob>({
+  ...batch,
+  kind: 'CronJob',
+  plural: 'cronjobs',
+  namespaced: true,
+  shortNames: ['cj'],
+  categories: all,
+  subresources: ['status'],
 });
 export const endpointSlices = resource<t.EndpointSlice>({
   group: 'discovery.k8s.io',
@@ -227,6 +261,23 @@ export const ipAddresses = resource<t.IPAddress>({
   plural: 'ipaddresses',
   namespaced: false,
   shortNames: ['ip'],
+});
+export const podDisruptionBudgets = resource<t.PodDisruptionBudget>({
+  group: 'policy',
+  version: 'v1',
+  kind: 'PodDisruptionBudget',
+  plural: 'poddisruptionbudgets',
+  namespaced: true,
+  shortNames: ['pdb'],
+  subresources: ['status'],
+});
+export const storageClasses = resource<t.StorageClass>({
+  group: 'storage.k8s.io',
+  version: 'v1',
+  kind: 'StorageClass',
+  plural: 'storageclasses',
+  namespaced: false,
+  shortNames: ['sc'],
 });
 export const roles = resource<t.Role>({ ...rbac, kind: 'Role', plural: 'roles', namespaced: true });
 export const roleBindings = resource<t.RoleBinding>({

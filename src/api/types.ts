@@ -2,13 +2,16 @@
 // (erased at run time); what is added here is the certainty that a stored object has its metadata.
 import type * as apps from 'kubernetes-types/apps/v1';
 import type * as certificates from 'kubernetes-types/certificates/v1';
+import type * as batch from 'kubernetes-types/batch/v1';
 import type * as coordination from 'kubernetes-types/coordination/v1';
 import type * as core from 'kubernetes-types/core/v1';
 import type * as discovery from 'kubernetes-types/discovery/v1';
 import type * as eventsApi from 'kubernetes-types/events/v1';
 import type * as meta from 'kubernetes-types/meta/v1';
 import type * as networking from 'kubernetes-types/networking/v1';
+import type * as policy from 'kubernetes-types/policy/v1';
 import type * as rbac from 'kubernetes-types/rbac/v1';
+import type * as storage from 'kubernetes-types/storage/v1';
 
 /** Metadata of an object that has been through the API server. `namespace` is absent on cluster-scoped kinds. */
 export type ObjectMeta = Omit<meta.ObjectMeta, 'name' | 'uid' | 'resourceVersion' | 'creationTimestamp'> & {
@@ -43,12 +46,16 @@ export type ConfigMap = Stored<core.ConfigMap>;
 export type Secret = Stored<core.Secret>;
 export type ServiceAccount = Stored<core.ServiceAccount>;
 export type CoreEvent = Stored<core.Event>;
+export type PersistentVolume = Stored<core.PersistentVolume>;
+export type PersistentVolumeClaim = Stored<core.PersistentVolumeClaim>;
 export type ReplicationController = Stored<core.ReplicationController>;
 export type Deployment = Stored<apps.Deployment>;
 export type ReplicaSet = Stored<apps.ReplicaSet>;
 export type StatefulSet = Stored<apps.StatefulSet>;
 export type DaemonSet = Stored<apps.DaemonSet>;
 export type ControllerRevision = Stored<apps.ControllerRevision>;
+export type Job = Stored<batch.Job>;
+export type CronJob = Stored<batch.CronJob>;
 export type EndpointSlice = Stored<discovery.EndpointSlice>;
 export type Lease = Stored<coordination.Lease>;
 export type CertificateSigningRequest = Stored<certificates.CertificateSigningRequest>;
@@ -56,6 +63,8 @@ export type EventsEvent = Stored<eventsApi.Event>;
 export type Ingress = Stored<networking.Ingress>;
 export type IngressClass = Stored<networking.IngressClass>;
 export type NetworkPolicy = Stored<networking.NetworkPolicy>;
+export type PodDisruptionBudget = Stored<policy.PodDisruptionBudget>;
+export type StorageClass = Stored<storage.StorageClass>;
 export type Role = Stored<rbac.Role>;
 export type RoleBinding = Stored<rbac.RoleBinding>;
 export type ClusterRole = Stored<rbac.ClusterRole>;
@@ -72,4 +81,17 @@ export type IPAddress = Stored<{
   spec?: { parentRef?: { group?: string; resource?: string; namespace?: string; name?: string } };
 }>;
 
-export type { apps, certificates, coordination, core, discovery, eventsApi, meta, networking, rbac };
+export type {
+  apps,
+  batch,
+  certificates,
+  coordination,
+  core,
+  discovery,
+  eventsApi,
+  meta,
+  networking,
+  policy,
+  rbac,
+  storage,
+};

@@ -8,12 +8,15 @@ import { silentLogger } from '../log/index.ts';
 import type { Logger } from '../log/index.ts';
 import type { CertificateAndKey } from '../pki/index.ts';
 import { startCertificateController } from './certificates/certificate-controller.ts';
+import { startCronJobController } from './cronjob/cronjob-controller.ts';
 import { startDaemonSetController } from './daemonset/daemonset-controller.ts';
 import { startDeploymentController } from './deployment/deployment-controller.ts';
+import { startDisruptionController } from './disruption/disruption-controller.ts';
 import { startEndpointsController } from './endpoints/endpoints-controller.ts';
 import { startEndpointSliceMirroringController } from './endpointslice-mirroring/mirroring-controller.ts';
 import { startEndpointSliceController } from './endpointslice/endpointslice-controller.ts';
 import { startGarbageCollector } from './garbage-collector/garbage-collector.ts';
+import { startJobController } from './job/job-controller.ts';
 import { startNamespaceController } from './namespace/namespace-controller.ts';
 import { startNodeIpamController } from './node-ipam/node-ipam-controller.ts';
 import { startNodeLifecycleController } from './node-lifecycle/node-lifecycle-controller.ts';
@@ -65,6 +68,9 @@ export function startControllers(start: StartControllers): Running {
     startReplicationControllerController(context),
     startStatefulSetController(context),
     startDaemonSetController(context),
+    startJobController(context),
+    startCronJobController(context),
+    startDisruptionController(context),
     startEndpointSliceController(context, { maxEndpointsPerSlice }),
     startEndpointsController(context),
     startEndpointSliceMirroringController(context),

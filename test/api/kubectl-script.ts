@@ -26,6 +26,23 @@ metadata: {name: owned}
 data: {color: ${value}}
 `;
 
+/** Makes no pods, on which other commands would stumble. */
+const suspendedJob = `apiVersion: batch/v1
+kind: Job
+metadata: {name: j}
+spec:
+  suspend: true
+  template: {spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}
+`;
+
+const claim = (name: string) => `apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: ${name}, labels: {prune: all}}
+spec:
+  accessModes: [ReadWriteOnce]
+  resources: {requests: {storage: 1Gi}}
+`;
+
 const node = (name: string) => `apiVersion: v1
 kind: Node
 metadata: {name: ${name}}
@@ -76,7 +93,20 @@ export function kubectlScript(namespace: string): Command[] {
     run(`create clusterrole ${n} --verb=get --non-resource-url=/metrics`),
     run(`create clusterrolebinding ${n} --clusterrole=${n} --user=u`),
     run('create ingress i --rule=h/p=web:80 --class=none'),
-    run('create job j --image=i'),
+    run('create job j --image=i --dry-run=server -- sleep 1'),
+    run('create cronjob c --image=i --schedule @yearly -- sleep 1'),
+    run('create job again --from=cronjob/c --dry-run=server'),
+    run('apply -f -', suspendedJob),
+    run('wait job/j --for=condition=Suspended --timeout=10s'),
+    run('create job j2 --image=i --dry-run=server -o yaml'),
+    run('create poddisruptionbudget b --selector=app=d --min-available=1'),
+    run('create poddisruptionbudget b2 --selector=app=d --max-unavailable=25%'),
+    run('apply -f -', claim('asked')),
+    run('get cronjob,job,pvc -o wide'),
+    run('get pdb b -o jsonpath={.spec.minAvailable}'),
+    run('describe cronjob c'),
+    run('explain job.spec.completions'),
+    run('explain cronjob.spec.schedule'),
     run('wait deploy/d --for=jsonpath={.status.unavailableReplicas}=2 --timeout=10s'),
     run('create configmap cm'),
     run('create -f -', web(80)),
@@ -149,6 +179,9 @@ export function kubectlScript(namespace: string): Command[] {
       'apply -f - --prune -l prune=me --prune-allowlist=core/v1/ConfigMap',
       configMap('red').replace('name: owned', 'name: owned, labels: {prune: me}'),
     ),
+    // Without a list of kinds kubectl looks at all that it knows: they must all be served.
+    run('apply -f - --prune -l prune=all', claim('kept')),
+    run('get pvc -o name'),
     run('apply -f - --server-side', configMap('red').replace('owned', 'ssa')),
     run('apply -f - --server-side --field-manager=two', configMap('blue').replace('owned', 'ssa')),
     run('apply -f - --server-side --field-manager=two --force-conflicts', configMap('blue').replace('owned', 'ssa')),

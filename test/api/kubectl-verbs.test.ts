@@ -26,7 +26,7 @@ function normalise(text: string, namespace: string): string {
       .replaceAll(/\b3[0-2]\d\d\d\b/g, 'NODEPORT')
       .replaceAll(/("?resourceVersion"?): "\d+"/g, '$1: "RV"')
       .replaceAll(/kube-api-access-\w{5}/g, 'kube-api-access-HASH')
-      .replaceAll(/^(stderr: )?W\d{4} [\d:.]+ +\d+ /gm, 'W ')
+      .replaceAll(/^(stderr: )?W\d{4} [\d:.]+ +\S+ /gm, 'W ')
       .replaceAll(/\b(web|cip)-[a-z0-9]{5}\b/g, '$1-HASH')
       .replaceAll(/\/tmp\/(LIVE|MERGED)-\d+\/\S+\t\S+ \S+ \S+/g, '/tmp/$1')
       .replaceAll(/\/tmp\/(LIVE|MERGED)-\d+/g, '/tmp/$1')

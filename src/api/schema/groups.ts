@@ -4,8 +4,10 @@ import { authenticationTypes } from './authentication.ts';
 import { authorizationTypes } from './authorization.ts';
 import { autoscalingTypes } from './autoscaling.ts';
 import { certificatesTypes } from './certificates.ts';
+import { batchTypes } from './batch.ts';
 import { coordinationTypes } from './coordination.ts';
 import { coreNodeTypes } from './core-node.ts';
+import { corePersistentVolumeTypes } from './core-persistent-volume.ts';
 import { corePodTypes } from './core-pod.ts';
 import { coreServiceTypes } from './core-service.ts';
 import { coreVolumeTypes } from './core-volume.ts';
@@ -16,6 +18,7 @@ import { metaTypes } from './meta.ts';
 import { networkingTypes } from './networking.ts';
 import { policyTypes } from './policy.ts';
 import { rbacTypes } from './rbac.ts';
+import { storageTypes } from './storage.ts';
 
 export interface SchemaGroup {
   /** API group and version of the kinds in this table. */
@@ -35,8 +38,18 @@ const api = (name: string, group: string, ...texts: string[]): SchemaGroup => ({
 
 export const schemaGroups: Readonly<Record<string, SchemaGroup>> = {
   meta: { group: '', version: 'v1', openapiPrefix: 'io.k8s.apimachinery.pkg.apis.meta.v1', texts: [metaTypes] },
-  core: api('core', '', coreTypes, coreServiceTypes, corePodTypes, coreVolumeTypes, coreNodeTypes),
+  core: api(
+    'core',
+    '',
+    coreTypes,
+    coreServiceTypes,
+    corePodTypes,
+    coreVolumeTypes,
+    corePersistentVolumeTypes,
+    coreNodeTypes,
+  ),
   apps: api('apps', 'apps', appsTypes),
+  batch: api('batch', 'batch', batchTypes),
   discovery: api('discovery', 'discovery.k8s.io', discoveryTypes),
   certificates: api('certificates', 'certificates.k8s.io', certificatesTypes),
   coordination: api('coordination', 'coordination.k8s.io', coordinationTypes),
@@ -47,4 +60,5 @@ export const schemaGroups: Readonly<Record<string, SchemaGroup>> = {
   authorization: api('authorization', 'authorization.k8s.io', authorizationTypes),
   autoscaling: api('autoscaling', 'autoscaling', autoscalingTypes),
   policy: api('policy', 'policy', policyTypes),
+  storage: api('storage', 'storage.k8s.io', storageTypes),
 };

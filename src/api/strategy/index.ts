@@ -2,15 +2,18 @@
 import type { Resource } from '../resources.ts';
 import type { KindStrategy } from './contract.ts';
 import { certificateStrategies } from './certificates.ts';
+import { batchStrategies } from './batch.ts';
 import { configurationStrategies } from './configuration.ts';
 import { eventStrategies } from './event.ts';
 import { namespaceStrategy } from './namespace.ts';
 import { networkingStrategies } from './networking.ts';
 import { nodeStrategy } from './node.ts';
 import { podStrategy } from './pod.ts';
+import { policyStrategies } from './policy.ts';
 import { rbacStrategies } from './rbac.ts';
 import { serviceBackendStrategies } from './service-backends.ts';
 import { serviceStrategy } from './service.ts';
+import { storageStrategies } from './storage.ts';
 import { workloadStrategies } from './workloads.ts';
 
 const strategies: readonly KindStrategy[] = [
@@ -22,6 +25,9 @@ const strategies: readonly KindStrategy[] = [
   ...configurationStrategies,
   ...eventStrategies,
   ...workloadStrategies,
+  ...batchStrategies,
+  ...policyStrategies,
+  ...storageStrategies,
   ...networkingStrategies,
   ...certificateStrategies,
   ...rbacStrategies,

@@ -11,12 +11,18 @@ import { validatePodSpec } from './pod-validation.ts';
 
 const mismatch = '`selector` does not match template `labels`';
 
-export function validateTemplate(template: core.PodTemplateSpec | undefined, path: string): FieldError[] {
-  const errors: FieldError[] = [
+/** What every template must be, whatever its pods are for. */
+export function validateTemplateShape(template: core.PodTemplateSpec | undefined, path: string): FieldError[] {
+  return [
     ...validateLabels(template?.metadata?.labels, `${path}.metadata.labels`),
     ...validateAnnotations(template?.metadata?.annotations, `${path}.metadata.annotations`),
     ...validatePodSpec(template?.spec, `${path}.spec`),
   ];
+}
+
+/** The template of pods that are to run for ever. */
+export function validateTemplate(template: core.PodTemplateSpec | undefined, path: string): FieldError[] {
+  const errors = validateTemplateShape(template, path);
   const restart = template?.spec?.restartPolicy;
   if (restart !== undefined && restart !== 'Always' && ['Never', 'OnFailure'].includes(restart)) {
     errors.push(notSupported(`${path}.spec.restartPolicy`, restart, ['Always']));
@@ -54,7 +60,7 @@ function validateSelectorAndTemplate(
   return [...errors, ...validateTemplate(template, 'spec.template')];
 }
 
-function validateIntOrPercent(value: number | string | undefined, path: string): FieldError[] {
+export function validateIntOrPercent(value: number | string | undefined, path: string): FieldError[] {
   if (value === undefined) return [];
   if (typeof value === 'number') return nonNegative(value, path);
   return /^\d+%$/.test(value)
@@ -84,11 +90,12 @@ function validateRolling(
       invalidValue(`${path}.maxUnavailable`, rolling?.maxUnavailable ?? 0, 'may not be 0 when `maxSurge` is 0'),
     );
   }
-  const tooMuch = rolling?.maxUnavailable;
-  if (typeof tooMuch === 'string' && /^\d+%$/.test(tooMuch) && Number.parseInt(tooMuch, 10) > 100) {
-    errors.push(invalidValue(`${path}.maxUnavailable`, tooMuch, 'must not be greater than 100%'));
-  }
-  return errors;
+  return [...errors, ...validateNotMoreThanAll(rolling?.maxUnavailable, `${path}.maxUnavailable`)];
+}
+
+export function validateNotMoreThanAll(value: number | string | undefined, path: string): FieldError[] {
+  const tooMuch = typeof value === 'string' && /^\d+%$/.test(value) && Number.parseInt(value, 10) > 100;
+  return tooMuch ? [invalidValue(path, value, 'must not be greater than 100%')] : [];
 }
 
 export function validateDeployment(d: apps.Deployment): FieldError[] {

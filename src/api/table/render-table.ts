@@ -1,11 +1,13 @@
 // Objects as the Table that kubectl asks for: the server decides the columns and writes the cells.
 import type { Resource } from '../resources.ts';
 import type { KubeObject } from '../types.ts';
+import { cronJobColumns, jobColumns } from './batch-columns.ts';
 import type { Column, ColumnDefinition, Table } from './contract.ts';
 import * as core from './core-columns.ts';
 import { certificateColumns } from './certificate-columns.ts';
 import * as group from './group-columns.ts';
 import { podColumns } from './pod-columns.ts';
+import * as volumes from './storage-columns.ts';
 
 type AnyColumn = Column<KubeObject>;
 
@@ -23,6 +25,12 @@ const tables: Readonly<Record<string, readonly AnyColumn[]>> = {
   '/ServiceAccount': row(core.serviceAccountColumns),
   '/Event': row(core.eventColumns),
   '/ReplicationController': row(core.replicationControllerColumns),
+  '/PersistentVolume': row(volumes.volumeColumns),
+  '/PersistentVolumeClaim': row(volumes.claimColumns),
+  'batch/Job': row(jobColumns),
+  'batch/CronJob': row(cronJobColumns),
+  'policy/PodDisruptionBudget': row(volumes.disruptionBudgetColumns),
+  'storage.k8s.io/StorageClass': row(volumes.storageClassColumns),
   'events.k8s.io/Event': row(core.newEventColumns),
   'apps/Deployment': row(group.deploymentColumns),
   'apps/ReplicaSet': row(group.replicaSetColumns),

@@ -42,7 +42,7 @@ const APPS =
 const WRITABLE_APPS =
   'daemonsets deployments deployments/rollback deployments/scale replicasets replicasets/scale statefulsets statefulsets/scale';
 const CORE_VIEW =
-  'configmaps endpoints persistentvolumeclaims pods replicationcontrollers replicationcontrollers/scale serviceaccounts services bindings events limitranges namespaces/status pods/log pods/status replicationcontrollers/status resourcequotas namespaces services/status';
+  'configmaps endpoints persistentvolumeclaims persistentvolumeclaims/status pods replicationcontrollers replicationcontrollers/scale serviceaccounts services bindings events limitranges namespaces/status pods/log pods/status replicationcontrollers/status resourcequotas namespaces services/status';
 const CORE_EDIT =
   'configmaps events persistentvolumeclaims pods replicationcontrollers replicationcontrollers/scale secrets serviceaccounts services services/proxy pods/attach pods/exec pods/portforward pods/proxy pods/eviction';
 
@@ -51,8 +51,8 @@ const view: readonly Rule[] = [
   rule(READ, 'discovery.k8s.io', 'endpointslices'),
   rule(READ, 'apps', APPS),
   rule(READ, 'networking.k8s.io', 'ingresses ingresses/status networkpolicies'),
-  rule(READ, 'policy', 'poddisruptionbudgets'),
-  rule(READ, 'batch', 'cronjobs jobs'),
+  rule(READ, 'policy', 'poddisruptionbudgets poddisruptionbudgets/status'),
+  rule(READ, 'batch', 'cronjobs cronjobs/status jobs jobs/status'),
 ];
 const edit: readonly Rule[] = [
   rule(READ, '', 'pods/attach pods/exec pods/portforward pods/proxy secrets services/proxy'),
@@ -84,10 +84,11 @@ const CHANGE = ['delete', 'deletecollection', 'patch', 'update'];
 const EVERY_KIND = [
   [
     '',
-    'configmaps endpoints events namespaces namespaces/finalize namespaces/status nodes nodes/status pods pods/status replicationcontrollers replicationcontrollers/scale replicationcontrollers/status secrets serviceaccounts services services/status',
+    'configmaps endpoints events namespaces namespaces/finalize namespaces/status nodes nodes/status persistentvolumeclaims persistentvolumeclaims/status persistentvolumes persistentvolumes/status pods pods/status replicationcontrollers replicationcontrollers/scale replicationcontrollers/status secrets serviceaccounts services services/status',
   ],
   ['apps', APPS],
   ['certificates.k8s.io', 'certificatesigningrequests certificatesigningrequests/status'],
+  ['batch', 'cronjobs cronjobs/status jobs jobs/status'],
   ['coordination.k8s.io', 'leases'],
   ['discovery.k8s.io', 'endpointslices'],
   ['events.k8s.io', 'events'],
@@ -95,7 +96,9 @@ const EVERY_KIND = [
     'networking.k8s.io',
     'ingressclasses ingresses ingresses/status ipaddresses networkpolicies servicecidrs servicecidrs/status',
   ],
+  ['policy', 'poddisruptionbudgets poddisruptionbudgets/status'],
   ['rbac.authorization.k8s.io', 'clusterrolebindings clusterroles rolebindings roles'],
+  ['storage.k8s.io', 'storageclasses'],
 ] as const;
 
 const CERTIFICATES = 'certificates.k8s.io';
@@ -228,6 +231,7 @@ export const bootstrapRoles: readonly BootstrapRole[] = [
         'configmaps endpoints namespaces pods secrets serviceaccounts serviceaccounts/token services',
       ),
       rule(['create'], 'apps', 'controllerrevisions replicasets'),
+      rule(['create'], 'batch', 'jobs'),
       rule(['create'], 'discovery.k8s.io', 'endpointslices'),
       rule(['create'], 'networking.k8s.io', 'ipaddresses servicecidrs'),
       rule(['create'], '', 'pods/eviction'),

@@ -18,8 +18,8 @@ import { asObject, readObject, readValue } from '../request/decode-request.ts';
 import type { Verb } from '../request/request-path.ts';
 import type { ResourceRequest } from '../request/resource-request.ts';
 import { approve } from './approval.ts';
-import { deleteObject, type DeleteOptions } from './delete.ts';
 import { timestamp, type VerbDeps } from './deps.ts';
+import { evictPod } from './evict.ts';
 import { applyPatch, patchObject, readPatch } from './patch.ts';
 import { checkName, expectedKind } from '../request/body-target.ts';
 import { get, update, writtenAnswer } from './resource-verbs.ts';
@@ -45,7 +45,8 @@ export async function runSubresource(
       return bind(deps, request);
     case 'eviction':
       if (verb !== 'create') throw methodNotAllowed();
-      return evict(deps, request);
+      await evictPod(deps, request);
+      return created();
     case 'finalize':
       if (verb !== 'update') throw methodNotAllowed();
       return finalize(deps, request);
@@ -104,15 +105,6 @@ export async function bind(deps: VerbDeps, request: ResourceRequest): Promise<An
       },
     },
   );
-  return created();
-}
-
-/** Deletes a pod the way a drain does. Without disruption budgets nothing forbids it. */
-async function evict(deps: VerbDeps, request: ResourceRequest): Promise<Answer> {
-  const eviction = await readObject(request, { apiVersion: 'policy/v1', kind: 'Eviction' });
-  checkName(request, eviction);
-  const options = (eviction['deleteOptions'] ?? {}) as DeleteOptions;
-  await deleteObject(deps, { ...request, subresource: '' }, options);
   return created();
 }
 
