@@ -186,7 +186,8 @@ function decodeScalar(scalar: ScalarName, value: unknown, path: string, walk: Wa
 
 function isInteger(value: unknown, scalar: 'int32' | 'int64'): boolean {
   if (typeof value !== 'number' || !Number.isInteger(value)) return false;
-  return scalar === 'int64' || (value >= -2_147_483_648 && value <= 2_147_483_647);
+  // Beyond 2⁵³ JavaScript has read another number than was written: better refused than changed.
+  return scalar === 'int64' ? Number.isSafeInteger(value) : value >= -2_147_483_648 && value <= 2_147_483_647;
 }
 
 function canonicalBase64(text: string): string {
