@@ -2,14 +2,17 @@ import { hostname } from 'node:os';
 import path from 'node:path';
 import { readFileSync } from 'node:fs';
 
+import { DEFAULT_CNI_SOCKET } from '../cni/index.ts';
 import { loadKubeconfig } from '../client/index.ts';
 import { runAgent, type AgentIdentity, type AgentOptions } from '../roles/agent.ts';
 import { joinHost } from '../roles/join-host.ts';
+import { UserError } from '../errors/index.ts';
 import { NETWORK_MODES } from '../podnet/index.ts';
 import { DEFAULT_PROXY_CONFIG } from '../proxy/index.ts';
 import { choice, listFlag, requiredFlag, stringFlag, type Command, type Parsed } from './command.ts';
 
 const STATE_DIR = '/var/lib/portico/agent';
+const CRI_ENDPOINT = 'unix:///run/containerd/containerd.sock';
 const PROXY_MODES = ['iptables', 'nftables'] as const;
 
 /** What a flag says, else the cluster's own setting. */
@@ -45,6 +48,20 @@ function givenIdentity(parsed: Parsed, kubeconfig: string): AgentIdentity {
   };
 }
 
+/** Pods of a container runtime get their network by the CNI plugin, so there its socket is a must. */
+function runtimeOptions(
+  parsed: Parsed,
+  cniSocket: string | undefined,
+): Pick<AgentOptions, 'cniSocket' | 'criEndpoint'> {
+  const runtime = choice('runtime', stringFlag(parsed, 'runtime') ?? 'process', ['process', 'cri']);
+  const endpoint = stringFlag(parsed, 'cri-endpoint');
+  if (runtime === 'process') {
+    if (endpoint !== undefined) throw new UserError('--cri-endpoint needs --runtime cri');
+    return cniSocket === undefined ? {} : { cniSocket };
+  }
+  return { cniSocket: cniSocket ?? DEFAULT_CNI_SOCKET, criEndpoint: endpoint ?? CRI_ENDPOINT };
+}
+
 function agentOptions(
   parsed: Parsed,
   settings: Settings,
@@ -63,7 +80,7 @@ function agentOptions(
     clusterDomain: stringFlag(parsed, 'cluster-domain') ?? settings.clusterDomain,
     clusterDns: list('cluster-dns', settings.clusterDns),
     ...(imagesFile === undefined ? {} : { imagesFile }),
-    ...(cniSocket === undefined ? {} : { cniSocket }),
+    ...runtimeOptions(parsed, cniSocket),
     network: choice('network', stringFlag(parsed, 'network') ?? settings.network, NETWORK_MODES),
     podCidrs,
     serviceCidrs: list('service-cidr', settings.serviceCidrs),
@@ -98,7 +115,12 @@ export const command: Command = {
     'service-cidr': { value: 'CIDR', multiple: true, help: 'Ranges of virtual addresses.' },
     network: { value: 'MODE', help: `${NETWORK_MODES.join(', ')}: how packets reach the pods of other nodes.` },
     'proxy-mode': { value: 'MODE', help: 'iptables or nftables.' },
-    'cni-socket': { value: 'PATH', help: 'Answer the CNI plugin of this host on this socket (default: do not).' },
+    runtime: { value: 'KIND', help: 'What runs the pods: process trees of this host (process, the default) or cri.' },
+    'cri-endpoint': { value: 'SOCKET', help: `With --runtime cri: the runtime's socket (default ${CRI_ENDPOINT}).` },
+    'cni-socket': {
+      value: 'PATH',
+      help: `Answer the CNI plugin of this host on this socket (default: do not; with --runtime cri ${DEFAULT_CNI_SOCKET}).`,
+    },
     images: { value: 'FILE', help: 'Further entries of the image catalog.' },
     kubeconfig: { value: 'FILE', help: 'Credentials of the node that were made elsewhere, instead of joining.' },
     'proxy-kubeconfig': { value: 'FILE', help: "With --kubeconfig: the proxy's credentials." },

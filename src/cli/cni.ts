@@ -1,11 +1,8 @@
 import process from 'node:process';
 
-import { installCni, uninstallCni } from '../cni/index.ts';
+import { DEFAULT_CNI_SOCKET, installCni, uninstallCni } from '../cni/index.ts';
 import { UserError } from '../errors/index.ts';
 import { stringFlag, type Command } from './command.ts';
-
-/** Where an agent listens and the plugin asks, unless told otherwise. */
-const DEFAULT_CNI_SOCKET = '/run/portico/cni.sock';
 
 export const command: Command = {
   usage: 'install|uninstall [flags]',

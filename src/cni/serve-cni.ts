@@ -13,6 +13,8 @@ import { cniCode, CniError } from './cni-error.ts';
 import type { CniNetwork } from './contract.ts';
 import { parseRequest, versionOf } from './request.ts';
 
+/** Where an agent listens and the plugin asks, unless told otherwise. */
+export const DEFAULT_CNI_SOCKET = '/run/portico/cni.sock';
 const MAX_REQUEST_BYTES = 4 << 20;
 
 export interface CniServer {

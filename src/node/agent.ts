@@ -4,12 +4,9 @@ import path from 'node:path';
 import { pods, services, type Pod, type Service } from '../api/objects.ts';
 import { createEventRecorder, createInformer } from '../client/index.ts';
 import { systemClock } from '../clock/index.ts';
-import { builtinEntries } from './catalog/builtin-entries.ts';
-import { resolveImage } from './catalog/resolve-image.ts';
-import { watchUserEntries } from './catalog/user-entries.ts';
-import { programMain, programRoot, readWebProgram } from './catalog/program-files.ts';
-import type { NodeAgent, NodeAgentOptions } from './contract.ts';
+import type { NodeAgent, NodeAgentOptions, PodNetwork } from './contract.ts';
 import { HostPorts } from './host-ports/host-ports.ts';
+import { openNodeRuntime } from './node-runtime.ts';
 import { NodeRegistration } from './node-registration.ts';
 import { rejectionOf } from './pod/admission.ts';
 import { parseResolvConf } from './pod/dns-config.ts';
@@ -18,10 +15,7 @@ import { PodWorker } from './pod/pod-worker.ts';
 import { isFinished, podKey } from './pod/pod-spec.ts';
 import type { ServiceForEnv } from './pod/service-env.ts';
 import { createGate } from './pod/start-gate.ts';
-import { CgroupTree } from './runtime/cgroup-tree.ts';
-import { privateArea } from './runtime/mask-plan.ts';
-import { ProcessRuntime } from './runtime/process-runtime.ts';
-import { findProgram } from './runtime/tools.ts';
+import type { ContainerRuntime } from './runtime/contract.ts';
 import { StartCounters } from './server/kubelet-metrics.ts';
 import { startKubeletServer } from './server/kubelet-server.ts';
 import { ObjectCache } from './volumes/object-cache.ts';
@@ -44,17 +38,8 @@ export async function startNodeAgent(o: NodeAgentOptions): Promise<NodeAgent> {
   const clock = o.clock ?? systemClock;
   const log = o.log.with({ component: 'node', node: o.nodeName });
   mkdirSync(o.stateDir, { recursive: true, mode: 0o700 });
-  const root = o.programRoot ?? programRoot();
-  const runtime = new ProcessRuntime({
-    runDir: path.join(o.stateDir, 'run'),
-    hide: [privateArea(o.stateDir), ...(o.maskPaths ?? [])],
-    programRoot: root,
-    web: readWebProgram(),
-    cgroups: new CgroupTree(`portico-${o.clusterName}/${o.nodeName}`),
-    clock,
-    log,
-  });
-  await runtime.open();
+  const objects = new ObjectCache(o.client, clock);
+  const { runtime, version, podNetwork, resolveImage } = await openNodeRuntime(o, { clock, log, objects });
 
   const events = createEventRecorder(o.client, { component: 'kubelet', host: o.nodeName, clock, log });
   const workers = new Map<string, PodWorker>();
@@ -86,8 +71,9 @@ export async function startNodeAgent(o: NodeAgentOptions): Promise<NodeAgent> {
     stateDir: o.stateDir,
     heartbeatMs: o.heartbeatMs,
     kubeletPort: server?.port,
+    runtimeVersion: version,
     networkProblem: () =>
-      o.podNetwork.ready() ? undefined : (o.podNetwork.problem?.() ?? 'the pod network is not ready yet'),
+      podNetwork.ready() ? undefined : (podNetwork.problem?.() ?? 'the pod network is not ready yet'),
     onReady: () => {
       for (const worker of workers.values()) worker.look();
     },
@@ -100,18 +86,16 @@ export async function startNodeAgent(o: NodeAgentOptions): Promise<NodeAgent> {
     ...informerOptions,
     fieldSelector: `spec.nodeName=${o.nodeName}`,
   });
-  const builtin = builtinEntries(programMain(root));
-  const user = o.imagesFile === undefined ? undefined : watchUserEntries(o.imagesFile);
   const ctx: PodContext = {
     client: o.client,
     runtime,
-    podNetwork: o.podNetwork,
+    podNetwork,
     hostPorts,
     clock,
     log,
     events,
     starts,
-    objects: new ObjectCache(o.client, clock),
+    objects,
     tokens: new TokenSource(o.client, clock),
     nodeName: o.nodeName,
     nodeIps: o.nodeIps,
@@ -130,15 +114,7 @@ export async function startNodeAgent(o: NodeAgentOptions): Promise<NodeAgent> {
     }),
     hostsFile: () => readHostFile('/etc/hosts'),
     services: () => serviceInformer.items.values(),
-    resolveImage: (request) => {
-      const read = user?.read();
-      if (read?.problem !== undefined) log.warn('the image catalog has a mistake', { problem: read.problem });
-      return resolveImage([...(read?.entries ?? []), ...builtin], request, {
-        findProgram,
-        ...(o.imagesFile === undefined ? {} : { imagesFile: o.imagesFile }),
-        ...(read?.problem === undefined ? {} : { imagesProblem: read.problem }),
-      });
-    },
+    resolveImage,
     startGate: createGate(PARALLEL_STARTS),
   };
 
@@ -159,14 +135,14 @@ export async function startNodeAgent(o: NodeAgentOptions): Promise<NodeAgent> {
     else if (hasServices) worker.update(after);
   };
   podInformer.onChange(({ before, after }) => onPod(before, after));
-  const losses = o.podNetwork.onLoss?.((uid) => workers.get(uid)?.look());
+  const losses = podNetwork.onLoss?.((uid) => workers.get(uid)?.look());
   const exits = runtime.onExit((container) => workers.get(container.pod.uid)?.containerExited(container));
 
   registration.start();
   const starting = (async () => {
     await Promise.all([podInformer.synced(), serviceInformer.synced()]);
     hasServices = true;
-    await removeLeftovers(runtime, workers, hostPorts, o);
+    await removeLeftovers(runtime, podNetwork, workers, hostPorts, o);
     for (const worker of workers.values()) worker.look();
   })();
   starting.catch((error: unknown) => log.error('the pods of this node could not be listed', { error }));
@@ -192,7 +168,7 @@ export async function startNodeAgent(o: NodeAgentOptions): Promise<NodeAgent> {
     async leave() {
       stopWatching();
       workers.clear();
-      await removeLeftovers(runtime, workers, hostPorts, o);
+      await removeLeftovers(runtime, podNetwork, workers, hostPorts, o);
       await close();
     },
     async stop() {
@@ -204,7 +180,8 @@ export async function startNodeAgent(o: NodeAgentOptions): Promise<NodeAgent> {
 
 /** Pods that were deleted while no agent ran: their processes, files and networks go. */
 async function removeLeftovers(
-  runtime: ProcessRuntime,
+  runtime: ContainerRuntime,
+  podNetwork: PodNetwork,
   workers: ReadonlyMap<string, PodWorker>,
   hostPorts: HostPorts,
   o: NodeAgentOptions,
@@ -218,7 +195,7 @@ async function removeLeftovers(
   removeUnknown(path.join(o.stateDir, 'logs', 'pods'), (name) => workers.has(name.slice(name.lastIndexOf('_') + 1)));
   const attached = new Set([...workers.values()].filter((w) => !isFinished(w.pod)).map((w) => w.uid));
   await hostPorts.retain(attached);
-  if (o.podNetwork.ready()) await o.podNetwork.retain(attached);
+  if (podNetwork.ready()) await podNetwork.retain(attached);
 }
 
 /** Folders are named after pods; those of pods that are gone go. */

@@ -16,10 +16,27 @@ export interface PodToAttach {
   readonly uid: string;
   readonly namespace: string;
   readonly name: string;
+  /** What a runtime that makes the pods' namespaces itself must know of them. */
+  readonly sandbox?: SandboxSpec;
+}
+
+export interface SandboxSpec {
+  readonly hostname: string;
+  readonly sysctls: Readonly<Record<string, string>>;
+  readonly shareProcesses: boolean;
+  readonly hostPid: boolean;
+  readonly hostIpc: boolean;
+  readonly hostNetwork: boolean;
+  /** Some container of the pod is privileged. */
+  readonly privileged: boolean;
+  /** Folder of the pod's logs. */
+  readonly logDir: string;
 }
 
 /** What the agent needs of a pod network; the pod network room fits this shape. */
 export interface PodNetwork {
+  /** The pods' namespaces are a container runtime's: it is asked for pods on the host network too. */
+  readonly makesSandboxes?: boolean;
   /** True when pods can be attached (the node's pod CIDR is known, routes are in). The node is Ready from then on. */
   ready(): boolean;
   /** Why `ready()` is false, as a sentence; shown in the node's Ready condition. */
@@ -73,6 +90,8 @@ export interface NodeAgentOptions {
   readonly maskPaths?: readonly string[];
   /** How often the node's Lease is renewed. @default 10000 */
   readonly heartbeatMs?: number | undefined;
+  /** The socket of a container runtime (containerd) that runs the pods; left out: they run as process trees. */
+  readonly criEndpoint?: string;
   /** How many pods the node takes. @default 110 */
   readonly maxPods?: number;
 }

@@ -43,6 +43,7 @@ export interface NodeFacts {
   readonly name: string;
   readonly ips: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
+  readonly runtimeVersion: string;
   readonly machine: Machine;
   readonly maxPods: number;
   readonly kubeletPort: number | undefined;
@@ -110,7 +111,7 @@ export function nodeStatus(facts: NodeFacts, before: core.NodeStatus | undefined
     nodeInfo: {
       architecture: machine.architecture,
       bootID: machine.bootId,
-      containerRuntimeVersion: 'process://1.0',
+      containerRuntimeVersion: facts.runtimeVersion,
       kernelVersion: machine.kernelVersion,
       kubeProxyVersion: '',
       kubeletVersion: kubernetesVersion.gitVersion,

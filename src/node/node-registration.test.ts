@@ -21,6 +21,7 @@ function register(before: { client?: FakeClient; networkProblem?: string } = {})
     maxPods: 110,
     stateDir: tmpdir(),
     kubeletPort: 10250,
+    runtimeVersion: 'process://1.0',
     networkProblem: () => network.problem,
     onReady: () => undefined,
   });

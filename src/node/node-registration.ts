@@ -39,6 +39,8 @@ export interface NodeRegistrationOptions {
   /** @default 10000 */
   readonly heartbeatMs?: number | undefined;
   readonly kubeletPort: number | undefined;
+  /** `NAME://VERSION`. */
+  readonly runtimeVersion: string;
   readonly networkProblem: () => string | undefined;
   /** The network became ready. */
   readonly onReady: () => void;
@@ -102,8 +104,17 @@ export class NodeRegistration {
   }
 
   #facts(): NodeFacts {
-    const { name, ips, labels, maxPods, kubeletPort, networkProblem } = this.#o;
-    return { name, ips: ips(), labels, maxPods, kubeletPort, machine: this.machine, networkProblem: networkProblem() };
+    const { name, ips, labels, maxPods, kubeletPort, runtimeVersion, networkProblem } = this.#o;
+    return {
+      name,
+      ips: ips(),
+      labels,
+      maxPods,
+      kubeletPort,
+      runtimeVersion,
+      machine: this.machine,
+      networkProblem: networkProblem(),
+    };
   }
 
   #after(ms: number, run: () => void): void {

@@ -39,6 +39,8 @@ export interface AgentOptions {
   imagesFile?: string;
   /** Where the CNI plugin of this host finds the agent; left out: no plugin. */
   cniSocket?: string;
+  /** The socket of a container runtime that runs the pods; left out: process trees. */
+  criEndpoint?: string;
   network: NetworkMode;
   uplink: string;
   heartbeatMs?: number | undefined;
@@ -92,6 +94,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
       heartbeatMs: options.heartbeatMs,
       log: log.with({ room: 'node' }),
       ...(options.imagesFile === undefined ? {} : { imagesFile: options.imagesFile }),
+      ...(options.criEndpoint === undefined ? {} : { criEndpoint: options.criEndpoint }),
     }),
     startProxy({
       client: proxyClient,

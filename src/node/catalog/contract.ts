@@ -22,10 +22,14 @@ export interface ResolvedImage {
   readonly needs: { readonly node: boolean; readonly program: boolean };
   /** Shown as imageID. */
   readonly ref: string;
+  /** The user the image runs as, where it says so; undefined: root. */
+  readonly user?: { readonly uid?: number; readonly name?: string };
+  /** How long it took to fetch; undefined when it was there. */
+  readonly pulledMs?: number;
 }
 
 /** Why an image cannot be used; the message says what to do. */
 export interface ImageProblem {
-  readonly reason: 'ErrImagePull' | 'InvalidImageName';
+  readonly reason: 'ErrImagePull' | 'InvalidImageName' | 'ErrImageNeverPull';
   readonly message: string;
 }

@@ -7,6 +7,9 @@ export interface ImageRequest {
   /** Already expanded. */
   readonly command: readonly string[];
   readonly args: readonly string[];
+  readonly pullPolicy?: string;
+  /** Namespace and names of the secrets to fetch it with. */
+  readonly secrets?: { readonly namespace: string; readonly names: readonly string[] };
 }
 
 /** The image name that entries are matched with: no tag, no digest, no docker.io/library. */

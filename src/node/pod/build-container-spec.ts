@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import type { core, Pod } from '../../api/objects.ts';
+import type { ResolvedImage } from '../catalog/contract.ts';
 import type { ContainerMount, ContainerSpec, ContainerUser } from '../runtime/contract.ts';
 import { isLive, mountSource } from '../volumes/pod-volumes.ts';
 import { configMapContent, secretContent } from '../volumes/object-files.ts';
@@ -61,10 +62,18 @@ export async function buildContainerSpec(input: BuildInput): Promise<ContainerSp
   const spec = specOf(pod);
   const hostname = hostnameOf(pod, ctx.nodeName);
   const env = await environment(input, hostname);
-  const image = ctx.resolveImage({
-    image: c.image ?? '',
+  const words = {
     command: (c.command ?? []).map((x) => expand(x, env)),
     args: (c.args ?? []).map((x) => expand(x, env)),
+  };
+  const image = await ctx.resolveImage({
+    image: c.image ?? '',
+    ...words,
+    pullPolicy: c.imagePullPolicy ?? 'IfNotPresent',
+    secrets: {
+      namespace: namespaceOf(pod),
+      names: (spec.imagePullSecrets ?? []).flatMap((s) => s.name ?? []),
+    },
   });
   if ('reason' in image) throw new ImageError(image.reason, image.message);
   for (const [name, value] of Object.entries(image.env)) if (!env.has(name)) env.set(name, podFact(value, pod, ctx));
@@ -81,7 +90,8 @@ export async function buildContainerSpec(input: BuildInput): Promise<ContainerSp
     files: filesOf(input, hostname),
     hostname: spec.setHostnameAsFQDN === true ? (podFqdn(pod, ctx.dns().clusterDomain) ?? hostname) : hostname,
     ...(input.netns === undefined ? {} : { netns: input.netns }),
-    user: userOf(pod, c),
+    user: userOf(pod, c, image.user),
+    userOfImage: runAsUserOf(pod, c) === undefined,
     privileged: security.privileged === true,
     allowPrivilegeEscalation: security.allowPrivilegeEscalation === true || security.privileged === true,
     capabilities: { add: security.capabilities?.add ?? [], drop: security.capabilities?.drop ?? [] },
@@ -101,6 +111,11 @@ export async function buildContainerSpec(input: BuildInput): Promise<ContainerSp
     logDir: containerLogDir(ctx.stateDir, pod, c.name),
     needs: image.needs,
     imageRef: image.ref,
+    image: {
+      name: c.image ?? '',
+      ...words,
+      ...(image.pulledMs === undefined ? {} : { pulledMs: image.pulledMs }),
+    },
     specHash: specHash(c),
   };
 }
@@ -168,12 +183,16 @@ async function environment(input: BuildInput, hostname: string): Promise<Map<str
       namespace,
       enableServiceLinks: specOf(pod).enableServiceLinks !== false,
     }),
-    defaults: [
-      ['PATH', DEFAULT_PATH],
-      ['HOSTNAME', hostname],
-      ['HOME', '/root'],
-      ...(c.tty === true ? [['TERM', 'xterm'] as const] : []),
-    ],
+    // An image brings what its program needs.
+    defaults:
+      ctx.runtime.hasImages === true
+        ? []
+        : [
+            ['PATH', DEFAULT_PATH],
+            ['HOSTNAME', hostname],
+            ['HOME', '/root'],
+            ...(c.tty === true ? [['TERM', 'xterm'] as const] : []),
+          ],
   });
 }
 
@@ -225,12 +244,23 @@ function filesOf(input: BuildInput, hostname: string): Record<string, string> {
   };
 }
 
-function userOf(pod: Pod, c: core.Container): ContainerUser {
+function runAsUserOf(pod: Pod, c: core.Container): number | undefined {
+  return c.securityContext?.runAsUser ?? specOf(pod).securityContext?.runAsUser;
+}
+
+function userOf(pod: Pod, c: core.Container, ofImage: ResolvedImage['user']): ContainerUser {
   const podContext = specOf(pod).securityContext ?? {};
   const own = c.securityContext ?? {};
-  const uid = own.runAsUser ?? podContext.runAsUser ?? 0;
+  const asked = runAsUserOf(pod, c);
+  const uid = asked ?? ofImage?.uid ?? 0;
   const gid = own.runAsGroup ?? podContext.runAsGroup ?? 0;
-  if ((own.runAsNonRoot ?? podContext.runAsNonRoot) === true && uid === 0) {
+  const mustBeNonRoot = (own.runAsNonRoot ?? podContext.runAsNonRoot) === true;
+  if (mustBeNonRoot && asked === undefined && ofImage?.name !== undefined) {
+    throw new ContainerConfigError(
+      `container has runAsNonRoot and image has non-numeric user (${ofImage.name}), cannot verify user is non-root (pod: "${pod.metadata.name}_${namespaceOf(pod)}(${pod.metadata.uid})", container: ${c.name})`,
+    );
+  }
+  if (mustBeNonRoot && uid === 0) {
     throw new ContainerConfigError(
       `container has runAsNonRoot and image will run as root (pod: "${pod.metadata.name}_${namespaceOf(pod)}(${pod.metadata.uid})", container: ${c.name}); set runAsUser`,
     );

@@ -5,6 +5,7 @@ import { errorText } from '../../errors/index.ts';
 import { ContainerProbes } from '../probes/container-probes.ts';
 import type { Container } from '../runtime/contract.ts';
 import { ContainerEnd } from './container-ender.ts';
+import { containerId } from './container-status.ts';
 import type { ContainerView } from './container-view.ts';
 import { runHook } from './lifecycle-hook.ts';
 import { allContainers, findContainer, gracePeriodSeconds } from './pod-spec.ts';
@@ -101,7 +102,7 @@ export class ContainerRuns {
   #knownStatus(container: Container): core.ContainerStatus | undefined {
     const { status } = this.#scope.pod();
     return [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])].find(
-      (s) => s.containerID === `process://${container.id}`,
+      (s) => s.containerID === containerId(container),
     );
   }
 

@@ -62,7 +62,12 @@ export class ContainerStarts {
       this.#waiting.delete(c.name);
       this.#imageBackOff.forget(c.name);
       if (attempt > 0) this.#backOff.raise(c.name, clock.now());
-      events.event(subject, 'Normal', 'Pulled', `Container image "${c.image}" already present on machine`);
+      const pulledMs = spec.image?.pulledMs;
+      const pulled =
+        pulledMs === undefined
+          ? `Container image "${c.image}" already present on machine`
+          : `Successfully pulled image "${c.image}" in ${pulledMs}ms`;
+      events.event(subject, 'Normal', 'Pulled', pulled);
       this.#runs.dropOldAttempts(c.name);
       const started = await startGate(() => runtime.start(spec));
       events.event(subject, 'Normal', 'Created', `Created container: ${c.name}`);

@@ -8,7 +8,7 @@ export function formatTime(epochMs: number): string {
   return new Date(epochMs).toISOString().replace(/\.\d+Z$/, 'Z');
 }
 
-export const containerId = (c: Container): string => `process://${c.id}`;
+export const containerId = (c: Container): string => `${c.runtimeName ?? 'process'}://${c.id}`;
 
 function terminated(c: Container): core.ContainerStateTerminated {
   return {

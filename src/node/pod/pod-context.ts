@@ -35,7 +35,7 @@ export interface PodContext {
   readonly dns: () => DnsSettings;
   readonly hostsFile: () => string;
   readonly services: () => Iterable<ServiceForEnv>;
-  readonly resolveImage: (request: ImageRequest) => ResolvedImage | ImageProblem;
+  readonly resolveImage: (request: ImageRequest) => Promise<ResolvedImage | ImageProblem>;
   /** Runs when there is room: too many starts at once slow each other down. */
   readonly startGate: <T>(run: () => Promise<T>) => Promise<T>;
 }

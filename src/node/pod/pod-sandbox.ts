@@ -3,6 +3,7 @@ import type { Pod } from '../../api/index.ts';
 import { errorText } from '../../errors/index.ts';
 import type { Logger } from '../../log/index.ts';
 import type { PodContext } from './pod-context.ts';
+import { sandboxSpec } from './sandbox-spec.ts';
 import { hostPorts, isHostNetwork, namespaceOf, podKey } from './pod-spec.ts';
 
 const RETRY_MS = [100, 300, 1000, 3000, 10_000];
@@ -52,9 +53,14 @@ export class PodSandbox {
     return this.#remadeAtMs;
   }
 
+  /** Does the pod network know of the pod? Of one on the host network only a runtime does that makes sandboxes. */
+  #isAttached(pod: Pod): boolean {
+    return !isHostNetwork(pod) || this.#ctx.podNetwork.makesSandboxes === true;
+  }
+
   /** Looks whether the network in which the pod's containers run is still there. */
   check(pod: Pod): void {
-    if (this.#isLost || isHostNetwork(pod)) return;
+    if (this.#isLost || !this.#isAttached(pod)) return;
     const { podNetwork, events } = this.#ctx;
     const health = podNetwork.health?.(pod.metadata.uid) ?? 'whole';
     if (health === 'whole') return;
@@ -77,16 +83,20 @@ export class PodSandbox {
   async ensure(pod: Pod): Promise<number | undefined> {
     if (this.#current !== undefined) return undefined;
     const { podNetwork, nodeIps } = this.#ctx;
-    if (isHostNetwork(pod)) {
+    if (!this.#isAttached(pod)) {
       this.#current = { netns: undefined, ips: nodeIps() };
       return undefined;
     }
     const { name, uid } = pod.metadata;
     try {
       if (!podNetwork.ready()) throw new Error(podNetwork.problem?.() ?? 'the pod network is not ready yet');
-      const { netns, ips } = await podNetwork.attach({ uid, namespace: namespaceOf(pod), name });
-      await this.#ctx.hostPorts.set(uid, { pod: podKey(pod), ips, ports: hostPorts(pod) });
-      this.#current = { netns, ips };
+      const sandbox = podNetwork.makesSandboxes === true ? { sandbox: sandboxSpec(pod, this.#ctx) } : {};
+      const { netns, ips } = await podNetwork.attach({ uid, namespace: namespaceOf(pod), name, ...sandbox });
+      if (isHostNetwork(pod)) this.#current = { netns: undefined, ips: nodeIps() };
+      else {
+        await this.#ctx.hostPorts.set(uid, { pod: podKey(pod), ips, ports: hostPorts(pod) });
+        this.#current = { netns, ips };
+      }
       this.#isCutOff = false;
       this.#failures = 0;
       this.#failingSinceMs = undefined;
@@ -118,7 +128,7 @@ export class PodSandbox {
   async remove(pod: Pod): Promise<void> {
     this.#current = undefined;
     this.#isLost = false;
-    if (isHostNetwork(pod)) return;
+    if (!this.#isAttached(pod)) return;
     await this.#ctx.hostPorts.remove(pod.metadata.uid);
     await this.#ctx.podNetwork.detach(pod.metadata.uid);
   }

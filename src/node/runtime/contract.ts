@@ -64,6 +64,18 @@ export interface ContainerSpec {
   readonly imageRef: string;
   /** Hash of the container's part of the pod spec; a change means: restart. */
   readonly specHash: string;
+  /** For runtimes with images of their own: the image, and what the pod says in place of its ENTRYPOINT and CMD. */
+  readonly image?: ContainerImage;
+  /** The pod names no user: the image may. */
+  readonly userOfImage?: boolean;
+}
+
+export interface ContainerImage {
+  readonly name: string;
+  readonly command: readonly string[];
+  readonly args: readonly string[];
+  /** How long it took to fetch; undefined when it was there. */
+  readonly pulledMs?: number;
 }
 
 export interface ResourceLimits {
@@ -95,9 +107,13 @@ export interface Container {
   readonly logFile: string;
   readonly stdin: boolean;
   readonly tty: boolean;
+  /** Whose container it is: the first part of its id in the pod's status. @default 'process' */
+  readonly runtimeName?: string;
 }
 
 export interface ContainerRuntime {
+  /** Has images of its own, which bring their environment; without: programs of the node. */
+  readonly hasImages?: boolean;
   /** Takes over what earlier agents left. Call once, before anything else. */
   open(): Promise<void>;
   /** All containers the runtime knows, exited ones until they are removed. */

@@ -10,6 +10,7 @@ import { systemClock } from '../../clock/index.ts';
 import { silentLogger } from '../../log/index.ts';
 import { CgroupTree } from './cgroup-tree.ts';
 import type { Container, ContainerSpec } from './contract.ts';
+import { describeRuntime } from './contract.suite.ts';
 import { ProcessRuntime } from './process-runtime.ts';
 
 const dir = mkdtempSync(path.join(tmpdir(), `test-${process.pid}-runtime-`));
@@ -97,12 +98,15 @@ after(async () => {
   new CgroupTree(base).removeAll();
 });
 
-test('a container ends with its exit code, its output in the log, its message in the status', async () => {
-  const { end, log } = await run('codes', 'echo out; echo err >&2; printf done >/dev/termination-log; exit 7');
-  assert.equal(end.exitCode, 7);
-  assert.equal(end.reason, 'Error');
-  assert.equal(end.message, 'done');
-  assert.deepEqual(log.split('\n').toSorted(), ['', 'err', 'out']);
+describeRuntime('process trees', {
+  dir: path.join(dir, 'suite'),
+  runtime: () => runtime,
+  restart: async () => {
+    await runtime.close();
+    runtime = make();
+    await runtime.open();
+  },
+  prepare: (asked) => Promise.resolve(asked),
 });
 
 test('a program that is not there is a start that failed, and says so', async () => {
@@ -115,11 +119,6 @@ test('a program that is not there is a start that failed, and says so', async ()
     assert.deepEqual([c.state, c.exitCode, c.reason], ['exited', 128, 'StartError']);
     assert.match(c.message ?? '', message);
   }
-});
-
-test('a container that fails without a message can have the end of its log as one', async () => {
-  const { end } = await run('log-message', 'echo first; echo last; exit 1', { messageFromLog: true });
-  assert.equal(end.message, 'first\nlast\n');
 });
 
 test('the host is masked and cannot be changed', async () => {
@@ -241,17 +240,6 @@ test('SIGKILL ends the whole tree with 137', async () => {
   ok(c);
   const end = await exited(c);
   assert.equal(end.exitCode, 137);
-});
-
-test("attach gives input once: its end is the end of the container's input", async () => {
-  const c = await runtime.start(spec({ name: 'attach', argv: ['/bin/cat'], stdin: true, stdinOnce: true }));
-  const session = await runtime.attach(c.id, { argv: [], stdin: true, tty: false });
-  session.stdin?.end('typed\n');
-  const out = await text(session.stdout);
-  assert.equal(out, 'typed\n');
-  const end = await exited(c);
-  assert.equal(end.exitCode, 0);
-  assert.equal(logOf(end), 'typed\n');
 });
 
 test('exec with a terminal: its name, its size, echo and the exit code', async () => {

@@ -1,4 +1,4 @@
-// The server's side of a SPDY/3.1 connection: streams that the client opens become Duplex streams.
+// One side of a SPDY/3.1 connection: streams that the other side opens become Duplex streams, and so do our own.
 import { Duplex } from 'node:stream';
 import zlib from 'node:zlib';
 import {
@@ -24,12 +24,38 @@ export class SpdyStream extends Duplex {
   readonly id: number;
   readonly headers: ReadonlyMap<string, string>;
   readonly #session: SpdySession;
+  readonly #opening: Promise<void> | undefined;
+  #isComplete = false;
 
-  constructor(session: SpdySession, id: number, headers: ReadonlyMap<string, string>) {
+  /** `opening`: nothing may be sent before it resolves. */
+  constructor(session: SpdySession, id: number, headers: ReadonlyMap<string, string>, opening?: Promise<void>) {
     super({ allowHalfOpen: true });
     this.#session = session;
+    this.#opening = opening;
     this.id = id;
     this.headers = headers;
+  }
+
+  override _construct(done: (error?: Error | null) => void): void {
+    if (this.#opening === undefined) done();
+    else
+      void this.#opening.then(
+        () => process.nextTick(done),
+        (error: Error) => process.nextTick(done, error),
+      );
+  }
+
+  /** The other side has said its last word. */
+  complete(): void {
+    this.#isComplete = true;
+    this.push(null);
+  }
+
+  /** Nothing more comes, nor can anything be sent. Servers reset what they have said all of: a client reads it first. */
+  broken(): void {
+    if (this.#isComplete) return;
+    if (this.#opening === undefined) this.destroy();
+    else this.complete();
   }
 
   override _read(): void {
@@ -60,6 +86,9 @@ export class SpdySession {
   readonly #closed = Promise.withResolvers<void>();
   /** Header blocks share one compression context: frames are worked on strictly in order. */
   #work: Promise<void> = Promise.resolve();
+  /** Streams of a client have odd numbers. */
+  #nextId = 1;
+  #opening: Promise<void> = Promise.resolve();
 
   constructor(transport: Duplex, head: Buffer, onStream: (stream: SpdyStream) => void) {
     this.#transport = transport;
@@ -68,8 +97,13 @@ export class SpdySession {
     this.#deflate.on('error', () => this.close());
     transport.on('data', (chunk: Buffer) => this.#receive(chunk));
     transport.on('error', () => this.close());
-    transport.on('close', () => this.close());
-    transport.on('end', () => this.close());
+    // What came before the end is worked on first.
+    const close = () => {
+      const over = () => this.close();
+      this.#work.then(over, over);
+    };
+    transport.on('close', close);
+    transport.on('end', close);
     if (head.length > 0) this.#receive(head);
     transport.resume();
   }
@@ -101,7 +135,7 @@ export class SpdySession {
 
   close(): void {
     this.#closed.resolve();
-    for (const stream of this.#streams.values()) stream.destroy();
+    for (const stream of this.#streams.values()) stream.broken();
     this.#streams.clear();
     this.#inflate.close();
     this.#deflate.close();
@@ -111,6 +145,22 @@ export class SpdySession {
   /** Everything is said: closes once the last byte is out. */
   end(): void {
     this.#transport.end(() => this.close());
+  }
+
+  /** The client's way to begin: a stream with these headers, names in lower case. */
+  open(headers: ReadonlyMap<string, string>): SpdyStream {
+    const id = this.#nextId;
+    this.#nextId += 2;
+    this.#opening = this.#opening.then(async () => {
+      // Associated stream 0, priority 0, slot 0.
+      const block = Buffer.concat([Buffer.alloc(6), await this.#compress(formatHeaderBlock(headers))]);
+      this.send(controlFrame(TYPE.synStream, 0, streamIdBody(id, block)));
+    });
+    this.#opening.catch(() => this.close());
+    const stream = new SpdyStream(this, id, headers, this.#opening);
+    stream.on('error', () => stream.destroy());
+    this.#streams.set(id, stream);
+    return stream;
   }
 
   #receive(chunk: Buffer): void {
@@ -134,12 +184,13 @@ export class SpdySession {
         const stream = this.#streams.get(frame.body.readUInt32BE(0) & 0x7fffffff);
         if (stream === undefined) break;
         this.#streams.delete(stream.id);
-        stream.destroy();
+        stream.broken();
         break;
       }
       case TYPE.ping:
         this.send(controlFrame(TYPE.ping, 0, Buffer.from(frame.body)));
         break;
+      case TYPE.synReply:
       case TYPE.headers:
         // Must pass through the decompressor all the same.
         await this.#decompress(frame.body.subarray(4));
@@ -152,7 +203,7 @@ export class SpdySession {
     const stream = this.#streams.get(id);
     if (stream === undefined) return;
     if (body.length > 0) stream.push(Buffer.from(body));
-    if ((flags & FLAG_FIN) !== 0) stream.push(null);
+    if ((flags & FLAG_FIN) !== 0) stream.complete();
     if (stream.readableLength > MAX_UNREAD) this.#transport.pause();
   }
 
@@ -165,7 +216,7 @@ export class SpdySession {
     stream.on('error', () => stream.destroy());
     this.#streams.set(id, stream);
     this.send(controlFrame(TYPE.synReply, 0, streamIdBody(id, await this.#compress(formatHeaderBlock(new Map())))));
-    if ((flags & FLAG_FIN) !== 0) stream.push(null);
+    if ((flags & FLAG_FIN) !== 0) stream.complete();
     this.#onStream(stream);
   }
 
