@@ -6,7 +6,8 @@ import { labelSelectorMatches } from '../select/label-selector.ts';
 import type { batch } from '../types.ts';
 import { nonNegative } from './container-validation.ts';
 import { validateAnnotations, validateLabels } from './metadata.ts';
-import { validateLabelSelector, validateTemplateShape } from './workload-validation.ts';
+import { validateLabelSelector } from './selector-validation.ts';
+import { validateTemplateShape } from './workload-validation.ts';
 
 const COMPLETION_MODES = ['Indexed', 'NonIndexed'];
 const CONCURRENCY = ['Allow', 'Forbid', 'Replace'];

@@ -4,7 +4,8 @@ import { invalidValue, notSupported } from '../field-error.ts';
 import { podDisruptionBudgets } from '../resources.ts';
 import type { policy } from '../types.ts';
 import { defineStrategy } from './define-strategy.ts';
-import { validateIntOrPercent, validateLabelSelector, validateNotMoreThanAll } from './workload-validation.ts';
+import { validateLabelSelector } from './selector-validation.ts';
+import { validateIntOrPercent, validateNotMoreThanAll } from './workload-validation.ts';
 
 const POLICIES = ['AlwaysAllow', 'IfHealthyBudget'];
 

@@ -10,7 +10,7 @@ import type { Writable, core, storage } from '../types.ts';
 import { fails } from './container-validation.ts';
 import { defineStrategy } from './define-strategy.ts';
 import { immutable } from './metadata.ts';
-import { validateLabelSelector } from './workload-validation.ts';
+import { validateLabelSelector } from './selector-validation.ts';
 
 const ACCESS_MODES = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'];
 const VOLUME_MODES = ['Block', 'Filesystem'];
