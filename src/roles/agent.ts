@@ -117,13 +117,14 @@ export async function runAgent(options: AgentOptions): Promise<void> {
   const removed = await Promise.race([aborted(ended), removal?.asked ?? new Promise<never>(() => undefined)]);
   clearInterval(untilReady);
   removal?.stop();
-  await cni?.close();
   if (removed === 'removed') {
     await leaveCluster(options, { client, agent, proxy, podNetwork, log });
   } else {
     await Promise.all([agent.stop(), proxy.stop()]);
     podNetwork.stop();
   }
+  // Last: a runtime that takes pods down asks for their networks to be removed.
+  await cni?.close();
   identity.stop?.();
   client.close();
   proxyClient.close();
