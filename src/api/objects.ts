@@ -6,6 +6,7 @@ export * from './resources.ts';
 export * from './resource-lookup.ts';
 export * from './status-error.ts';
 export * from './json.ts';
+export * from './copy-json.ts';
 export * from './names.ts';
 export * from './quantity.ts';
 export * from './pod-requests.ts';

@@ -2,6 +2,7 @@
 // and thousands of objects, and end with exactly what is stored.
 import assert from 'node:assert/strict';
 import { connect } from 'node:http2';
+import process from 'node:process';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -10,9 +11,13 @@ import { configMaps, StatusError, type ConfigMap } from '../../src/api/objects.t
 import { createInformer, type Client } from '../../src/client/index.ts';
 import { ADMIN, startLiveServer, type LiveServer } from './live-server.ts';
 
-const OBJECTS = 3000;
+/** INFORMER_MINUTES=5 plays for as long; without it the play is short. */
+const MINUTES = Number(process.env['INFORMER_MINUTES'] ?? 0);
+const OBJECTS = 10_000;
 const WRITERS = 8;
-const KILLS = 3;
+const KILLS = MINUTES > 0 ? Math.ceil(MINUTES * 12) : 3;
+/** Between two kills; a killed server is away for up to a second more. */
+const PAUSE_MS = MINUTES > 0 ? 4000 : 2000;
 const NAMESPACE = 'default';
 const inNamespace = { namespace: NAMESPACE };
 
@@ -156,7 +161,7 @@ async function truth(client: Client): Promise<Map<string, string>> {
   return found;
 }
 
-void test('informers end with what is stored', { timeout: 120_000 }, async (t) => {
+void test('informers end with what is stored', { timeout: 120_000 + MINUTES * 120_000 }, async (t) => {
   // A window of half a second: whoever is away for a moment meets a compacted history.
   await using server = await startLiveServer({ history: { windowMs: 500, minChanges: 100 } });
   const followers = [
@@ -171,7 +176,7 @@ void test('informers end with what is stored', { timeout: 120_000 }, async (t) =
     let stopped = false;
     const writers = clients.map((client, id) => writer(client, id, () => stopped));
     for (let kill = 0; kill < KILLS; kill++) {
-      await sleep(2000);
+      await sleep(PAUSE_MS);
       await server.kill();
       // Sometimes away for longer than the window.
       await sleep(kill % 2 === 0 ? 0 : 1000);
@@ -195,7 +200,7 @@ void test('informers end with what is stored', { timeout: 120_000 }, async (t) =
         const seen = state();
         return seen.size === stored.size && [...stored].every(([key, version]) => seen.get(key) === version);
       };
-      for (let i = 0; i < 300 && !same(); i++) await sleep(50);
+      for (let i = 0; i < 600 && !same(); i++) await sleep(50);
       const sorted = (map: Map<string, string>) => [...map].toSorted(([a], [b]) => (a < b ? -1 : 1));
       assert.deepEqual(sorted(state()), sorted(stored), name);
     }

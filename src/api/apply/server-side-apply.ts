@@ -1,6 +1,7 @@
 // Server-side apply: what one manager wants, merged into the live object; fields it wanted before and no longer
 // names go away unless somebody else owns them; fields of others are conflicts unless forced. The rules are those
 // of Kubernetes' structured merge.
+import { copyJson } from '../copy-json.ts';
 import { isObject } from '../json.ts';
 import type { ApiObject } from '../strategy/contract.ts';
 import type { Owner, OwnershipConflict } from './managed-fields.ts';
@@ -153,7 +154,7 @@ function refreshLastApplied(out: ApiObject, config: ApiObject, manager: string):
 }
 
 function asApiObject(next: unknown, config: ApiObject, current: ApiObject | undefined): ApiObject {
-  const object = structuredClone(isObject(next) ? next : {});
+  const object = copyJson(isObject(next) ? next : {});
   const metadata = isObject(object['metadata']) ? object['metadata'] : {};
   return {
     ...object,

@@ -1,4 +1,5 @@
 // JSON Patch (RFC 6902). The original is never changed; a patch that does not fit throws StatusError 422.
+import { copyJson } from '../copy-json.ts';
 import { badRequest, invalidPatch, requestEntityTooLarge } from '../errors.ts';
 import { deepEqual, isObject, setOwn } from '../json.ts';
 
@@ -19,7 +20,7 @@ export function applyJsonPatch(document: unknown, patch: unknown): unknown {
   if (patch.length > maxOperations) {
     throw invalidPatch(`The allowed maximum operations in a JSON patch is ${maxOperations}, got ${patch.length}`);
   }
-  let root: unknown = structuredClone(document);
+  let root: unknown = copyJson(document);
   const budget = { left: maxCopiedCharacters };
   for (const operation of patch as unknown[]) {
     if (typeof operation !== 'object' || operation === null)
@@ -33,10 +34,10 @@ function applyOperation(root: unknown, { op, path, from, value }: Operation, bud
   const target = parsePointer(path);
   switch (op) {
     case 'add':
-      return put(root, target, structuredClone(value), 'add');
+      return put(root, target, copyJson(value), 'add');
     case 'replace':
       get(root, target);
-      return put(root, target, structuredClone(value), 'replace');
+      return put(root, target, copyJson(value), 'replace');
     case 'remove':
       return remove(root, target);
     case 'test':
@@ -48,7 +49,7 @@ function applyOperation(root: unknown, { op, path, from, value }: Operation, bud
       const copied = get(root, parsePointer(from));
       budget.left -= JSON.stringify(copied).length;
       if (budget.left < 0) throw requestEntityTooLarge(maxCopiedCharacters);
-      return put(root, target, structuredClone(copied), 'add');
+      return put(root, target, copyJson(copied), 'add');
     }
     case 'move': {
       const source = parsePointer(from);

@@ -1,5 +1,6 @@
 // Strategic merge patch: like a merge patch, but lists of named things merge by key. The schema says which; the
 // patch may steer with $patch, $setElementOrder, $retainKeys and $deleteFromPrimitiveList.
+import { copyJson } from '../copy-json.ts';
 import { badRequest, invalidPatch } from '../errors.ts';
 import { deepEqual, isObject, setOwn } from '../json.ts';
 import type { FieldType, SchemaField, SchemaType } from '../schema/schema.ts';
@@ -13,7 +14,7 @@ type Value = Record<string, unknown>;
 /** `schema` is a qualified name: `core.Service`. The original is never changed. */
 export function applyStrategicMergePatch(schema: string, original: unknown, patch: unknown): unknown {
   if (!isObject(patch)) throw badRequest('a strategic merge patch is an object');
-  return mergeObject({ form: 'message', type: schema }, isObject(original) ? structuredClone(original) : {}, patch);
+  return mergeObject({ form: 'message', type: schema }, isObject(original) ? copyJson(original) : {}, patch);
 }
 
 function mergeObject(type: FieldType | undefined, original: Value, patch: Value): Value {

@@ -1,5 +1,6 @@
 // CertificateSigningRequest: the wish is written once; Approved and Denied come by the approval subresource, the
 // certificate and Failed by status.
+import { copyJson } from '../copy-json.ts';
 import { parseCsr } from '../../pki/index.ts';
 import type { FieldError } from '../field-error.ts';
 import { duplicate, forbidden, invalidValue, notSupported, required } from '../field-error.ts';
@@ -138,7 +139,7 @@ export const certificateStrategies = [
     schema: 'certificates.CertificateSigningRequest',
     validate: validateRequest,
     prepareForUpdate(draft, previous) {
-      draft.spec = structuredClone(previous.spec);
+      draft.spec = copyJson(previous.spec);
     },
     prepareForStatusUpdate,
     validateUpdate: (next, previous) =>

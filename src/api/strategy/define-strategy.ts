@@ -1,4 +1,5 @@
 // Completes a kind's own rules with what every kind shares.
+import { copyJson } from '../copy-json.ts';
 import type { FieldError } from '../field-error.ts';
 import { deepEqual } from '../json.ts';
 import { dns1123Subdomain, nameIs } from '../names.ts';
@@ -81,7 +82,7 @@ export function defineStrategy<T extends object>(rules: KindRules<T>): KindStrat
 
 function keepField(draft: ApiObject, previous: ApiObject, field: string): void {
   if (previous[field] === undefined) delete draft[field];
-  else draft[field] = structuredClone(previous[field]);
+  else draft[field] = copyJson(previous[field]);
 }
 
 function desiredStateChanged(next: ApiObject, previous: ApiObject): boolean {

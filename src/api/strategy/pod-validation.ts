@@ -1,4 +1,5 @@
 // Rules for pods and pod templates, and what an update of a pod may change.
+import { copyJson } from '../copy-json.ts';
 import { validateIp } from '../addresses.ts';
 import type { FieldError } from '../field-error.ts';
 import { forbidden, goStrings, invalidValue, notSupported, required } from '../field-error.ts';
@@ -194,7 +195,7 @@ export function validatePodUpdate(next: core.Pod, previous: core.Pod): FieldErro
   const errors = validateDeadlineChange(spec.activeDeadlineSeconds, old.activeDeadlineSeconds);
   errors.push(...validateTolerationChange(spec.tolerations ?? [], old.tolerations ?? []));
 
-  const munged = structuredClone(spec);
+  const munged = copyJson(spec);
   for (const kind of ['containers', 'initContainers'] as const) {
     (munged[kind] ?? []).forEach((c, i) => {
       const image = old[kind]?.[i]?.image;

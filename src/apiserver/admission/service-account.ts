@@ -1,5 +1,6 @@
 // Every pod runs as a service account and finds its token, the cluster's authority and its namespace in a volume.
 import {
+  copyJson,
   forbiddenBecause,
   pods,
   serviceAccounts,
@@ -8,7 +9,6 @@ import {
   type ServiceAccount,
 } from '../../api/index.ts';
 import type { Store } from '../../store/index.ts';
-import { copyJson } from '../objects/copy-json.ts';
 import { storedObject } from '../objects/stored-object.ts';
 import { storageKey } from '../objects/storage-key.ts';
 import type { ResourceRequest } from '../request/resource-request.ts';

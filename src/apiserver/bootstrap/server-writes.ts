@@ -1,7 +1,14 @@
 // Writes of the server itself: through the same verbs, without asking for permission.
-import { apiVersionOf, notFound, strategyOf, type ApiObject, type KubeObject, type Resource } from '../../api/index.ts';
+import {
+  copyJson,
+  apiVersionOf,
+  notFound,
+  strategyOf,
+  type ApiObject,
+  type KubeObject,
+  type Resource,
+} from '../../api/index.ts';
 import type { User } from '../contract.ts';
-import { copyJson } from '../objects/copy-json.ts';
 import { storedObject } from '../objects/stored-object.ts';
 import { storageKey } from '../objects/storage-key.ts';
 import type { ResourceRequest } from '../request/resource-request.ts';

@@ -1,5 +1,6 @@
 // The approval subresource of a CertificateSigningRequest: only its Approved and Denied conditions change.
 import {
+  copyJson,
   conflict,
   datedConditions,
   forbidden,
@@ -28,7 +29,7 @@ export async function approve(deps: VerbDeps, request: ResourceRequest, verb: 'u
     mode: 'server',
     async next(current) {
       const value = patch === undefined ? body : applyPatch(patch, current, strategy.schema);
-      const asked = asObject(request, expectedKind(request), structuredClone(value));
+      const asked = asObject(request, expectedKind(request), copyJson(value));
       checkName(request, asked);
       await deps.admission.update(request, asked, current);
       const version = asked.metadata.resourceVersion ?? '';

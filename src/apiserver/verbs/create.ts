@@ -1,6 +1,7 @@
 // CREATE: from a decoded draft to a stored object.
 import { randomUUID } from 'node:crypto';
 import {
+  copyJson,
   alreadyExists,
   badRequest,
   generateNameConflict,
@@ -11,7 +12,6 @@ import {
   type Resource,
 } from '../../api/index.ts';
 import type { Entry } from '../../store/index.ts';
-import { copyJson } from '../objects/copy-json.ts';
 import { serverMetadata } from '../objects/server-metadata.ts';
 import { servedObject, textToStore } from '../objects/served-object.ts';
 import type { StoredObject } from '../objects/stored-object.ts';

@@ -1,7 +1,6 @@
 // DELETE: preconditions, finalizers, grace, propagation.
-import { badRequest, conflict, notFound, type ApiObject, type KubeObject } from '../../api/index.ts';
+import { copyJson, badRequest, conflict, notFound, type ApiObject, type KubeObject } from '../../api/index.ts';
 import type { Entry } from '../../store/index.ts';
-import { copyJson } from '../objects/copy-json.ts';
 import { serverMetadata } from '../objects/server-metadata.ts';
 import { servedObject, textToStore } from '../objects/served-object.ts';
 import { storageKey } from '../objects/storage-key.ts';

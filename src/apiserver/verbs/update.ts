@@ -1,5 +1,6 @@
 // UPDATE in all its forms (PUT, PATCH, apply, status and other subresources): read, change, validate, compare and set.
 import {
+  copyJson,
   conflict,
   deepEqual,
   invalid,
@@ -10,7 +11,6 @@ import {
   type KubeObject,
 } from '../../api/index.ts';
 import type { Entry } from '../../store/index.ts';
-import { copyJson } from '../objects/copy-json.ts';
 import { serverMetadata } from '../objects/server-metadata.ts';
 import { servedObject, textToStore } from '../objects/served-object.ts';
 import { storageKey } from '../objects/storage-key.ts';
