@@ -13,7 +13,7 @@ import type { DeviceCounters } from './network-held.ts';
 import { nodeObject, podsOnNode, usesOverlay } from './node-objects.ts';
 import { recentEvents } from './object-events.ts';
 import { whyNotReady } from './readiness.ts';
-import { addressText, inspectRules, primaryIps, readNodeRules } from './service-rules.ts';
+import { addressText, EVERY_SERVICE, inspectRules, primaryIps, readNodeRules } from './service-rules.ts';
 import type { InspectedRule } from './service-rules.ts';
 import { settled } from './settled.ts';
 
@@ -146,8 +146,11 @@ async function inspectServices(view: ClusterView, node: Node, place: Place) {
     (slice) => `${slice.metadata.namespace}/${slice.metadata.labels?.['kubernetes.io/service-name'] ?? ''}`,
   );
   const side = { rules, ips: primaryIps(node) };
-  const own = services.flatMap((service) =>
+  const rows = services.flatMap((service) =>
     inspectRules(service, slices.get(`${service.metadata.namespace}/${service.metadata.name}`) ?? [], [side]),
+  );
+  const own = rows.filter(
+    (row, i) => row.address !== EVERY_SERVICE || rows.findIndex((r) => r.address === EVERY_SERVICE) === i,
   );
   const known = new Set(services.flatMap((service) => [...clusterIps(service), ...externalIps(service)]));
   const nobodys = rules.held

@@ -3,7 +3,7 @@
 import type { EndpointSlice, Service } from '../api/objects.ts';
 import type { Client } from '../client/index.ts';
 import { UserError } from '../errors/index.ts';
-import { isIpv6 } from '../ip/index.ts';
+import { isIpv6, joinHostPort } from '../ip/index.ts';
 import { clusterIps, ClusterView, externalIps } from './cluster-view.ts';
 import type { TraceEnvironment } from './cluster-view.ts';
 import type { Place } from './contract.ts';
@@ -26,6 +26,8 @@ export interface InspectedEndpoint {
   readonly terminating: boolean;
   /** Why it is not ready, in the pod's own words. */
   readonly why?: string;
+  /** Connections to it through the service that all nodes remember. */
+  readonly connections: number;
 }
 
 export interface ServiceInspection {
@@ -71,7 +73,7 @@ async function inspectServiceOnce(options: InspectOptions): Promise<ServiceInspe
       return { rules: await readNodeRules(place, families), ips: node === undefined ? [] : primaryIps(node) };
     }),
   );
-  const [endpoints, dns, events] = await Promise.all([
+  const [described, dns, events] = await Promise.all([
     inspectEndpoints(view, slices),
     inspectDns(view, options, service, slices, places[0]),
     recentEvents(options.client, {
@@ -81,6 +83,7 @@ async function inspectServiceOnce(options: InspectOptions): Promise<ServiceInspe
     }),
   ]);
   const rules = inspectRules(service, slices, nodes);
+  const endpoints = described.map((endpoint) => ({ ...endpoint, connections: connectionsTo(endpoint.address, rules) }));
   return {
     service: {
       namespace: options.namespace,
@@ -100,9 +103,18 @@ async function inspectServiceOnce(options: InspectOptions): Promise<ServiceInspe
   };
 }
 
-async function inspectEndpoints(view: ClusterView, slices: readonly EndpointSlice[]): Promise<InspectedEndpoint[]> {
+type DescribedEndpoint = Omit<InspectedEndpoint, 'connections'>;
+
+/** Each connection is remembered with its translation by one node only: the one that translated it. */
+function connectionsTo(address: string, rules: readonly InspectedRule[]): number {
+  const counts = rules.flatMap((rule) => Object.entries(rule.connections));
+  const own = counts.filter(([target]) => target.startsWith(joinHostPort(address, '')));
+  return own.reduce((sum, [, n]) => sum + n, 0);
+}
+
+async function inspectEndpoints(view: ClusterView, slices: readonly EndpointSlice[]): Promise<DescribedEndpoint[]> {
   const list = slices.flatMap((slice) =>
-    (slice.endpoints ?? []).map(async (endpoint): Promise<InspectedEndpoint[]> => {
+    (slice.endpoints ?? []).map(async (endpoint): Promise<DescribedEndpoint[]> => {
       const { ready = true, serving = ready, terminating = false } = endpoint.conditions ?? {};
       const podName = endpoint.targetRef?.kind === 'Pod' ? endpoint.targetRef.name : undefined;
       const namespace = endpoint.targetRef?.namespace ?? slice.metadata.namespace ?? '';
@@ -172,7 +184,7 @@ export function formatServiceInspection(inspection: ServiceInspection): string {
             ? 'terminating, serving'
             : 'terminating'
           : 'not ready';
-      return `  ${e.address} ${e.port}  ${state}${e.pod ? `  ${e.pod}` : ''}${e.node ? ` on ${e.node}` : ''}${e.why ? `: ${e.why}` : ''}`;
+      return `  ${e.address} ${e.port}  ${state}${e.pod ? `  ${e.pod}` : ''}${e.node ? ` on ${e.node}` : ''}${e.why ? `: ${e.why}` : ''}; connections now: ${e.connections}`;
     }),
     'dns',
     ...dnsLines(inspection.dns),

@@ -23,7 +23,13 @@ export interface NftPacket {
 }
 
 export type NftOutcome =
-  | { readonly kind: 'translate'; readonly targets: readonly string[]; readonly problems: readonly string[] }
+  | {
+      readonly kind: 'translate';
+      readonly targets: readonly string[];
+      readonly problems: readonly string[];
+      /** A rule on the way set the packet's mark. */
+      readonly marked?: boolean;
+    }
   | { readonly kind: 'stop' }
   | { readonly kind: 'pass' };
 
@@ -72,26 +78,37 @@ function splitElement(element: string): [string, string] {
 export function followPacket(ruleset: NftRuleset, hook: string, packet: NftPacket): NftOutcome {
   for (const [name, chain] of ruleset.chains) {
     if (chain.hook !== hook) continue;
-    const outcome = runChain(ruleset, name, packet, 0);
-    if (outcome !== undefined && outcome.kind !== 'pass') return outcome;
+    const trail: Trail = { marked: false };
+    const outcome = runChain(ruleset, name, { packet, trail }, 0);
+    if (outcome?.kind === 'translate') return trail.marked ? { ...outcome, marked: true } : outcome;
+    if (outcome?.kind === 'stop') return outcome;
   }
   return { kind: 'pass' };
 }
 
+interface Trail {
+  marked: boolean;
+}
+
+interface Walker {
+  readonly packet: NftPacket;
+  readonly trail: Trail;
+}
+
 /** undefined: the end of the chain, or a return. */
-function runChain(ruleset: NftRuleset, name: string, packet: NftPacket, depth: number): NftOutcome | undefined {
+function runChain(ruleset: NftRuleset, name: string, walker: Walker, depth: number): NftOutcome | undefined {
   const chain = ruleset.chains.get(name);
   if (chain === undefined) return { kind: 'translate', targets: [], problems: [`chain ${name} is not there`] };
   if (depth > 16) return undefined;
   for (const rule of chain.rules) {
-    const verdict = runRule(ruleset, rule, packet);
+    const verdict = runRule(ruleset, rule, walker);
     if (verdict === undefined || verdict === 'continue') continue;
     if (typeof verdict !== 'string') return verdict;
     if (verdict === 'return') return undefined;
     if (verdict === 'accept') return { kind: 'pass' };
     if (verdict === 'drop' || verdict === 'reject') return { kind: 'stop' };
     const [kind, target = ''] = verdict.split(' ');
-    const outcome = runChain(ruleset, target, packet, depth + 1);
+    const outcome = runChain(ruleset, target, walker, depth + 1);
     if (outcome !== undefined) return outcome;
     // After a jump the chain goes on, after a goto it is over.
     if (kind === 'goto') return undefined;
@@ -111,9 +128,12 @@ const SIDE_EFFECT =
   /^(?:(?:add|update|delete) @\S+ \{[^}]*\}|counter packets \d+ bytes \d+|comment "[^"]*"|limit rate [^"]*? packets|notrack)/;
 
 /** The verdict of a rule; undefined when it does not match. */
-function runRule(ruleset: NftRuleset, rule: string, packet: NftPacket): string | NftOutcome | undefined {
+function runRule(ruleset: NftRuleset, rule: string, walker: Walker): string | NftOutcome | undefined {
+  const { packet, trail } = walker;
   for (let rest = rule; rest !== '';) {
-    let match = MARK.exec(rest) ?? SIDE_EFFECT.exec(rest);
+    const mark = MARK.exec(rest);
+    trail.marked ||= mark !== null;
+    let match = mark ?? SIDE_EFFECT.exec(rest);
     if (match === null) {
       if (BITS.test(rest)) return undefined;
       const verdict = /^(?:accept|drop|reject|return|continue|(?:jump|goto) \S+)/.exec(rest)?.[0];

@@ -14,6 +14,7 @@ const SAVE = `*nat
 -A KUBE-SERVICES -d 10.96.0.100/32 -p tcp -m tcp --dport 80 -j KUBE-SVC-OTHER
 -A KUBE-SEP-X -s 10.244.0.1/32 -m comment --comment "default/nginx" -j KUBE-MARK-MASQ
 -A KUBE-SEP-X -p tcp -m comment --comment "default/nginx" -m tcp -j DNAT --to-destination 10.244.0.1:80
+-A KUBE-SEP-Y -s 10.244.1.1/32 -m comment --comment "default/nginx" -j KUBE-MARK-MASQ
 -A KUBE-SEP-Y -p tcp -m tcp -j DNAT --to-destination 10.244.1.1:80
 -A KUBE-SVC-A ! -s 10.244.0.0/16 -d 10.96.0.10/32 -p tcp -m tcp --dport 80 -j KUBE-MARK-MASQ
 -A KUBE-SVC-A -m comment --comment "default/nginx -> 10.244.0.1:80" -m statistic --mode random --probability 0.50000000000 -j KUBE-SEP-X
@@ -40,7 +41,14 @@ test('programmedInIptables() follows a service to its targets', () => {
 
 test('programmedInIptables() follows a node port', () => {
   const nodePort = { ip: '172.30.0.11', protocol: 'tcp', port: 30080, nodePort: true } as const;
-  assert.deepEqual(programmedInIptables(SAVE, nodePort).targets, ['10.244.0.1:80', '10.244.1.1:80']);
+  assert.deepEqual(programmedInIptables(SAVE, nodePort), {
+    kind: 'translate',
+    targets: ['10.244.0.1:80', '10.244.1.1:80'],
+    problems: [],
+    marked: true,
+  });
+  const unmarked = SAVE.replace(/^-A KUBE-EXT-A .*KUBE-MARK-MASQ\n/m, '');
+  assert.equal(programmedInIptables(unmarked, nodePort).marked, undefined);
   assert.equal(programmedInIptables(SAVE, { ...nodePort, port: 30081 }).kind, 'absent');
 });
 
@@ -49,11 +57,12 @@ test('programmedInIptables() finds what was deleted', () => {
     SAVE.split('\n')
       .filter((line) => !pattern.test(line))
       .join('\n');
-  assert.deepEqual(programmedInIptables(without(/-A KUBE-SEP-Y/), ADDRESS), {
+  assert.deepEqual(programmedInIptables(without(/-A KUBE-SEP-Y .*DNAT/), ADDRESS), {
     kind: 'translate',
     targets: ['10.244.0.1:80'],
     problems: ['chain KUBE-SEP-Y translates nothing'],
   });
+  assert.deepEqual(programmedInIptables(without(/-A KUBE-SEP-X -s/), ADDRESS).noHairpin, ['10.244.0.1:80']);
   const oneLess = programmedInIptables(without(/-j KUBE-SEP-Y/), ADDRESS);
   assert.deepEqual(oneLess.targets, ['10.244.0.1:80']);
   assert.match(oneLess.problems[0] ?? '', /takes 0.5 of the connections to KUBE-SEP-X instead of 1 in 1/);
@@ -70,6 +79,12 @@ const LISTING = `table ip portico {
 	set cluster-ips {
 		typeof ip daddr
 		elements = { 10.96.0.10, 10.96.0.11 }
+	}
+	set hairpins {
+		typeof ip saddr . ip daddr . meta l4proto . th dport
+		elements = { 10.244.1.1 . 10.244.1.1 . tcp . 80,
+			     10.244.0.1 . 10.244.0.1 . tcp . 80,
+			     10.244.0.7 . 10.244.0.7 . tcp . 80 }
 	}
 	set rejected {
 		typeof ip daddr . meta l4proto . th dport
@@ -92,6 +107,10 @@ const LISTING = `table ip portico {
 	chain prerouting {
 		type nat hook prerouting priority dstnat; policy accept;
 		jump services
+	}
+	chain postrouting {
+		type nat hook postrouting priority srcnat; policy accept;
+		ct status dnat ip saddr . ip daddr . meta l4proto . th dport @hairpins masquerade fully-random
 	}
 	chain forward {
 		type filter hook forward priority filter; policy accept;
@@ -133,6 +152,10 @@ test('programmedInNft() finds what was deleted', () => {
   assert.deepEqual(programmedInNft(LISTING, { ...ADDRESS, protocol: 'udp', port: 53 }).problems, [
     'chain gone is not there',
   ]);
+  assert.deepEqual(
+    programmedInNft(LISTING.replace('10.244.0.1 . 10.244.0.1', '10.244.0.1 . 10.9.9.9'), ADDRESS).noHairpin,
+    ['10.244.0.1:80'],
+  );
   const hole = programmedInNft(LISTING.replace('tcp . 80 . 1 :', 'tcp . 80 . 7 :'), ADDRESS);
   assert.deepEqual(hole.targets, ['10.244.1.1:80']);
   assert.match(hole.problems[0] ?? '', /has no element 10\.96\.0\.10 \. tcp \. 80 \. 1: 1 in 2 connections is lost/);

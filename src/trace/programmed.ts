@@ -1,6 +1,7 @@
 // What a node's kernel does with one port of a service, read back from its rules, whichever proxy mode made them. Pure:
 // text of the tools in, a value out. Deliberately not written with the proxy's own planner: it would repeat its errors.
 import { canonicalIp } from '../ip/index.ts';
+import { hairpinInNft } from './masquerade-checks.ts';
 import { followPacket } from './nft-ruleset.ts';
 import type { NftRuleset } from './nft-ruleset.ts';
 
@@ -20,9 +21,13 @@ export interface Programmed {
   readonly targets: readonly string[];
   /** Rules that contradict each other or lead nowhere. */
   readonly problems: readonly string[];
+  /** Targets that are not masqueraded when they reach themselves. */
+  readonly noHairpin?: readonly string[];
+  /** Connections are marked on the way, to be masqueraded. */
+  readonly marked?: boolean;
 }
 
-interface SavedRule {
+export interface SavedRule {
   readonly chain: string;
   readonly text: string;
   readonly target: string | undefined;
@@ -40,8 +45,9 @@ export function programmedInIptables(rules: SavedRules, address: ServiceAddress)
     address.nodePort === true
       ? (rules.get('nat KUBE-NODEPORTS') ?? []).find(onPort)
       : (rules.get('nat KUBE-SERVICES') ?? []).find(about);
-  const entry = first === undefined ? undefined : outside ? externalEntry(rules, first) : first;
-  if (entry === undefined) {
+  const found =
+    first === undefined ? undefined : outside ? externalEntry(rules, first) : { rule: first, marked: false };
+  if (found === undefined) {
     const table = outside ? 'filter KUBE-EXTERNAL-SERVICES' : 'filter KUBE-SERVICES';
     const matches = address.nodePort === true ? onPort : about;
     const rejected = (rules.get(table) ?? []).some(
@@ -49,7 +55,9 @@ export function programmedInIptables(rules: SavedRules, address: ServiceAddress)
     );
     return { kind: rejected ? 'reject' : 'absent', targets: [], problems: [] };
   }
+  const entry = found.rule;
   const problems: string[] = [];
+  const noHairpin: string[] = [];
   const chain = rules.get(`nat ${entry.target}`);
   if (chain === undefined || chain.length === 0) problems.push(`chain ${entry.target} is empty`);
   const picks = (chain ?? []).filter(
@@ -57,28 +65,43 @@ export function programmedInIptables(rules: SavedRules, address: ServiceAddress)
   );
   const targets = picks.flatMap((pick, i) => {
     problems.push(...oddProbability(pick, picks.length - i));
-    const translation = (rules.get(`nat ${pick.target}`) ?? []).find((rule) => rule.target === 'DNAT');
+    const own = rules.get(`nat ${pick.target}`) ?? [];
+    const translation = own.find((rule) => rule.target === 'DNAT');
     const to = / --to-destination (\S+)/.exec(translation?.text ?? '')?.[1];
     if (to === undefined) problems.push(`chain ${pick.target} translates nothing`);
+    else if (!own.some((rule) => rule.target === MARK_CHAIN && rule.text.includes(` -s ${hostOf(to)}/`)))
+      noHairpin.push(to);
     return to ?? [];
   });
-  return { kind: 'translate', targets: targets.toSorted(), problems };
+  return {
+    kind: 'translate',
+    targets: targets.toSorted(),
+    problems,
+    ...(noHairpin.length === 0 ? {} : { noHairpin }),
+    ...(found.marked ? { marked: true } : {}),
+  };
 }
+
+const MARK_CHAIN = 'KUBE-MARK-MASQ';
+
+/** `10.244.0.1:80`, `[fd00::1]:80`. */
+const hostOf = (target: string) => target.replace(/:\d+$/, '').replaceAll(/[[\]]/g, '');
 
 /**
  * Addresses for clients outside go through a chain that decides on masquerade and leads on to the endpoints; what it
  * has for pods and for the node itself is not what a client outside meets. Undefined: it leads such a client nowhere.
  */
-function externalEntry(rules: SavedRules, outer: SavedRule): SavedRule | undefined {
-  if (/^KUBE-SV[CL]-/.test(outer.target ?? '')) return outer;
+function externalEntry(rules: SavedRules, outer: SavedRule): { rule: SavedRule; marked: boolean } | undefined {
+  if (/^KUBE-SV[CL]-/.test(outer.target ?? '')) return { rule: outer, marked: false };
   const chain = rules.get(`nat ${outer.target}`);
   // A chain that is not there, or another one that decides before it (source ranges).
-  if (chain === undefined || chain.length === 0) return outer;
+  if (chain === undefined || chain.length === 0) return { rule: outer, marked: false };
   const further = chain.findLast((rule) => rule.target?.startsWith('KUBE-EXT-'));
   if (further !== undefined) return externalEntry(rules, further);
-  return chain.findLast(
-    (rule) => /^KUBE-SV[CL]-/.test(rule.target ?? '') && !/ -s \S+ | --src-type LOCAL /.test(rule.text),
-  );
+  const conditional = / -s \S+ | --src-type LOCAL /;
+  const rule = chain.findLast((r) => /^KUBE-SV[CL]-/.test(r.target ?? '') && !conditional.test(r.text));
+  const marked = chain.some((r) => r.target === MARK_CHAIN && !conditional.test(r.text));
+  return rule && { rule, marked };
 }
 
 /** The virtual addresses that the rules are about. */
@@ -149,7 +172,14 @@ export function programmedInNft(ruleset: NftRuleset, address: ServiceAddress): P
   const packet = { daddr: address.ip, protocol: address.protocol, dport: address.port };
   const translated = followPacket(ruleset, 'nat prerouting', packet);
   if (translated.kind === 'translate') {
-    return { kind: 'translate', targets: translated.targets.toSorted(), problems: translated.problems };
+    const noHairpin = translated.targets.filter((target) => !hairpinInNft(ruleset, address.protocol, target));
+    return {
+      kind: 'translate',
+      targets: translated.targets.toSorted(),
+      problems: translated.problems,
+      ...(noHairpin.length === 0 ? {} : { noHairpin }),
+      ...(translated.marked === true ? { marked: true } : {}),
+    };
   }
   const hook = address.nodePort === true ? 'filter input' : 'filter forward';
   const refused = followPacket(ruleset, hook, packet).kind === 'stop';

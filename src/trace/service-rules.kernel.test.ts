@@ -34,8 +34,14 @@ for (const [kind, program] of [
     assert.equal(made.status, 0, made.stderr);
     const rules = await readNodeRules(PLACE, new Set([4] as const));
     assert.equal(rules.mode, 'iptables');
-    assert.deepEqual(rules.about(ADDRESS), { kind: 'translate', targets: ['10.244.0.2:8080'], problems: [] });
+    assert.deepEqual(rules.about(ADDRESS), {
+      kind: 'translate',
+      targets: ['10.244.0.2:8080'],
+      problems: [],
+      noHairpin: ['10.244.0.2:8080'],
+    });
     assert.deepEqual(rules.held, [ADDRESS]);
+    assert.match(rules.base.join(), /nothing leads from OUTPUT to KUBE-SERVICES/);
     const shown = await runCommand('sh', ['-c', rules.list(ADDRESS)], { netns: NETNS });
     assert.equal(rules.list(ADDRESS), `${program} | grep -e 10.96.0.10`);
     assert.match(shown.stdout, /KUBE-SVC-X/);

@@ -5,6 +5,7 @@ import { openConntrack, runCommand } from '../linux/index.ts';
 import { clusterIps, externalIps, nodeIps } from './cluster-view.ts';
 import type { ServicePort } from './cluster-view.ts';
 import type { Place } from './contract.ts';
+import { baseProblemsInIptables, baseProblemsInNft } from './masquerade-checks.ts';
 import { commandIn } from './network-checks.ts';
 import { parseNftRuleset } from './nft-ruleset.ts';
 import { readSavedText } from './saved-rules.ts';
@@ -43,6 +44,10 @@ export function usability(slices: readonly EndpointSlice[]): (endpoint: SliceEnd
 
 interface Expectation {
   readonly targets: readonly string[];
+  /** Those on the node itself. */
+  readonly local?: readonly string[];
+  /** Connections from outside need the node's address, to come back this way. */
+  readonly masqueraded?: boolean;
   /** Topology hints let each node take some of them only. */
   readonly subset: boolean;
   readonly kind: Programmed['kind'];
@@ -59,6 +64,7 @@ function expectation(
   const local = policy === 'Local';
   const usable = usability(slices);
   let subset = false;
+  const own = new Set<string>();
   const targets = slices.flatMap((slice) => {
     if ((slice.addressType === 'IPv6') !== family) return [];
     const number = slice.ports?.find(
@@ -68,11 +74,17 @@ function expectation(
     return (slice.endpoints ?? []).filter(usable).flatMap((endpoint) => {
       if (endpoint.hints !== undefined) subset = true;
       if (local && endpoint.nodeName !== node) return [];
-      return endpoint.addresses.flatMap((address) => joinHostPort(canonicalIp(address) ?? address, number));
+      return endpoint.addresses.map((address) => {
+        const target = joinHostPort(canonicalIp(address) ?? address, number);
+        if (endpoint.nodeName === node) own.add(target);
+        return target;
+      });
     });
   });
   return {
     targets: [...new Set(targets)].toSorted(),
+    local: [...own],
+    masqueraded: external && !local && targets.length > 0,
     subset,
     kind: targets.length === 0 ? 'reject' : 'translate',
   };
@@ -108,8 +120,35 @@ export function inspectRules(
     });
     const known = new Set(checks.map(({ address }) => addressText(address)));
     const surplus = rules.held.filter((address) => virtual.includes(address.ip) && !known.has(addressText(address)));
-    return [...judged, ...surplus.map((address) => judgeRule(rules, address, NOTHING_WANTED))];
+    return [
+      ...baseRows(rules, service),
+      ...judged,
+      ...surplus.map((address) => judgeRule(rules, address, NOTHING_WANTED)),
+    ];
   });
+}
+
+/** Stands for an address in the row about what no Service works without. */
+export const EVERY_SERVICE = 'every Service';
+
+function baseRows(rules: NodeRules, service: Service): InspectedRule[] {
+  if (rules.base.length === 0 || clusterIps(service).length === 0) return [];
+  return [
+    {
+      node: rules.place.name,
+      mode: rules.mode,
+      address: EVERY_SERVICE,
+      expected: 'ways in, and masquerade',
+      found: 'not all of it',
+      ok: false,
+      problems: rules.base,
+      command: commandIn(
+        rules.place.netns,
+        rules.mode === 'nftables' ? 'nft -t list table ip portico' : 'iptables-save -t nat',
+      ),
+      connections: {},
+    },
+  ];
 }
 
 /** Node ports answer on the primary address of each family in every mode. */
@@ -130,6 +169,8 @@ export interface NodeRules {
   /** Every address that its rules translate or refuse; node ports are not among them. */
   readonly held: readonly ServiceAddress[];
   connections(address: ServiceAddress): Readonly<Record<string, number>>;
+  /** What is wrong for every Service of the node. */
+  readonly base: readonly string[];
   /** A command that shows the rules about an address, to be run on the node. */
   list(address: ServiceAddress): string;
 }
@@ -150,6 +191,7 @@ export async function readNodeRules(place: Place, families: ReadonlySet<4 | 6>):
       mode: 'nftables',
       about: (address) => programmedInNft(isIpv6(address.ip) ? rulesets.v6 : rulesets.v4, address),
       held: [...addressesInNft(rulesets.v4), ...addressesInNft(rulesets.v6)],
+      base: nft4 === '' ? [] : baseProblemsInNft(rulesets.v4),
       connections,
       list: (address) => `nft list table ${isIpv6(address.ip) ? 'ip6' : 'ip'} portico`,
     };
@@ -169,6 +211,7 @@ export async function readNodeRules(place: Place, families: ReadonlySet<4 | 6>):
       mode: 'none',
       about: () => ({ kind: 'absent', targets: [], problems }),
       held: [],
+      base: [],
       connections,
       list,
     };
@@ -178,6 +221,7 @@ export async function readNodeRules(place: Place, families: ReadonlySet<4 | 6>):
     mode: 'iptables',
     about: (address) => programmedInIptables(isIpv6(address.ip) ? saved.v6 : saved.v4, address),
     held: [...addressesInIptables(saved.v4), ...addressesInIptables(saved.v6)],
+    base: v4?.text.includes('KUBE-SERVICES') === true ? baseProblemsInIptables(saved.v4) : [],
     connections,
     list,
   };
@@ -214,6 +258,12 @@ export function judgeRule(rules: NodeRules, address: ServiceAddress, wanted: Exp
     ...(found.kind === wanted.kind ? [] : [`expected ${kindText(wanted.kind)}, found ${kindText(found.kind)}`]),
     ...missing.map((target) => `endpoint ${target} gets no connections`),
     ...extra.map((target) => `${target} gets connections and is no usable endpoint`),
+    ...(found.noHairpin ?? [])
+      .filter((target) => wanted.local?.includes(target) === true)
+      .map((target) => `${target} is not masqueraded when it reaches itself: such connections hang`),
+    ...(found.kind === 'translate' && wanted.masqueraded === true && found.marked !== true
+      ? ['connections from outside are not masqueraded: their answers go past this node']
+      : []),
   ];
   return {
     node: rules.place.name,

@@ -103,6 +103,10 @@ export interface TraceOrder {
   readonly to: string;
   readonly namespace?: string;
   readonly protocol?: 'tcp' | 'udp';
+  /** Connections to make, one after the other. */
+  readonly count?: number;
+  /** How long to wait for an answer. */
+  readonly timeoutSeconds?: number;
 }
 
 /** The report that `portico trace --json` prints. */
@@ -152,7 +156,11 @@ export interface ServicePage {
     readonly addresses: readonly string[];
     readonly ports: readonly string[];
   };
-  readonly endpoints: readonly (EndpointView & { readonly port: string; readonly why?: string })[];
+  readonly endpoints: readonly (EndpointView & {
+    readonly port: string;
+    readonly why?: string;
+    readonly connections: number;
+  })[];
   readonly dns: readonly {
     readonly name: string;
     readonly expected: readonly string[];
@@ -171,6 +179,37 @@ export interface ServicePage {
     readonly connections: Readonly<Record<string, number>>;
   }[];
   readonly held: readonly NodeRules[];
+  readonly events: readonly string[];
+  readonly notes: readonly string[];
+  readonly drift: boolean;
+}
+
+/** A pod or a node across all layers. */
+export interface ObjectPage {
+  readonly kind: 'pod' | 'node';
+  readonly name: string;
+  /** What the object says of itself, a line each. */
+  readonly facts: readonly string[];
+  readonly network: readonly {
+    readonly layer: string;
+    readonly where: string;
+    readonly what: string;
+    readonly expected: string;
+    readonly found: string;
+    readonly ok: boolean;
+    readonly command: string;
+  }[];
+  /** Of a node: rules of Services that differ. */
+  readonly rules: ServicePage['rules'];
+  /** Of a pod: the Services that lead to it. */
+  readonly services: readonly {
+    readonly name: string;
+    readonly ready: boolean;
+    readonly problems: readonly string[];
+    readonly connections: number;
+  }[];
+  readonly dns: ServicePage['dns'];
+  readonly counters: readonly string[];
   readonly events: readonly string[];
   readonly notes: readonly string[];
   readonly drift: boolean;

@@ -117,6 +117,7 @@ for (const [network, mode] of [
         ...(network === 'vxlan' ? overlayBreakages(cluster, ip) : []),
         ...ruleBreakages(cluster, mode),
       ]);
+      if (mode === 'nftables') finds(node, [hairpinBreakage(cluster)]);
       const inside = cluster.podNetns('shell');
       const gateway = ['default', 'via', '169.254.1.1', 'dev', 'eth0', 'proto', 'static'];
       const inPod = (...args: string[]) => must('ip', ['-n', inside, ...args]);
@@ -169,6 +170,25 @@ function overlayBreakages(cluster: Cluster, ip: (...args: string[]) => string): 
   ];
 }
 
+const NODES_AND_ADDRESSES = 'jsonpath={range .items[*]}{.spec.nodeName} {.status.podIP}{"\\n"}{end}';
+
+/** A rule of iptables-save without its verb, as arguments. */
+const wordsOf = (rule = ''): string[] =>
+  (rule.match(/"[^"]*"|\S+/g) ?? []).map((word) => word.replaceAll('"', '')).slice(1);
+
+/** By itself: the endpoint has to be one that is still translated to. */
+function hairpinBreakage(cluster: Cluster): Breakage {
+  const inNode = (...command: string[]) => cluster.inNode('node-1', ...command);
+  const hairpins = inNode('nft', 'list', 'set', 'ip', 'portico', 'hairpins');
+  const hairpin = /(\S+) \. \1 \. tcp \. 80/.exec(hairpins)?.[0] ?? '';
+  const itself = (verb: string) => inNode('nft', verb, 'element', 'ip', 'portico', 'hairpins', `{ ${hairpin} }`);
+  return {
+    breakIt: () => itself('delete'),
+    mendIt: () => itself('add'),
+    expected: /is not masqueraded when it reaches itself/,
+  };
+}
+
 /** An endpoint taken out of the kernel, one that is none, and an address that no Service has. */
 function ruleBreakages(cluster: Cluster, mode: 'iptables' | 'nftables'): Breakage[] {
   const vip = cluster.kubectl('get', 'service', 'web', '-o', 'jsonpath={.spec.clusterIP}');
@@ -176,11 +196,26 @@ function ruleBreakages(cluster: Cluster, mode: 'iptables' | 'nftables'): Breakag
   const nobody = /10\.96\.7\.7:80\/tcp: no Service has this address/;
   if (mode === 'iptables') {
     const rule = cluster.natRules('node-1').find((line) => line.includes('KUBE-SEP') && line.includes('-j DNAT')) ?? '';
-    const words = (rule.match(/"[^"]*"|\S+/g) ?? []).map((word) => word.replaceAll('"', '')).slice(1);
+    const words = wordsOf(rule);
     const nat = (...args: string[]) => inNode('iptables', '-t', 'nat', ...args);
+    const near = cluster.kubectl('get', 'pods', '-l', 'app=web', '-o', NODES_AND_ADDRESSES);
+    const local = /^node-1 (\S+)$/m.exec(near)?.[1] ?? '';
+    const saved = cluster.natRules('node-1');
+    const hairpin = wordsOf(saved.find((line) => /KUBE-SEP-/.test(line) && line.includes(`-s ${local}/32`)));
+    const wayOut = wordsOf(saved.find((line) => line.startsWith('-A POSTROUTING')));
     const alien = ['KUBE-SERVICES', '-d', '10.96.7.7', '-p', 'tcp', '--dport', '80', '-j', 'KUBE-MARK-MASQ'];
     return [
       { breakIt: () => nat('-D', ...words), mendIt: () => nat('-A', ...words), expected: /translates nothing/ },
+      {
+        breakIt: () => nat('-D', ...hairpin),
+        mendIt: () => nat('-I', ...hairpin),
+        expected: /is not masqueraded when it reaches itself/,
+      },
+      {
+        breakIt: () => nat('-D', ...wayOut),
+        mendIt: () => nat('-A', ...wayOut),
+        expected: /every Service: nothing leads from POSTROUTING to KUBE-POSTROUTING/,
+      },
       { breakIt: () => nat('-I', ...alien), mendIt: () => nat('-D', ...alien), expected: nobody },
     ];
   }

@@ -2,6 +2,7 @@
 import { render } from 'preact';
 
 import { follow } from './state/live.ts';
+import { startObjectPage } from './state/object.ts';
 import { startServicePage } from './state/service.ts';
 import { startPlayer } from './state/trace.ts';
 import { startView } from './state/view.ts';
@@ -16,6 +17,7 @@ if (location.search !== '') history.replaceState(null, '', location.pathname + l
 startView();
 startPlayer();
 startServicePage();
+startObjectPage();
 const root = document.querySelector('#app');
 if (root !== null) render(<App />, root);
 void follow();

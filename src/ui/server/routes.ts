@@ -9,6 +9,7 @@ import type { ClusterFacts, ShareSample, TraceAnswer } from '../contract.ts';
 import { diffTopology, EMPTY_TOPOLOGY } from '../topology-change.ts';
 import { openEventStream } from './event-stream.ts';
 import { KeptCaptures } from './kept-captures.ts';
+import { readNodePage, readPodPage } from './object-page.ts';
 import { readServicePage } from './service-page.ts';
 import { serviceDoors, watchShares } from './shares.ts';
 import type { TopologySource } from './topology-source.ts';
@@ -84,9 +85,11 @@ export function createRoutes(options: RouteOptions): Routes {
     response.once('close', () => left.abort());
     traces += 1;
     try {
+      const { timeoutSeconds, ...asked } = order;
       const { report, frames } = await traceConnection({
         namespace: options.namespace,
-        ...order,
+        ...asked,
+        ...(timeoutSeconds === undefined ? {} : { timeoutMs: timeoutSeconds * 1000 }),
         client,
         environment,
         signal: left.signal,
@@ -107,17 +110,22 @@ export function createRoutes(options: RouteOptions): Routes {
     }
     if (request.method !== 'GET') return false;
     const capture = captures.get(/^\/api\/trace\/([\w-]+)\.pcapng$/.exec(path)?.[1] ?? '');
-    const service = /^\/api\/inspect\/service\/([^/]+)\/([^/]+)$/.exec(path);
+    const inspected = /^\/api\/inspect\/(service|pod)\/([^/]+)\/([^/]+)$/.exec(path);
+    const node = /^\/api\/inspect\/node\/([^/]+)$/.exec(path)?.[1];
+    const nodes = Object.keys(topology.current.nodes).toSorted();
     if (path === '/api/cluster') sendJson(response, facts());
     else if (path === '/api/topology') streamTopology(response);
     else if (path === '/api/shares') streamShares(response, url.searchParams.get('service') ?? '');
     else if (capture !== undefined) {
       response.setHeader('content-disposition', 'attachment; filename="portico-trace.pcapng"');
       response.writeHead(200, { 'content-type': 'application/x-pcapng', 'cache-control': 'no-store' }).end(capture);
-    } else if (service !== null) {
-      const [, namespace = '', name = ''] = service.map(decodeURIComponent);
-      const nodes = Object.keys(topology.current.nodes).toSorted();
-      sendJson(response, await readServicePage({ client, environment, namespace, name, nodes }));
+    } else if (inspected !== null) {
+      const [, kind, namespace = '', name = ''] = inspected.map(decodeURIComponent);
+      const read = kind === 'pod' ? readPodPage : readServicePage;
+      sendJson(response, await read({ client, environment, namespace, name, nodes }));
+    } else if (node !== undefined) {
+      const name = decodeURIComponent(node);
+      sendJson(response, await readNodePage({ client, environment, namespace: options.namespace, name, nodes }));
     } else return false;
     return true;
   };

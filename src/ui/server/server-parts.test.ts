@@ -13,11 +13,16 @@ test('KeptCaptures drops the oldest when full', () => {
 });
 
 test('parseTraceOrder() reads what the page sends', () => {
-  assert.deepEqual(parseTraceOrder('{"from":"default/a","to":"web:80","protocol":"udp","more":1}'), {
-    from: 'default/a',
-    to: 'web:80',
-    protocol: 'udp',
-  });
+  assert.deepEqual(
+    parseTraceOrder('{"from":"default/a","to":"web:80","protocol":"udp","count":5,"timeoutSeconds":9,"more":1}'),
+    {
+      from: 'default/a',
+      to: 'web:80',
+      protocol: 'udp',
+      count: 5,
+      timeoutSeconds: 9,
+    },
+  );
 });
 
 for (const [body, message] of [
@@ -27,6 +32,8 @@ for (const [body, message] of [
   ['{"from":1,"to":"b"}', /from is no text/],
   ['{"from":"a","to":""}', /to is no text/],
   ['{"from":"a","to":"b","protocol":"sctp"}', /choose tcp or udp/],
+  ['{"from":"a","to":"b","count":0}', /count is no whole number/],
+  ['{"from":"a","to":"b","timeoutSeconds":1.5}', /timeoutSeconds is no whole number from 1 to 30/],
 ] as const) {
   test(`parseTraceOrder() refuses ${body || 'nothing'}`, () => {
     assert.throws(() => parseTraceOrder(body), { name: 'UserError', message });

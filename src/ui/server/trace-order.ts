@@ -3,6 +3,8 @@ import { UserError } from '../../errors/index.ts';
 import type { TraceOrder } from '../contract.ts';
 
 const LONGEST = 300;
+const MOST_CONNECTIONS = 20;
+const LONGEST_WAIT_SECONDS = 30;
 
 /** @throws UserError that says what is wrong with it */
 export function parseTraceOrder(body: string): TraceOrder {
@@ -22,9 +24,13 @@ export function parseTraceOrder(body: string): TraceOrder {
   if (protocol !== undefined && protocol !== 'tcp' && protocol !== 'udp') {
     throw new UserError(`protocol ${JSON.stringify(protocol)}: choose tcp or udp`);
   }
+  const count = numberField(fields, 'count', MOST_CONNECTIONS);
+  const timeoutSeconds = numberField(fields, 'timeoutSeconds', LONGEST_WAIT_SECONDS);
   return {
     from,
     to,
+    ...(count === undefined ? {} : { count }),
+    ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
     ...(namespace === undefined ? {} : { namespace }),
     ...(protocol === undefined ? {} : { protocol }),
   };
@@ -35,4 +41,11 @@ function textField(fields: Readonly<Record<string, unknown>>, name: string): str
   if (value === undefined) return undefined;
   if (typeof value === 'string' && value !== '' && value.length <= LONGEST) return value;
   throw new UserError(`${name} is no text of 1 to ${LONGEST} characters`);
+}
+
+function numberField(fields: Readonly<Record<string, unknown>>, name: string, most: number): number | undefined {
+  const value = fields[name];
+  if (value === undefined) return undefined;
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= most) return value;
+  throw new UserError(`${name} is no whole number from 1 to ${most}`);
 }

@@ -10,6 +10,9 @@ import { alwaysShown, picture } from './view.ts';
 
 export const client = signal('');
 export const target = signal('');
+/** Connections to make, and how long to wait for each. */
+export const count = signal(1);
+export const timeoutSeconds = signal(3);
 export const running = signal(false);
 export const failure = signal('');
 export const answer = signal<TraceAnswer | undefined>(undefined);
@@ -50,7 +53,11 @@ export async function runTrace(): Promise<void> {
     const got = await askServer<TraceAnswer>('api/trace', {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(traceOrder(client.value, target.value)),
+      body: JSON.stringify({
+        ...traceOrder(client.value, target.value),
+        count: count.value,
+        timeoutSeconds: timeoutSeconds.value,
+      }),
     });
     answer.value = got;
     chosenWalk.value = got.report.dns !== undefined && got.report.walks.length > 0 ? 1 : 0;

@@ -58,14 +58,29 @@ export const related = computed((): ReadonlySet<string> => {
   return keys;
 });
 
-/** The page shown: the picture, or one Service. */
-export const route = signal<{ readonly service?: string }>({});
+export interface Route {
+  /** `namespace/name` of the Service whose page is shown. */
+  readonly service?: string;
+  /** The pod or node whose page is shown. */
+  readonly object?: { readonly kind: 'pod' | 'node'; readonly key: string };
+}
+
+/** The page shown: the picture, one Service, one pod or one node. */
+export const route = signal<Route>({});
 
 const readRoute = () => {
-  const match = /^#\/services\/([^/]+)\/([^/]+)$/.exec(location.hash);
-  route.value = match === null ? {} : { service: match.slice(1).map(decodeURIComponent).join('/') };
+  const [, kind, rest = ''] = /^#\/(services|pods|nodes)\/(.+)$/.exec(location.hash) ?? [];
+  const parts = rest.split('/').map(decodeURIComponent);
+  const key = parts.join('/');
+  if (kind === 'services' && parts.length === 2) route.value = { service: key };
+  else if (kind === 'pods' && parts.length === 2) route.value = { object: { kind: 'pod', key } };
+  else if (kind === 'nodes' && parts.length === 1) route.value = { object: { kind: 'node', key } };
+  else route.value = {};
 };
-export const serviceHref = (key: string) => `#/services/${key.split('/').map(encodeURIComponent).join('/')}`;
+const encoded = (key: string) => key.split('/').map(encodeURIComponent).join('/');
+export const serviceHref = (key: string) => `#/services/${encoded(key)}`;
+export const podHref = (key: string) => `#/pods/${encoded(key)}`;
+export const nodeHref = (key: string) => `#/nodes/${encoded(key)}`;
 
 export type Theme = 'auto' | 'light' | 'dark';
 const THEME_KEY = 'portico-theme';

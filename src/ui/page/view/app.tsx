@@ -1,6 +1,7 @@
 import { useEffect } from 'preact/hooks';
 
 import { route } from '../state/view.ts';
+import { ObjectView } from './object-view.tsx';
 import { onPageKey } from './page-keys.ts';
 import { PictureView } from './picture-view.tsx';
 import { ServiceView } from './service-view.tsx';
@@ -12,14 +13,18 @@ export function App() {
     addEventListener('keydown', onPageKey);
     return () => removeEventListener('keydown', onPageKey);
   }, []);
-  const { service } = route.value;
+  const { service, object } = route.value;
   return (
     <>
       <a class="skip" href="#main">
         Skip to the picture
       </a>
       <TopBar />
-      {service === undefined ? (
+      {object !== undefined ? (
+        <main id="main" class="sheet" tabIndex={-1}>
+          <ObjectView kind={object.kind} name={object.key} />
+        </main>
+      ) : service === undefined ? (
         <main id="main" class="desk" tabIndex={-1}>
           <PictureView />
           <TracePanel />

@@ -1,7 +1,7 @@
 import type { PodView, ServiceView } from '../../contract.ts';
 import { topology } from '../state/live.ts';
 import { client } from '../state/trace.ts';
-import { related, selected, serviceHref } from '../state/view.ts';
+import { nodeHref, podHref, related, selected, serviceHref } from '../state/view.ts';
 
 /** What is selected in the picture, and what can be done with it. */
 export function SelectionCard() {
@@ -21,7 +21,7 @@ function PodCard({ pod }: { pod: PodView }) {
         <dt>namespace</dt>
         <dd>{pod.namespace}</dd>
         <dt>node</dt>
-        <dd>{pod.node || 'none yet'}</dd>
+        <dd>{pod.node === '' ? 'none yet' : <a href={nodeHref(pod.node)}>{pod.node}</a>}</dd>
         <dt>status</dt>
         <dd>
           {pod.terminating ? 'Terminating' : pod.status}, {pod.ready ? 'ready' : 'not ready'}
@@ -43,6 +43,9 @@ function PodCard({ pod }: { pod: PodView }) {
       <button type="button" disabled={!pod.running} onClick={() => (client.value = `pod/${pod.key}`)}>
         Trace from here
       </button>
+      <a class="button" href={podHref(pod.key)}>
+        Open its page: network, Services, names
+      </a>
     </section>
   );
 }

@@ -1,5 +1,6 @@
 import type { ServicePage } from '../../contract.ts';
 import { ruleColumns } from '../model/rule-columns.ts';
+import { nodeHref, podHref } from '../state/view.ts';
 import { page, pageFailure, readPage, reading } from '../state/service.ts';
 import { SharePlot } from './share-plot.tsx';
 
@@ -45,13 +46,13 @@ export function ServiceView({ name }: { name: string }) {
   );
 }
 
-const Drift = ({ drift }: { drift: boolean }) => (
+export const Drift = ({ drift }: { drift: boolean }) => (
   <span class={`drift ${drift ? 'bad' : 'good'}`} role="status">
     {drift ? 'drift' : 'as it should be'}
   </span>
 );
 
-const Mark = ({ ok }: { ok: boolean }) => (
+export const Mark = ({ ok }: { ok: boolean }) => (
   <span class={`mark ${ok ? 'good' : 'bad'}`}>{ok ? '✓ ok' : '✗ differs'}</span>
 );
 
@@ -68,6 +69,7 @@ function Endpoints({ read }: { read: ServicePage }) {
               <th scope="col">Pod</th>
               <th scope="col">Node</th>
               <th scope="col">Conditions</th>
+              <th scope="col">Connections now</th>
             </tr>
           </thead>
           <tbody>
@@ -77,14 +79,15 @@ function Endpoints({ read }: { read: ServicePage }) {
                   <code>{e.address}</code>
                 </td>
                 <td>{e.port}</td>
-                <td>{e.pod ?? '–'}</td>
-                <td>{e.node ?? '–'}</td>
+                <td>{e.pod === undefined ? '–' : <a href={podHref(e.pod)}>{e.pod}</a>}</td>
+                <td>{e.node === undefined ? '–' : <a href={nodeHref(e.node)}>{e.node}</a>}</td>
                 <td class={e.ready ? 'good' : 'bad'}>
                   {[e.ready ? 'ready' : 'not ready', e.serving ? 'serving' : '', e.terminating ? 'terminating' : '']
                     .filter(Boolean)
                     .join(', ')}
                   {e.why !== undefined && <span class="why">{e.why}</span>}
                 </td>
+                <td>{e.connections}</td>
               </tr>
             ))}
           </tbody>
@@ -95,7 +98,7 @@ function Endpoints({ read }: { read: ServicePage }) {
   );
 }
 
-function Dns({ read }: { read: ServicePage }) {
+export function Dns({ read }: { read: Pick<ServicePage, 'dns'> }) {
   return (
     <section aria-labelledby="dns-title">
       <h2 id="dns-title">DNS</h2>
@@ -155,7 +158,7 @@ function Rules({ read }: { read: ServicePage }) {
   );
 }
 
-function Events({ read }: { read: ServicePage }) {
+export function Events({ read }: { read: Pick<ServicePage, 'events'> }) {
   if (read.events.length === 0) return null;
   return (
     <section aria-labelledby="events-title">

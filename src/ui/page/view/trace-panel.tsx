@@ -2,7 +2,18 @@ import { clientChoices, serviceChoices } from '../model/trace-names.ts';
 import type { ChoiceGroup } from '../model/trace-names.ts';
 import { facts, topology } from '../state/live.ts';
 import { selected } from '../state/view.ts';
-import { answer, client, failure, runTrace, running, target, walk, walks } from '../state/trace.ts';
+import {
+  answer,
+  client,
+  count,
+  failure,
+  runTrace,
+  running,
+  target,
+  timeoutSeconds,
+  walk,
+  walks,
+} from '../state/trace.ts';
 import { HopTable } from './hop-table.tsx';
 import { Player } from './player.tsx';
 import { SelectionCard } from './selection-card.tsx';
@@ -22,6 +33,8 @@ export function TracePanel() {
         <h2>Trace a connection</h2>
         <Choose label="From" groups={clientChoices(topology.value, facts.value)} chosen={client} />
         <Choose label="To" groups={serviceChoices(topology.value)} chosen={target} />
+        <Amount label="Connections" most={20} chosen={count} />
+        <Amount label="Wait (s)" most={30} chosen={timeoutSeconds} />
         <button type="submit" class="main" disabled={running.value || client.value === '' || target.value === ''}>
           {running.value ? 'Tracing…' : 'Trace'}
         </button>
@@ -106,7 +119,7 @@ function Choose({
   const id = `choose-${label.toLowerCase()}`;
   const known = groups.some((group) => group.choices.some((choice) => choice.value === chosen.value));
   return (
-    <div class="choose">
+    <div class="choose ends">
       <label for={id}>{label}</label>
       <select
         id={id}
@@ -124,6 +137,28 @@ function Choose({
           </optgroup>
         ))}
       </select>
+    </div>
+  );
+}
+
+function Amount({ label, most, chosen }: { label: string; most: number; chosen: { value: number } }) {
+  const id = `amount-${label.toLowerCase().replaceAll(/\W/g, '')}`;
+  return (
+    <div class="choose">
+      <label for={id}>{label}</label>
+      <input
+        id={id}
+        type="number"
+        min={1}
+        max={most}
+        required
+        value={chosen.value}
+        onInput={(event) => {
+          const { valueAsNumber } = event.currentTarget;
+          // What cannot be sent is refused by the form itself.
+          if (Number.isInteger(valueAsNumber)) chosen.value = valueAsNumber;
+        }}
+      />
     </div>
   );
 }
