@@ -21,6 +21,8 @@ test('leftovers of a test process that is gone are removed, those of a living on
   const dirOf = (name: string) => path.join(tmpdir(), name);
   const sleeper = spawn('sleep', ['600']);
   const ended = once(sleeper, 'exit');
+  const runtime = spawn('sh', ['-c', 'sleep 601; true', `${dirOf(stale)}/runtime`]);
+  const runtimeEnded = once(runtime, 'exit');
   try {
     for (const name of [stale, ours]) {
       mkdirSync(path.join(groupOf(name), 'node-1', 'pod'), { recursive: true });
@@ -34,6 +36,8 @@ test('leftovers of a test process that is gone are removed, those of a living on
       [groupOf(stale), dirOf(stale).slice(tmpdir().length + 1), stale].toSorted(),
     );
     assert.deepEqual(await ended, [null, 'SIGKILL']);
+    assert.deepEqual(await runtimeEnded, [null, 'SIGKILL'], 'what was started with a path of the directory');
+    assert.equal(spawnSync('pgrep', ['-f', 'sleep 601']).status, 1, 'and its children');
     for (const [name, stays] of [
       [stale, false],
       [ours, true],
@@ -44,6 +48,7 @@ test('leftovers of a test process that is gone are removed, those of a living on
     }
   } finally {
     sleeper.kill('SIGKILL');
+    runtime.kill('SIGKILL');
     spawnSync('ip', ['netns', 'delete', ours]);
     spawnSync('rmdir', ['-p', 'node-1/pod'], { cwd: groupOf(ours) });
     spawnSync('rmdir', [groupOf(ours), dirOf(ours)]);

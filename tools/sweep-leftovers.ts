@@ -46,6 +46,28 @@ function killProcessesIn(netns: string): void {
   }
 }
 
+/** Ends what was started with a path below the directory (a container runtime, its shims) and the children of those. */
+function killProcessesOf(dir: string): void {
+  const parents = new Map<string, string>();
+  const doomed = new Set<string>();
+  for (const pid of names('/proc').filter((n) => /^\d+$/.test(n))) {
+    try {
+      if (readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(`${dir}/`)) doomed.add(pid);
+      parents.set(pid, /^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '');
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+  for (const [pid, parent] of parents) if (doomed.has(parent)) doomed.add(pid);
+  for (const pid of doomed) {
+    try {
+      if (Number(pid) !== process.pid) process.kill(Number(pid), 'SIGKILL');
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+}
+
 /** The groups below a group, the deepest first, and itself. */
 function withSubgroups(dir: string): string[] {
   const below = readdirSync(dir, { withFileTypes: true }).filter((e) => e.isDirectory());
@@ -112,6 +134,7 @@ export function sweepLeftovers(): string[] {
   const cgroups = staleCgroups();
   for (const dir of cgroups) removeCgroup(dir);
   for (const dir of dirs) {
+    killProcessesOf(path.join(tmpdir(), dir));
     unmountBelow(path.join(tmpdir(), dir));
     rmSync(path.join(tmpdir(), dir), { recursive: true, force: true });
   }
