@@ -11,23 +11,15 @@ import { UserError } from '../../errors/index.ts';
 import { createLogger } from '../../log/index.ts';
 import type { ObjectPage, ServicePage, TopologyChange } from '../contract.ts';
 import { createRoutes } from './routes.ts';
+import type { Routes } from './routes.ts';
 import { createTopologySource } from './topology-source.ts';
+import type { TopologySource } from './topology-source.ts';
 
 const client = createFakeClient();
 const log = createLogger({ level: 'error' });
-const topology = createTopologySource({ client, clock: systemClock, log });
-const routes = createRoutes({
-  client,
-  topology,
-  cluster: 'demo',
-  namespace: 'default',
-  environment: {
-    nodeNetns: () => undefined,
-    podNetns: () => undefined,
-    externalNetns: () => undefined,
-    clusterDomain: 'cluster.local',
-  },
-});
+// Made when the objects are there: what it begins with is then all of them.
+let topology: TopologySource;
+let routes: Routes;
 const server = createServer((request, response) => {
   routes(request, response, new URL(request.url ?? '/', 'http://page'))
     .then((known) => (known ? undefined : response.writeHead(404).end()))
@@ -54,7 +46,20 @@ before(async () => {
     spec: { clusterIP: '10.96.0.20', clusterIPs: ['10.96.0.20'], ports: [{ port: 80 }] },
   });
   await addPod('shell');
+  topology = createTopologySource({ client, clock: systemClock, log });
   await topology.synced();
+  routes = createRoutes({
+    client,
+    topology,
+    cluster: 'demo',
+    namespace: 'default',
+    environment: {
+      nodeNetns: () => undefined,
+      podNetns: () => undefined,
+      externalNetns: () => undefined,
+      clusterDomain: 'cluster.local',
+    },
+  });
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
   base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 });
