@@ -19,6 +19,8 @@ export interface HostAddressOptions {
   /** URL of the API server. */
   readonly server: string;
   readonly onChange: (ips: readonly string[]) => void;
+  /** @default the process's own network namespace */
+  readonly netns?: string;
 }
 
 /** Time for an address to be taken away and the next one to come. */
@@ -33,7 +35,7 @@ export async function followHostAddress(options: HostAddressOptions): Promise<Ho
   const { hostname } = new URL(options.server);
   const host = hostname.replace(/^\[|\]$/g, '');
   const peer = isIP(host) === 0 ? (await lookup(host)).address : host;
-  const rtnl = openRtnl();
+  const rtnl = openRtnl(options.netns);
   const sourceNow = (): string | undefined => {
     try {
       const route = rtnl.routeTo(peer);

@@ -1,6 +1,7 @@
 // What a host needs before its agent can run: its identity in the cluster, its address, and that neither clashes with
 // the cluster's ranges.
 import path from 'node:path';
+import process from 'node:process';
 
 import { UserError } from '../errors/index.ts';
 import { cidrsOverlap } from '../ip/index.ts';
@@ -33,6 +34,7 @@ export interface ReadyHost {
 
 /** @throws UserError: one sentence on what is wrong and what to do */
 export async function joinHost(o: JoinHostOptions): Promise<ReadyHost> {
+  if (process.getuid?.() !== 0) throw new UserError('root is needed to make this host a node: run with sudo');
   const dir = path.join(o.stateDir, 'identity');
   const { server, token, caHash } = o;
   const joined = await joinCluster({
