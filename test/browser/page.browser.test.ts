@@ -285,6 +285,11 @@ for (const colorScheme of ['light', 'dark'] as const) {
       await page.evaluate('location.hash = "#/services/default/web"');
       await page.locator('.rule-lines').first().waitFor({ timeout: 20_000 });
       assert.equal(await page.evaluate('document.documentElement.scrollWidth'), width);
+      for (const hash of ['#/pods/default/shell', '#/nodes/node-2']) {
+        await page.evaluate(`location.hash = ${JSON.stringify(hash)}`);
+        await page.locator('[data-check]').first().waitFor({ timeout: 20_000 });
+        assert.equal(await page.evaluate('document.documentElement.scrollWidth'), width, hash);
+      }
       assert.deepEqual(open.foreign, []);
       assert.deepEqual(open.complaints, []);
     });
@@ -301,6 +306,30 @@ test('every control has a name', async () => {
       .map((e) => e.outerHTML)`,
   );
   assert.deepEqual(nameless, []);
+});
+
+test('the tab key goes through the order of a trace as it is read', async () => {
+  await using open = await openPage(browser, ui.url);
+  const { page } = open;
+  await page.getByLabel('From', { exact: true }).selectOption('pod/default/shell');
+  await page.getByLabel('To', { exact: true }).selectOption('default/web 80 TCP');
+  await page.getByLabel('From', { exact: true }).focus();
+  const names: unknown[] = [];
+  for (let i = 0; i < 4; i++) {
+    await page.keyboard.press('Tab');
+    names.push(await page.evaluate('(document.activeElement.labels?.[0] ?? document.activeElement).textContent'));
+  }
+  assert.deepEqual(names, ['To', 'Connections', 'Wait (s)', 'Trace']);
+});
+
+test('several connections are traced, each with its walk', async () => {
+  await using open = await openPage(browser, ui.url);
+  const { page } = open;
+  await page.getByLabel('Connections', { exact: true }).fill('3');
+  await page.getByLabel('Wait (s)', { exact: true }).fill('5');
+  await traceOnPage(page, 'pod/default/shell', 'default/web 80 TCP');
+  const walks = page.getByRole('group', { name: 'Walk', exact: true }).getByRole('button');
+  assert.deepEqual(await walks.allInnerTexts(), ['Name (DNS)', 'Connection', 'Connection 2', 'Connection 3']);
 });
 
 test('without the token nobody is let in, and the token leaves the address', async () => {
