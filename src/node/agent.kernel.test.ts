@@ -1,91 +1,27 @@
 // The agent from a pod object to answered requests, against an API server in memory and the real kernel.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import https from 'node:https';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { WebSocket } from 'ws';
-import { configMaps, events, leases, nodes, pods, type core, type Pod } from '../api/objects.ts';
-import { createFakeClient } from '../client/index.ts';
-import { createLogger, silentLogger } from '../log/index.ts';
+import { configMaps, events, leases, nodes, pods, type Pod } from '../api/objects.ts';
 import { createCa, issueCert } from '../pki/index.ts';
-import { startNodeAgent } from './agent.ts';
-import type { NodeAgent } from './contract.ts';
 import { isInsideNetns } from './testing/inside-netns.ts';
-import { testPodNetwork } from './testing/test-pod-network.ts';
+import { createAgentWorld } from './testing/agent-world.ts';
 
 if (isInsideNetns(import.meta.filename)) {
-  const dir = mkdtempSync(path.join(tmpdir(), `test-${process.pid}-agent-`));
-  const client = createFakeClient();
-  const network = testPodNetwork(`pt${process.pid}`);
-  let agent: NodeAgent | undefined;
-
   const ca = createCa('test');
   const node = issueCert(ca, { cn: 'system:node:node-1', ips: ['127.0.0.1'], usages: ['server'] });
   const apiServer = issueCert(ca, { cn: 'kube-apiserver-kubelet-client', usages: ['client'] });
   const anybody = issueCert(ca, { cn: 'jane', orgs: ['developers'], usages: ['client'] });
-  const start = async () => {
-    agent = await startNodeAgent({
-      kubeletTls: { certPem: node.certPem, keyPem: node.keyPem, clientCaPem: ca.certPem },
-      listen: { host: '127.0.0.1', port: 0 },
-      client,
-      nodeName: 'node-1',
-      nodeIps: () => ['10.99.0.1'],
-      podNetwork: network,
-      stateDir: path.join(dir, 'node-1'),
-      clusterName: `test-${process.pid}-agent`,
-      clusterDns: ['10.96.0.10'],
-      clusterDomain: 'cluster.local',
-      log: process.env['SHOW'] === undefined ? silentLogger : createLogger({ level: 'debug' }),
-    });
-  };
+  const world = createAgentWorld({ certPem: node.certPem, keyPem: node.keyPem, clientCaPem: ca.certPem });
+  const { dir, client, network, until, pod, isReady, ready, create, get, logOf } = world;
 
-  const until = async <T>(what: string, get: () => T | undefined, ms = 10_000): Promise<T> => {
-    const end = performance.now() + ms;
-    for (;;) {
-      const value = get();
-      if (value !== undefined) return value;
-      if (performance.now() > end)
-        assert.fail(
-          `not within ${ms} ms: ${what}\n${JSON.stringify(
-            client.objects(pods).map((p) => p.status),
-            null,
-            1,
-          )}`,
-        );
-      await new Promise((resolve) => setTimeout(resolve, 2));
-    }
-  };
-  const pod = (name: string) => client.find(pods, `default/${name}`);
-  const isReady = (p: Pod | undefined) =>
-    p?.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') === true;
-  const ready = (name: string) => until(`${name} is ready`, () => (isReady(pod(name)) ? pod(name) : undefined));
-  const create = (name: string, spec: Partial<core.PodSpec> & { containers: core.Container[] }) =>
-    client.resource(pods).create({
-      apiVersion: 'v1',
-      kind: 'Pod',
-      metadata: { name, namespace: 'default' },
-      spec: { nodeName: 'node-1', ...spec },
-      status: { phase: 'Pending' },
-    });
-  const get = async (p: Pod, where = '/') => (await fetch(`http://${p.status?.podIP}${where}`)).text();
-  const logOf = (p: Pod, container: string, attempt = 0) =>
-    readFileSync(
-      path.join(dir, 'node-1/logs/pods', `default_${p.metadata.name}_${p.metadata.uid}`, container, `${attempt}.log`),
-      'utf8',
-    ).replaceAll(/^\S+ \S+ F /gm, '');
-
-  before(start);
-  after(async () => {
-    await agent?.stop();
-    for (const uid of network.attached.keys()) await network.detach(uid);
-    execFileSync('umount', ['-l', path.join(dir, 'node-1/run')]);
-    rmSync(dir, { recursive: true, force: true });
-  });
+  before(world.start);
+  after(world.dispose);
 
   test('the node is registered, ready, and sends its heartbeat', async () => {
     const node = await until('node ready', () =>
@@ -245,7 +181,7 @@ if (isInsideNetns(import.meta.filename)) {
   const ask = (where: string, who?: { certPem: string; keyPem: string }) =>
     new Promise<{ code: number; text: string }>((resolve, reject) => {
       const tls = { ca: ca.certPem, ...(who === undefined ? {} : { cert: who.certPem, key: who.keyPem }) };
-      const req = https.get({ host: '127.0.0.1', port: agent?.port, path: where, agent: false, ...tls }, (res) => {
+      const req = https.get({ host: '127.0.0.1', port: world.port, path: where, agent: false, ...tls }, (res) => {
         const chunks: Buffer[] = [];
         res.on('data', (chunk: Buffer) => chunks.push(chunk));
         res.on('end', () => resolve({ code: res.statusCode ?? 0, text: Buffer.concat(chunks).toString() }));
@@ -296,7 +232,7 @@ if (isInsideNetns(import.meta.filename)) {
     const tls = { ca: ca.certPem, cert: apiServer.certPem, key: apiServer.keyPem };
     const script = 'cat; echo e >&2; exit 7';
     const query = new URLSearchParams([['command', 'sh'], ['command', '-c'], ['command', script], ['input', '1'], ['output', '1'], ['error', '1']]); // prettier-ignore
-    const url = `wss://127.0.0.1:${agent?.port}/exec/default/web/web?${query.toString()}`;
+    const url = `wss://127.0.0.1:${world.port}/exec/default/web/web?${query.toString()}`;
     const ws = new WebSocket(url, ['v5.channel.k8s.io'], tls);
     const channels = new Map<number, string>();
     ws.on('message', (data: Buffer) => {
@@ -353,10 +289,10 @@ if (isInsideNetns(import.meta.filename)) {
 
   test('an agent that starts again takes over, restarts nothing, and the pods served meanwhile', async () => {
     const before = await ready('web');
-    await agent?.stop();
+    await world.stop();
     assert.match(await get(before), /^pod: web$/m);
     const patches = client.actions.filter((a) => a.plural === 'pods' && a.key === 'default/web').length;
-    await start();
+    await world.start();
     await new Promise((resolve) => setTimeout(resolve, 500));
     const now = pod('web');
     assert.equal(now?.status?.containerStatuses?.[0]?.containerID, before.status?.containerStatuses?.[0]?.containerID);
@@ -427,12 +363,12 @@ if (isInsideNetns(import.meta.filename)) {
 
   test('an agent that finds its network not ready yet warns nobody at once', async () => {
     const before = await ready('web');
-    await agent?.stop();
+    await world.stop();
     network.isReady = false;
-    await start();
+    await world.start();
     await new Promise((resolve) => setTimeout(resolve, 300));
     network.isReady = true;
-    agent?.networkChanged();
+    world.networkChanged();
     await create('later', { containers: [{ name: 'c', image: 'portico/shell' }] });
     await ready('later');
     assert.ok(isReady(pod('web')));

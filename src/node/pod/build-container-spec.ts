@@ -226,15 +226,8 @@ function mountsOf(input: BuildInput, env: ReadonlyMap<string, string>): Containe
 function filesOf(input: BuildInput, hostname: string): Record<string, string> {
   const { pod, ctx, facts } = input;
   const dns = ctx.dns();
-  const { config, dropped } = podResolver(pod, dns);
-  if (dropped.length > 0) {
-    ctx.events.event(
-      pod,
-      'Warning',
-      'DNSConfigForming',
-      `Search Line limits were exceeded, some search paths have been omitted, the applied search line is: ${config.searches.join(' ')}`,
-    );
-  }
+  const { config, problems } = podResolver(pod, dns);
+  for (const problem of problems) ctx.events.event(pod, 'Warning', 'DNSConfigForming', problem);
   const podIps = isHostNetwork(pod) ? [] : facts.podIps;
   return {
     '/etc/resolv.conf': formatResolvConf(config),

@@ -44,8 +44,8 @@ function mergeOptions(base: readonly string[], extra: readonly string[]): string
   return [...byName.values()];
 }
 
-/** `dropped`: what did not fit, for an event. */
-export function podResolver(pod: Pod, dns: DnsSettings): { config: ResolverConfig; dropped: string[] } {
+/** `problems`: what did not fit, as events say it. */
+export function podResolver(pod: Pod, dns: DnsSettings): { config: ResolverConfig; problems: string[] } {
   const spec = specOf(pod);
   const policy = spec.dnsPolicy ?? 'ClusterFirst';
   const inCluster = policy === 'ClusterFirstWithHostNet' || (policy === 'ClusterFirst' && !isHostNetwork(pod));
@@ -71,15 +71,25 @@ export function podResolver(pod: Pod, dns: DnsSettings): { config: ResolverConfi
   });
 }
 
-function limit(config: ResolverConfig): { config: ResolverConfig; dropped: string[] } {
+function limit(config: ResolverConfig): { config: ResolverConfig; problems: string[] } {
   const nameservers = config.nameservers.slice(0, MAX_NAMESERVERS);
   const searches: string[] = [];
   for (const search of config.searches) {
     if (searches.length >= MAX_SEARCHES || [...searches, search].join(' ').length > MAX_SEARCH_CHARS) break;
     searches.push(search);
   }
-  const dropped = [...config.nameservers.slice(nameservers.length), ...config.searches.slice(searches.length)];
-  return { config: { ...config, nameservers, searches }, dropped };
+  const problems: string[] = [];
+  if (nameservers.length < config.nameservers.length) {
+    problems.push(
+      `Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: ${nameservers.join(' ')}`,
+    );
+  }
+  if (searches.length < config.searches.length) {
+    problems.push(
+      `Search Line limits were exceeded, some search paths have been omitted, the applied search line is: ${searches.join(' ')}`,
+    );
+  }
+  return { config: { ...config, nameservers, searches }, problems };
 }
 
 export function formatResolvConf(c: ResolverConfig): string {

@@ -147,10 +147,13 @@ test('podResolver() keeps the limits and says what it dropped', () => {
     dnsPolicy: 'None',
     dnsConfig: { nameservers: ['1.1.1.1', '2.2.2.2', '3.3.3.3', '4.4.4.4'], searches },
   });
-  const { config, dropped } = podResolver(pod, dns);
+  const { config, problems } = podResolver(pod, dns);
   assert.equal(config.nameservers.length, 3);
   assert.equal(config.searches.length, 32);
-  assert.deepEqual(dropped, ['4.4.4.4', ...searches.slice(32)]);
+  assert.deepEqual(problems, [
+    'Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: 1.1.1.1 2.2.2.2 3.3.3.3',
+    `Search Line limits were exceeded, some search paths have been omitted, the applied search line is: ${searches.slice(0, 32).join(' ')}`,
+  ]);
 });
 
 test('parseResolvConf() reads what resolv.conf(5) allows', () => {

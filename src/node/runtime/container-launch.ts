@@ -1,5 +1,5 @@
 // Makes one container's files and starts its supervisor.
-import { constants, openSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, openSync, statSync, writeFileSync } from 'node:fs';
 import type { Clock } from '../../clock/index.ts';
 import type { ContainerEntry } from './container-entry.ts';
 import type { ContainerSpec } from './contract.ts';
@@ -51,10 +51,11 @@ export async function launchContainer(
     cgroupProcs: place.cgroupProcs,
   });
   writeFileSync(dir.script, script, { mode: 0o600 });
+  using ipc = spec.hostIpc ? undefined : holdIpcNamespace(place.siblingPid);
   const words = [
     ...namespaceWords(tools, {
       ...(spec.netns === undefined ? {} : { netnsPath: netnsPath(spec.netns) }),
-      ...(place.siblingPid === undefined ? {} : { joinIpcOf: place.siblingPid }),
+      ...(ipc === undefined ? {} : { joinIpc: ipc.path }),
       ...(place.processesOf === undefined ? {} : { joinPidOf: place.processesOf }),
       hostIpc: spec.hostIpc,
       hostPid: spec.hostPid,
@@ -68,6 +69,17 @@ export async function launchContainer(
   const pid = dir.readPid();
   if (text === 'ok' && pid !== undefined) return pid;
   throw new Error(text === '' ? 'the container ended before it began' : text);
+}
+
+/** Keeps the namespace open while somebody joins it: the process may end at any moment. Undefined: it has ended. */
+function holdIpcNamespace(pid: number | undefined): ({ readonly path: string } & Disposable) | undefined {
+  if (pid === undefined) return undefined;
+  try {
+    const fd = openSync(`/proc/${pid}/ns/ipc`, constants.O_RDONLY);
+    return { path: `/proc/${process.pid}/fd/${fd}`, [Symbol.dispose]: () => closeSync(fd) };
+  } catch {
+    return undefined;
+  }
 }
 
 /** @throws Error when the machine has no script(1) */

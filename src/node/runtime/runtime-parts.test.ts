@@ -89,7 +89,7 @@ test('namespaceWords() enters what is shared and makes the rest', () => {
   assert.equal(words({ hostIpc: false, hostPid: false }), 'unshare --mount --uts --ipc --pid');
   assert.equal(words({ netnsPath: '/n', hostIpc: true, hostPid: true }), 'nsenter --net=/n unshare --mount --uts');
   assert.equal(
-    words({ netnsPath: '/n', joinIpcOf: 5, joinPidOf: 6, hostIpc: false, hostPid: false }),
+    words({ netnsPath: '/n', joinIpc: '/proc/5/ns/ipc', joinPidOf: 6, hostIpc: false, hostPid: false }),
     'nsenter --net=/n --ipc=/proc/5/ns/ipc --pid=/proc/6/ns/pid --no-fork unshare --mount --uts',
   );
 });

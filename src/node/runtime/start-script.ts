@@ -121,17 +121,17 @@ export function startScript(tools: Tools, spec: ContainerSpec, paths: ScriptPath
 /** Namespaces of the supervisor: what is shared is entered, the rest is new. */
 export function namespaceWords(
   tools: Tools,
-  o: { netnsPath?: string; joinIpcOf?: number; hostIpc: boolean; joinPidOf?: number; hostPid: boolean },
+  o: { netnsPath?: string; joinIpc?: string; hostIpc: boolean; joinPidOf?: number; hostPid: boolean },
 ): string[] {
   const enter = [
     ...(o.netnsPath === undefined ? [] : [`--net=${o.netnsPath}`]),
-    ...(o.joinIpcOf === undefined || o.hostIpc ? [] : [`--ipc=/proc/${o.joinIpcOf}/ns/ipc`]),
+    ...(o.joinIpc === undefined || o.hostIpc ? [] : [`--ipc=${o.joinIpc}`]),
     ...(o.joinPidOf === undefined || o.hostPid ? [] : [`--pid=/proc/${o.joinPidOf}/ns/pid`, '--no-fork']),
   ];
   const fresh = [
     '--mount',
     '--uts',
-    ...(o.joinIpcOf === undefined && !o.hostIpc ? ['--ipc'] : []),
+    ...(o.joinIpc === undefined && !o.hostIpc ? ['--ipc'] : []),
     ...(o.joinPidOf === undefined && !o.hostPid ? ['--pid'] : []),
   ];
   return [...(enter.length === 0 ? [] : [tools.nsenter, ...enter]), tools.unshare, ...fresh];
