@@ -21,7 +21,7 @@ if (isInsideNetns(import.meta.filename)) {
   const { dir, client, network, until, pod, isReady, ready, create, get, logOf } = world;
 
   before(world.start);
-  after(world.dispose);
+  after(() => world.dispose());
 
   test('the node is registered, ready, and sends its heartbeat', async () => {
     const node = await until('node ready', () =>

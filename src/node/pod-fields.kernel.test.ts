@@ -21,7 +21,7 @@ if (isInsideNetns(import.meta.filename)) {
       data: { key: Buffer.from('from-secret').toString('base64') },
     });
   });
-  after(world.dispose);
+  after(() => world.dispose());
 
   const sh = (script: string, more: Partial<core.Container> = {}): core.Container => ({
     name: 'c',

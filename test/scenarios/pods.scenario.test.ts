@@ -166,6 +166,34 @@ test('probes: liveness restarts, startup holds liveness back, readiness opens an
   assert.match(state('startup'), /"restartCount":0/);
 });
 
+test('a readiness gate holds a pod out of its Service until its condition is true', async () => {
+  const gated = pod('gated', {}, { readinessGates: [{ conditionType: 'example.com/open' }] });
+  cluster.apply(
+    [
+      gated,
+      'apiVersion: v1\nkind: Service\nmetadata: {name: gated}\nspec: {selector: {app: gated}, ports: [{port: 80}]}\n',
+    ].join('---\n'),
+  );
+  await delivered('gated', '.status.conditions[?(@.type=="ContainersReady")].status', /^True$/);
+  assert.equal(
+    get('gated', '.status.conditions[?(@.type=="Ready")].message'),
+    'corresponding condition of pod readiness gate "example.com/open" does not exist.',
+  );
+  const condition = (status: string) =>
+    cluster.kubectl(
+      'patch',
+      'pod',
+      'gated',
+      '--subresource=status',
+      '-p',
+      JSON.stringify({ status: { conditions: [{ type: 'example.com/open', status }] } }),
+    );
+  condition('True');
+  await eventually('open', () => (slice('gated').trim() === 'true/true/false' ? true : undefined));
+  condition('False');
+  await eventually('closed again', () => (slice('gated').trim() === 'false/false/false' ? true : undefined));
+});
+
 test('an end with grace: preStop, SIGTERM, still serving while terminating; SIGKILL when time is up', async () => {
   cluster.apply(
     [

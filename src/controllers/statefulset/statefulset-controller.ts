@@ -122,7 +122,7 @@ export function startStatefulSetController(context: ControllerContext): Running 
     if (set === undefined || template === undefined) return;
     if ((set.spec?.volumeClaimTemplates ?? []).length > 0) {
       const text =
-        'volumeClaimTemplates need PersistentVolumeClaims, which this cluster does not serve; use an emptyDir';
+        'volumeClaimTemplates need volumes for their PersistentVolumeClaims, which nothing provides here; use an emptyDir';
       recorder.event(set, 'Warning', 'FailedCreate', text);
       return;
     }

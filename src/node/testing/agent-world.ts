@@ -16,8 +16,6 @@ import { testPodNetwork } from './test-pod-network.ts';
 const isTrue = (pod: Pod | undefined, condition: string) =>
   pod?.status?.conditions?.some((c) => c.type === condition && c.status === 'True') === true;
 
-export type AgentWorld = ReturnType<typeof createAgentWorld>;
-
 export function createAgentWorld(kubeletTls?: KubeletTls) {
   const dir = mkdtempSync(path.join(tmpdir(), `test-${process.pid}-agent-`));
   const clusterName = `test-${process.pid}-agent`;
