@@ -9,8 +9,9 @@ import { createFakeClient } from '../client/index.ts';
 import { openConntrack, openUdpSocketIn, runCommand } from '../linux/index.ts';
 import { KernelWorld } from './fixtures/kernel-world.ts';
 import { service, slice } from './fixtures/objects.ts';
+import { runStorm } from './fixtures/storm.ts';
 import { HOSTS, NODE_NAME, type HostName } from './fixtures/world.ts';
-import { proxyConfigOf, startProxy, type Proxy, type ProxyMode } from './index.ts';
+import { cleanupProxyRules, proxyConfigOf, startProxy, type Proxy, type ProxyMode } from './index.ts';
 
 const VIP = '10.96.0.53';
 const PORTS = [
@@ -107,6 +108,17 @@ for (const mode of ['iptables', 'nftables'] as const satisfies ProxyMode[]) {
       await proxy.stop();
       client.close();
     }
+  });
+}
+
+for (const mode of ['iptables', 'nftables'] as const satisfies ProxyMode[]) {
+  test(`${mode}: under 1,000 changes a second connections stay, and new ones reach no removed endpoint`, async (t) => {
+    const storm = await runStorm(world, { mode, seconds: 3, changesPerSecond: 1000, services: 60 });
+    t.diagnostic(`${storm.changes} changes, ${storm.echoes} echoes, ${storm.connections} connections`);
+    assert.deepEqual(storm.wrong, []);
+    assert.equal(storm.broken, '');
+    assert.ok(storm.changes > 100 && storm.echoes > 10 && storm.connections > 3);
+    await cleanupProxyRules({ netns: world.node });
   });
 }
 
