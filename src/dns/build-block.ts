@@ -12,6 +12,8 @@ import type { BlockConfig, ForwardBlockConfig } from './config/config.ts';
 import { parseResolvConf } from './config/resolv-conf.ts';
 import type { DnsPlugin } from './plugin.ts';
 import { createAutopath } from './plugins/autopath.ts';
+import { createAcl } from './plugins/acl.ts';
+import { createDns64 } from './plugins/dns64.ts';
 import { createCache } from './plugins/cache.ts';
 import type { CacheMetrics } from './plugins/cache.ts';
 import { createForward } from './plugins/forward/forward.ts';
@@ -46,6 +48,8 @@ export interface BuiltBlock extends ServerBlock {
 
 export function buildBlock(config: BlockConfig, deps: BlockDeps): BuiltBlock {
   const before: DnsPlugin[] = [];
+  if (config.dns64 !== undefined) before.push(createDns64(config.dns64));
+  if (config.acl.length > 0) before.push(createAcl(config.acl));
   const behind: DnsPlugin[] = [];
   const starts: (() => void)[] = [];
   if (config.cache !== undefined)

@@ -42,6 +42,8 @@ export interface Answer {
   readonly authorities: readonly ResourceRecord[];
   readonly additionals: readonly ResourceRecord[];
   readonly error?: AnswerError;
+  /** Nothing is sent. */
+  readonly silent?: boolean;
   /** Name of the plugin that answered. */
   readonly from: string;
 }

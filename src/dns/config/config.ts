@@ -3,6 +3,8 @@ import { parseName, ROOT } from '../../dnswire/index.ts';
 import type { ResourceRecord, WireName } from '../../dnswire/index.ts';
 import { CACHE_DEFAULTS } from '../plugins/cache.ts';
 import type { CacheConfig } from '../plugins/cache.ts';
+import type { AclRule } from '../plugins/acl.ts';
+import type { Dns64Config } from '../plugins/dns64.ts';
 import type { PodMode } from '../plugins/kubernetes/cluster-zone.ts';
 import type { UpstreamAddress } from '../plugins/forward/exchange.ts';
 
@@ -77,6 +79,8 @@ export interface BlockConfig {
   readonly rewrite: readonly RewriteRule[];
   readonly records: readonly ResourceRecord[];
   readonly autopath?: AutopathConfig;
+  readonly acl: readonly AclRule[];
+  readonly dns64?: Dns64Config;
   /** Networks that may transfer the zone (CIDR or `*`); empty: nobody. */
   readonly transferTo: readonly string[];
   readonly loop: boolean;
@@ -139,6 +143,7 @@ export function defaultBlock(over: Partial<BlockConfig> = {}): BlockConfig {
     cache: CACHE_DEFAULTS,
     rewrite: [],
     records: [],
+    acl: [],
     transferTo: [],
     loop: true,
     ...over,

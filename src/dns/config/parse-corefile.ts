@@ -10,6 +10,7 @@ import type { AutopathConfig, BlockConfig, DnsConfig, ForwardBlockConfig, HostsC
 import type { KubernetesConfig, RewriteRule } from './config.ts';
 import { parseCorefileSyntax } from './corefile-syntax.ts';
 import type { CoreBlock, Directive } from './corefile-syntax.ts';
+import { aclRules, dns64 } from './corefile-access.ts';
 import { durationMs, integerOf, isReverse, upstreamOf, zonesOf } from './values.ts';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -44,7 +45,7 @@ function parseBlock(block: CoreBlock, global: Global, ports: Set<number>): Block
     ports.add(port === undefined ? 53 : integerOf(port, where, 1, 65535));
     return zonesOf(name === '' ? '.' : name, where);
   });
-  const draft: Draft = { zones, forward: [], rewrite: [], records: [], transferTo: [], loop: false };
+  const draft: Draft = { zones, forward: [], rewrite: [], records: [], acl: [], transferTo: [], loop: false };
   for (const directive of block.directives) apply(directive, draft, global);
   return draft;
 }
@@ -75,6 +76,12 @@ const DIRECTIVES: Readonly<Record<string, Apply>> = {
   },
   autopath: (d, draft) => {
     draft.autopath = autopath(d);
+  },
+  acl: (d, draft) => {
+    draft.acl = [...draft.acl, ...aclRules(d, draft.zones)];
+  },
+  dns64: (d, draft) => {
+    draft.dns64 = dns64(d);
   },
   transfer: (d, draft) => {
     draft.transferTo = [...draft.transferTo, ...d.block.flatMap((o) => (o.name === 'to' ? o.args : []))];

@@ -3,7 +3,10 @@
 import { parse } from 'yaml';
 import { lowerName, parseRecord, ROOT } from '../../dnswire/index.ts';
 import type { WireName } from '../../dnswire/index.ts';
+import type { AclRule } from '../plugins/acl.ts';
 import { CACHE_DEFAULTS } from '../plugins/cache.ts';
+import type { Dns64Config } from '../plugins/dns64.ts';
+import { ACL_ACTIONS, aclLimits, dns64Prefix, WELL_KNOWN_PREFIX } from './access-values.ts';
 import { defaultBlock, defaultDnsConfig, defaultForward, defaultKubernetes, DnsConfigError } from './config.ts';
 import type { BlockConfig, DnsConfig, ForwardBlockConfig, HostsConfig, RewriteRule } from './config.ts';
 import type { KubernetesConfig } from './config.ts';
@@ -156,6 +159,7 @@ function block(all: Fields): BlockConfig {
   const cacheRaw = all.take('cache');
   const hosts = all.fields('hosts');
   const autopath = all.fields('autopath');
+  const dns64 = all.fields('dns64');
   const stub = all.fields('stubDomains');
   const forward = all.list('forward')?.map(forwardOf) ?? [defaultForward()];
   for (const [zoneText, to] of stub?.entries() ?? []) {
@@ -184,10 +188,32 @@ function block(all: Fields): BlockConfig {
         }
       }),
       autopath: autopath === undefined ? undefined : autopathOf(autopath),
+      acl: all.list('acl')?.map(aclOf),
+      dns64: dns64 === undefined ? undefined : dns64Of(dns64),
       transferTo: all.strings('transferTo'),
       loop: all.boolean('loop'),
     }),
   };
+}
+
+function aclOf(at: Fields): AclRule {
+  const rule = {
+    action: at.oneOf('action', ACL_ACTIONS) ?? 'block',
+    zones: at.zones('zones') ?? [ROOT],
+    ...aclLimits(at.strings('types') ?? [], at.strings('networks') ?? [], 'acl'),
+  };
+  at.end();
+  return rule;
+}
+
+function dns64Of(at: Fields): Dns64Config {
+  const config = {
+    ...dns64Prefix(at.string('prefix') ?? WELL_KNOWN_PREFIX, 'dns64.prefix'),
+    translateAll: at.boolean('translateAll') ?? false,
+    allowIpv4: at.boolean('allowIpv4') ?? false,
+  };
+  at.end();
+  return config;
 }
 
 function autopathOf(at: Fields) {

@@ -189,7 +189,7 @@ export class Responder {
     }
     this.#pending -= 1;
     let size = 0;
-    for (const message of messagesOf(answer, query)) {
+    for (const message of answer.silent === true ? [] : messagesOf(answer, query)) {
       const bytes = encodeAnswer(message, query, id, cookie, this.#settings, options.clock.now());
       size += bytes.length;
       reply.send(bytes);

@@ -1,6 +1,7 @@
 // Zone transfer (AXFR, and IXFR as far as "nothing has changed"): for those the configuration allows, over TCP.
-import { Class, Ede, isBelow, joinLabels, numberAt, packAddress, Rcode, Type } from '../../../dnswire/index.ts';
+import { Class, Ede, isBelow, joinLabels, numberAt, Rcode, Type } from '../../../dnswire/index.ts';
 import type { ResourceRecord, WireName } from '../../../dnswire/index.ts';
+import { networkContains } from '../../networks.ts';
 import { emptyAnswer } from '../../plugin.ts';
 import type { Answer, DnsPlugin, Query } from '../../plugin.ts';
 import type { ClusterZone } from './cluster-zone.ts';
@@ -22,7 +23,7 @@ export function createTransfer(zone: ClusterZone, allowed: readonly string[]): D
 function transfer(zone: ClusterZone, allowed: readonly string[], query: Query): Answer {
   const refuse = (code: number, text: string) => emptyAnswer(Rcode.REFUSED, 'transfer', { code, text });
   if (!zone.options.zones.includes(query.key)) return refuse(Ede.NOT_AUTHORITATIVE, 'not a zone of this server');
-  if (!allowed.some((network) => contains(network, query.client.address)))
+  if (!allowed.some((network) => networkContains(network, query.client.address)))
     return refuse(Ede.PROHIBITED, 'zone transfers are not allowed from here');
   if (query.transport !== 'tcp') return refuse(Ede.NOT_SUPPORTED, 'zone transfers go over TCP');
   if (!zone.options.synced())
@@ -64,20 +65,6 @@ function namesOf(source: Source, key: WireName, index: RecordIndex): WireName[] 
   const ports = source.names.filter((name) => name !== base && isBelow(name, base));
   const labels = service.type === 'Headless' ? [...labelsOf(slices, index.options).keys()] : [];
   return [base, ...[...ports, ...labels.map((label) => joinLabels([label], base))].toSorted()];
-}
-
-function contains(network: string, address: string): boolean {
-  if (network === '*') return true;
-  const [base = '', prefixText] = network.split('/');
-  const [a, b] = [packAddress(base), packAddress(address.replace(/^::ffff:(?=\d+\.)/, ''))];
-  if (a === undefined || b === undefined || a.length !== b.length) return false;
-  const prefix = prefixText === undefined ? a.length * 8 : Number(prefixText);
-  for (let bit = 0; bit < prefix; bit += 8) {
-    const mask = prefix - bit >= 8 ? 255 : (0xff00 >> (prefix - bit)) & 255;
-    const at = bit >> 3;
-    if ((a.charCodeAt(at) & mask) !== (b.charCodeAt(at) & mask)) return false;
-  }
-  return true;
 }
 
 /** The serial of the SOA that an IXFR carries in its authority section. */
