@@ -4,7 +4,9 @@ import { spawnSync } from 'node:child_process';
 import process from 'node:process';
 import { after, before, test } from 'node:test';
 
+import { loadKubeconfig } from '../../src/client/index.ts';
 import { eventually, run, shellManifest, startCluster, webManifest, portico, type Cluster } from './cluster-fixture.ts';
+import { fuzzStream } from './stream-fuzz.ts';
 
 let cluster: Cluster;
 const k = (...args: string[]) => cluster.kubectl(...args);
@@ -254,4 +256,39 @@ test('without root every command says so in one sentence', () => {
     assert.match(r.stderr, /root is needed/);
     assert.equal(r.stderr.trim().split('\n').length, 1, r.stderr);
   }
+});
+
+test('exec, attach and port-forward outlive frames that are no protocol', { timeout: 60_000 }, async (t) => {
+  const config = loadKubeconfig(cluster.kubeconfig);
+  const pods = '/api/v1/namespaces/default/pods/shell';
+  const paths = [
+    `${pods}/exec?command=cat&command=-&stdin=true&stdout=true&stderr=true&container=shell`,
+    `${pods}/exec?command=sh&command=-c&command=cat%20-&stdin=true&stdout=true&tty=true`,
+    `${pods}/attach?stdin=true&stdout=true&container=shell`,
+    `${pods}/portforward?ports=80`,
+  ];
+  const agents = ['agent-node-1', 'agent-node-2', 'server'].map((name) => cluster.pid(name));
+  const statuses = new Map<string, number>();
+  const until = performance.now() + 6000;
+  await Promise.all(
+    Array.from({ length: 4 }, async () => {
+      for (let i = 0; performance.now() < until; i++) {
+        const status = await fuzzStream(config, paths[i % paths.length] ?? '');
+        statuses.set(status, (statuses.get(status) ?? 0) + 1);
+      }
+    }),
+  );
+  t.diagnostic([...statuses].map(([status, n]) => `${status}: ${n}`).join(', '));
+  assert.ok((statuses.get('101') ?? 0) > 20, 'the streams were opened');
+  assert.equal(statuses.get('500'), undefined);
+  assert.deepEqual(
+    ['agent-node-1', 'agent-node-2', 'server'].map((name) => cluster.pid(name)),
+    agents,
+    'nobody died of it',
+  );
+  assert.equal(cluster.exec('shell', 'echo fine').trim(), 'fine');
+  // What was started for a connection ends with it.
+  await eventually('the end of what they started', () =>
+    cluster.exec('shell', 'cat /proc/[0-9]*/cmdline | tr "\\0" " "').includes('cat -') ? undefined : true,
+  );
 });

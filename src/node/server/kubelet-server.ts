@@ -12,6 +12,7 @@ import { errorText, UserError } from '../../errors/index.ts';
 import type { Logger } from '../../log/index.ts';
 import type { Container, ContainerRuntime } from '../runtime/contract.ts';
 import { findContainer } from '../pod/pod-spec.ts';
+import { HttpError } from './http-error.ts';
 import { parseLogOptions } from './log-options.ts';
 import { sendLog } from './log-reader.ts';
 import { upgradeExec } from './remote-command.ts';
@@ -44,16 +45,6 @@ export interface KubeletServer {
   readonly port: number;
   setServing(pair: { readonly certPem: string; readonly keyPem: string }): void;
   close(): Promise<void>;
-}
-
-/** An answer that is an error. */
-export class HttpError extends Error {
-  readonly code: number;
-
-  constructor(code: number, message: string) {
-    super(message);
-    this.code = code;
-  }
 }
 
 /** The cluster's authority signs every user's certificate, too: only the API server and administrators may come here. */

@@ -7,6 +7,7 @@ import type { WebSocket } from 'ws';
 import { connectTcpIn } from '../../linux/index.ts';
 import { errorText } from '../../errors/index.ts';
 import type { Logger } from '../../log/index.ts';
+import { HttpError } from './http-error.ts';
 import { acceptSpdy } from './spdy-streams.ts';
 import { SpdySession, type SpdyStream } from './spdy/session.ts';
 import { acceptWebSocket } from './websocket-streams.ts';
@@ -53,7 +54,7 @@ async function openTransport(o: PortForward): Promise<{ stream: Duplex; head: Bu
     .split(',')
     .map((p) => p.trim());
   if (!offered.includes(TUNNEL_PROTOCOL)) {
-    throw new Error(`port-forward over WebSocket needs the subprotocol ${TUNNEL_PROTOCOL}`);
+    throw new HttpError(400, `port-forward over WebSocket needs the subprotocol ${TUNNEL_PROTOCOL}`);
   }
   delete o.req.headers['sec-websocket-protocol'];
   const ws = await acceptWebSocket(o.req, o.socket, o.head, [], TUNNEL_PROTOCOL);
