@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { configMaps, isAlreadyExists, namespaces, services, type ConfigMap } from '../../src/api/index.ts';
 import type { Client } from '../../src/client/index.ts';
-import { openSqliteStore } from '../../src/store/index.ts';
+import { CompactedError, openSqliteStore, type Store } from '../../src/store/index.ts';
 import type { Hosts } from './hosts-fixture.ts';
 
 const NAMESPACE = 'faults';
@@ -26,8 +26,10 @@ export interface Written {
     readonly from: number;
     readonly to: number;
   }[];
-  /** `TYPE name number`, by revision. */
-  readonly watched: readonly string[];
+  /** Every acknowledged count, `name number`. */
+  readonly counted: ReadonlySet<string>;
+  /** `TYPE name number` with its revision, in the order of the watch. */
+  readonly watched: readonly { readonly text: string; readonly revision: number }[];
   /** Revision after which the watcher began. */
   readonly since: number;
 }
@@ -42,9 +44,11 @@ const line = (type: string, name: string, n: string | undefined) => `${type} ${n
 export async function startWriters(client: Client): Promise<Writers> {
   const stopped = new AbortController();
   const { signal } = stopped;
+  const watchStopped = new AbortController();
+  const counted = new Set<string>();
   const last = new Map<string, number>();
   const addresses: { uid: string; ip: string; from: number; to: number }[] = [];
-  const watched: string[] = [];
+  const watched: { text: string; revision: number }[] = [];
   let acknowledged = 0;
   try {
     await client.resource(namespaces).create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } });
@@ -63,6 +67,7 @@ export async function startWriters(client: Client): Promise<Writers> {
         if (last.has(name)) await maps.patch(name, { data }, { type: 'merge', namespace: NAMESPACE });
         else await maps.create({ apiVersion: 'v1', kind: 'ConfigMap', metadata, data }, { namespace: NAMESPACE });
         last.set(name, n);
+        counted.add(`${name} ${n}`);
         acknowledged += 1;
       } catch (e) {
         if (isAlreadyExists(e)) last.set(name, 0);
@@ -98,21 +103,25 @@ export async function startWriters(client: Client): Promise<Writers> {
 
   async function watch(): Promise<void> {
     let resourceVersion = String(since);
-    while (!signal.aborted) {
+    while (!watchStopped.signal.aborted) {
       try {
-        for await (const event of maps.watch({ namespace: NAMESPACE, resourceVersion, allowBookmarks: true }, signal)) {
+        for await (const event of maps.watch(
+          { namespace: NAMESPACE, resourceVersion, allowBookmarks: true },
+          watchStopped.signal,
+        )) {
           if (event.type === 'BOOKMARK') {
             resourceVersion = event.resourceVersion;
             continue;
           }
           const { metadata, data } = event.object;
-          watched.push(line(event.type, metadata.name, data?.['n']));
+          const revision = Number(metadata.resourceVersion);
+          watched.push({ text: line(event.type, metadata.name, data?.['n']), revision });
           resourceVersion = metadata.resourceVersion;
         }
       } catch {
         // Cut off: go on from the last event.
       }
-      if (!signal.aborted) await sleep(PAUSE_MS);
+      if (!watchStopped.signal.aborted) await sleep(PAUSE_MS);
     }
   }
 
@@ -124,8 +133,14 @@ export async function startWriters(client: Client): Promise<Writers> {
   return {
     async stop() {
       stopped.abort();
-      await Promise.all([...writing, watching]);
-      return { acknowledged, last, addresses, watched, since };
+      await Promise.all(writing);
+      const seen = () => new Set(watched.map(({ text }) => text.slice(text.indexOf(' ') + 1)));
+      const deadline = performance.now() + HISTORY_MS;
+      while (performance.now() < deadline && [...last].some(([name, n]) => !seen().has(`${name} ${n}`)))
+        await sleep(100);
+      watchStopped.abort();
+      await watching;
+      return { acknowledged, last, counted, addresses, watched, since };
     },
   };
 }
@@ -153,22 +168,50 @@ export async function checkHistory(hosts: Hosts, written: Written): Promise<void
       assert.equal(twin, undefined, `${a.ip} was given to two Services at the same time`);
     }
 
-    const history: string[] = [];
-    const prefix = `/registry/configmaps/${NAMESPACE}/`;
-    // kube-root-ca.crt is in every namespace.
-    const ours = (text: string) => text.includes(' m-');
-    const wanted = written.watched.filter(ours);
-    for await (const batch of store.watch({ prefix, after: written.since }, AbortSignal.timeout(HISTORY_MS))) {
-      for (const { entry, previous } of batch) {
+    checkWatched(written);
+    await compareWithStore(store, written);
+  } finally {
+    await store.close();
+    hosts.server.start();
+  }
+}
+
+/** Over the whole time: each acknowledged count was seen exactly once, in order. */
+function checkWatched({ counted, watched }: Written): void {
+  const seen = watched.map(({ text }) => text.slice(text.indexOf(' ') + 1));
+  const all = new Set(seen);
+  const missed = [...counted].filter((c) => !all.has(c));
+  assert.deepEqual(missed, [], 'acknowledged, and never seen by the watcher');
+  assert.equal(new Set(watched.map((w) => w.revision)).size, watched.length, 'an event was seen twice');
+  assert.ok(
+    watched.every((w, i) => w.revision > (watched[i - 1]?.revision ?? 0)),
+    'events came out of order',
+  );
+}
+
+/** Event by event, as far back as the store keeps its history. */
+async function compareWithStore(store: Store, { watched, since }: Written): Promise<void> {
+  const prefix = `/registry/configmaps/${NAMESPACE}/`;
+  // kube-root-ca.crt is in every namespace.
+  const ours = (e: { text: string }) => e.text.includes(' m-');
+  const read = async (after: number) => {
+    const wanted = watched.filter((e) => ours(e) && e.revision > after);
+    const history: { text: string; revision: number }[] = [];
+    for await (const batch of store.watch({ prefix, after }, AbortSignal.timeout(HISTORY_MS))) {
+      for (const { entry, previous, revision } of batch) {
         const type = entry === undefined ? 'DELETED' : previous === undefined ? 'ADDED' : 'MODIFIED';
         const map = JSON.parse((entry ?? previous)?.value ?? '') as ConfigMap;
-        history.push(line(type, map.metadata.name, map.data?.['n']));
+        history.push({ text: line(type, map.metadata.name, map.data?.['n']), revision });
       }
       if (history.filter(ours).length >= wanted.length) break;
     }
     assert.deepEqual(wanted, history.filter(ours).slice(0, wanted.length), "the watcher's history is the store's");
-  } finally {
-    await store.close();
-    hosts.server.start();
+    assert.ok(wanted.length > 0, 'there is a history to compare');
+  };
+  try {
+    await read(since);
+  } catch (e) {
+    if (!(e instanceof CompactedError)) throw e;
+    await read(e.compactedRevision);
   }
 }
