@@ -58,8 +58,10 @@ function dial(target: GrpcTarget): net.Socket {
   if (target.tls === undefined) return tcp;
   const { servername = net.isIP(host) === 0 ? host : '', ...credentials } = target.tls;
   const socket = tls.connect({ host, socket: tcp, ...credentials, servername, ALPNProtocols: ['h2'] });
-  // What breaks below the TLS layer before it is up would otherwise be nobody's error.
+  // What breaks below the TLS layer before it is up would otherwise be nobody's error; and when the layer is refused,
+  // nobody else closes what is below.
   tcp.on('error', (error) => socket.destroy(error));
+  socket.on('close', () => tcp.destroy());
   return socket;
 }
 
