@@ -50,19 +50,18 @@ export function targetName(target: GrpcTarget): string {
   return `${target.host.includes(':') ? `[${target.host}]` : target.host}:${target.port}`;
 }
 
-function dial(target: GrpcTarget): net.Socket {
-  if ('unixPath' in target) return net.connect({ path: target.unixPath });
+/** The socket to speak on, and what it stands on. */
+function dial(target: GrpcTarget): net.Socket[] {
+  if ('unixPath' in target) return [net.connect({ path: target.unixPath })];
   const { host, port } = target;
   const tcp = target.open?.(host, port) ?? net.connect({ host, port });
   tcp.setNoDelay(true);
-  if (target.tls === undefined) return tcp;
+  if (target.tls === undefined) return [tcp];
   const { servername = net.isIP(host) === 0 ? host : '', ...credentials } = target.tls;
   const socket = tls.connect({ host, socket: tcp, ...credentials, servername, ALPNProtocols: ['h2'] });
-  // What breaks below the TLS layer before it is up would otherwise be nobody's error; and when the layer is refused,
-  // nobody else closes what is below.
+  // What breaks below the TLS layer before it is up would otherwise be nobody's error.
   tcp.on('error', (error) => socket.destroy(error));
-  socket.on('close', () => tcp.destroy());
-  return socket;
+  return [socket, tcp];
 }
 
 export function openConnection(target: GrpcTarget, options: ConnectionOptions): Connection {
@@ -74,8 +73,11 @@ export function openConnection(target: GrpcTarget, options: ConnectionOptions): 
   const connect = (): http2.ClientHttp2Session => {
     const secure = 'tls' in target && target.tls !== undefined;
     const authority = 'unixPath' in target ? 'localhost' : targetName(target);
+    // When the TLS layer is refused, nobody else closes what is below.
+    const sockets = dial(target);
+    const [socket] = sockets as [net.Socket];
     const session = http2.connect(`${secure ? 'https' : 'http'}://${authority}`, {
-      createConnection: () => dial(target),
+      createConnection: () => socket,
       settings: { initialWindowSize: STREAM_WINDOW, enablePush: false },
     });
     const timeoutMs = options.connectTimeoutMs ?? 5000;
@@ -91,16 +93,24 @@ export function openConnection(target: GrpcTarget, options: ConnectionOptions): 
       session.setLocalWindowSize(CONNECTION_WINDOW);
       if (options.keepaliveMs !== undefined) pings = keepAlive(session, options.keepaliveMs);
     });
-    session.on('error', (error) => {
-      errors.set(session, error);
-      leave();
-    });
-    // Calls that the server has taken may end; new ones go to a new connection.
-    session.on('goaway', leave);
-    session.on('close', () => {
+    const end = () => {
       clearInterval(pings);
       leave();
-    });
+      for (const part of sockets) part.destroy();
+    };
+    const fail = (error: Error) => {
+      errors.set(session, error);
+      end();
+    };
+    session.on('error', fail);
+    // The session says neither 'error' nor 'close' when the server refuses our certificate after the handshake.
+    for (const part of sockets) {
+      part.on('error', fail);
+      part.on('close', end);
+    }
+    // Calls that the server has taken may end; new ones go to a new connection.
+    session.on('goaway', leave);
+    session.on('close', end);
     return session;
   };
 
