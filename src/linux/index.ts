@@ -69,6 +69,8 @@ export type {
   TableRef,
   Verdict as NftVerdict,
 } from './nft/contract.ts';
+export type { PacketCounter } from './nfacct/nfacct.ts';
+export { ensurePacketCounter, readPacketCounters } from './nfacct/nfacct.ts';
 export { NftTransaction } from './nft/transaction.ts';
 export { elementText, ruleText, statementText } from './nft/render.ts';
 export type { OpenNftOptions } from './nft/open-nft.ts';

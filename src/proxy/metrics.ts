@@ -29,6 +29,8 @@ export interface ProxyMetrics {
   readonly partialRestoreFailures: Counter;
   readonly nftablesFailures: Counter;
   readonly nftablesCleanupFailures: Counter;
+  readonly invalidDropped: Counter;
+  readonly localhostNodePortsAccepted: Counter;
   readonly noLocalEndpoints: Gauge;
   readonly repairs: Counter;
   readonly conntrackDuration: Histogram;
@@ -71,6 +73,15 @@ export function createProxyMetrics(registry: Registry, collect: () => void): Pro
     ),
     nftablesFailures: counter(rules('nftables_sync_failures_total'), 'Refused nftables transactions'),
     nftablesCleanupFailures: counter(rules('nftables_cleanup_failures_total'), 'Refused clean-up transactions'),
+    // After the gauges whose reading brings them up to date.
+    invalidDropped: counter(
+      'kubeproxy_iptables_ct_state_invalid_dropped_packets_total',
+      'Packets that iptables dropped because they belong to no connection that is known',
+    ),
+    localhostNodePortsAccepted: counter(
+      'kubeproxy_iptables_localhost_nodeports_accepted_packets_total',
+      'Packets to node ports that came by way of loopback',
+    ),
     noLocalEndpoints: gauge(rules('no_local_endpoints_total'), 'Services with policy Local and no local endpoint'),
     repairs: counter('kubeproxy_rules_repaired_total', 'Times that rules changed by others were put right'),
     conntrackDuration: histogram(

@@ -74,13 +74,19 @@ export const SHARED_CHAINS: readonly { table: Table; chain: string }[] = [
 export const CANARY = 'KUBE-PROXY-CANARY';
 export const CANARY_TABLES: readonly Table[] = ['mangle', 'nat', 'filter'];
 
+/** Names of the kernel's packet counters that rules of the iptables mode name. */
+export const PACKET_COUNTERS = {
+  invalid: 'ct_state_invalid_dropped_pkts',
+  localhostNodePorts: 'localhost_nps_accepted_pkts',
+} as const;
+
 /** Go's `%#08x`, which counts the digits without the prefix. */
 export const markText = (mark: number): string => `0x${mark.toString(16).padStart(8, '0')}`;
 
 /** Contents of the shared chains that do not depend on services, lines starting with `-A`. */
 export function fixedChains(o: FixedRules): Map<string, readonly string[]> {
   const mark = markText(o.masqueradeMark);
-  const count = o.nfacct ? ' -m nfacct --nfacct-name ct_state_invalid_dropped_pkts' : '';
+  const count = o.nfacct ? ` -m nfacct --nfacct-name ${PACKET_COUNTERS.invalid}` : '';
   const forward = [
     `-A KUBE-FORWARD ${comment('kubernetes forwarding rules')} -m mark --mark ${mark}/${mark} -j ACCEPT`,
     `-A KUBE-FORWARD ${comment('kubernetes forwarding conntrack rule')} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT`,

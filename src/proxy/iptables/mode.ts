@@ -1,5 +1,6 @@
 // The iptables mode: kube-proxy's rules through iptables-restore.
 import type { IptablesVariant } from '../../linux/index.ts';
+import type { Counter } from '../../metrics/index.ts';
 import type { Family } from '../contract.ts';
 import type { ModeOptions, ModeParts } from '../mode.ts';
 import { hasLocalhostNodePorts, nodePortAddresses } from '../node-addresses.ts';
@@ -7,14 +8,22 @@ import { isConntrackLiberal } from '../sysctls.ts';
 import { familyOf } from '../views.ts';
 import { ForeignWatch } from './foreign-watch.ts';
 import { openIptablesKernel } from './kernel.ts';
+import { openPacketCounters } from './packet-counters.ts';
 import { countRules, nodePortTail } from './plan.ts';
 import { IptablesSync } from './sync.ts';
+
+/** Follows a counter of the kernel. */
+function countUpTo(counter: Counter, total: number | undefined): void {
+  if (total !== undefined) counter.inc({}, Math.max(0, total - counter.value()));
+}
 
 export function createIptablesMode(options: ModeOptions, variant: IptablesVariant): ModeParts {
   const { config, netns, clock, log, metrics } = options;
   const settings = config.iptables;
   const localhostNodePorts = hasLocalhostNodePorts(config);
   const dropInvalid = !isConntrackLiberal(netns);
+
+  const counters = openPacketCounters({ netns, log });
 
   const watch =
     variant === 'legacy'
@@ -42,7 +51,7 @@ export function createIptablesMode(options: ModeOptions, variant: IptablesVarian
         randomFully: true,
         localhostNodePorts,
         dropInvalid,
-        nfacct: false,
+        nfacct: counters !== undefined,
       },
       context: () => {
         const nodeIps = options.nodeIps();
@@ -54,7 +63,7 @@ export function createIptablesMode(options: ModeOptions, variant: IptablesVarian
           masqueradeAll: settings.masqueradeAll,
           nodeIp: nodeIps.find((ip) => familyOf(ip) === family),
           localhostNodePorts,
-          nfacct: false,
+          nfacct: counters !== undefined,
           tail: nodePortTail({ family, addresses, localhostNodePorts }),
         };
       },
@@ -70,6 +79,9 @@ export function createIptablesMode(options: ModeOptions, variant: IptablesVarian
     },
     synced: () => undefined,
     collect(family) {
+      const { invalid, localhostNodePorts: accepted } = counters?.read() ?? {};
+      countUpTo(metrics.invalidDropped, invalid);
+      countUpTo(metrics.localhostNodePortsAccepted, accepted);
       for (const table of ['filter', 'nat'] as const) {
         const { book, lastChains } = syncs[family];
         metrics.iptablesTotal.set(countRules(book.chains, table), { ip_family: family, table });

@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test';
 import { endpointSlices, services } from '../../api/objects.ts';
 import { createFakeClient } from '../../client/index.ts';
 import { createNetns, deleteNetns, runCommand } from '../../linux/index.ts';
+import { Registry } from '../../metrics/index.ts';
 import { service, slice } from '../fixtures/objects.ts';
 import { cleanupProxyRules, proxyConfigOf, startProxy, type Proxy } from '../index.ts';
 
@@ -11,6 +12,7 @@ const NETNS = `proxy-${process.pid}-ipt`;
 const CONFIG = proxyConfigOf({ clusterCIDR: '10.0.0.0/8', healthzBindAddress: '', metricsBindAddress: '' });
 
 const client = createFakeClient();
+const registry = new Registry();
 let proxy: Proxy;
 
 const save = async (table = 'nat') =>
@@ -30,7 +32,7 @@ before(async () => {
   createNetns(NETNS);
   await client.resource(services).create(service('default/nginx', { clusterIP: '10.96.4.7', ports: [{ port: 80 }] }));
   await client.resource(endpointSlices).create(slice('default/nginx', [{ ip: '10.0.1.79' }, { ip: '10.0.0.224' }]));
-  proxy = await startProxy({ client, nodeName: 'node-1', config: CONFIG, netns: NETNS });
+  proxy = await startProxy({ client, nodeName: 'node-1', config: CONFIG, netns: NETNS, metrics: registry });
   await proxy.synced;
 });
 
@@ -69,6 +71,25 @@ test('what others flush or delete comes back', async () => {
   await eventually('a jump is back', whole);
   await runCommand('nft', ['flush', 'ruleset'], { netns: NETNS });
   await eventually('all is back after a flush of the rule set', whole);
+});
+
+test('packets to node ports by way of loopback are counted by name', async () => {
+  const spec = { clusterIP: '10.96.4.8', type: 'NodePort', ports: [{ port: 80, nodePort: 30080 }] };
+  await client.resource(services).create(service('default/np', spec));
+  await client.resource(endpointSlices).create(slice('default/np', [{ ip: '10.0.1.80' }]));
+  const rule =
+    '-A KUBE-NODEPORTS -d 127.0.0.0/8 -p tcp -m comment --comment "default/np" -m tcp --dport 30080 -m nfacct --nfacct-name  localhost_nps_accepted_pkts';
+  await eventually('the node port is there', async () => (await save()).some((l) => l.startsWith(rule)));
+  const forward = (await save('filter')).filter((l) => l.startsWith('-A KUBE-FORWARD'));
+  assert.equal(
+    forward[0],
+    '-A KUBE-FORWARD -m conntrack --ctstate INVALID -m nfacct --nfacct-name  ct_state_invalid_dropped_pkts -j DROP',
+  );
+  const counted = () => Number(/localhost_nodeports_accepted_packets_total (\d+)/.exec(registry.render())?.[1]);
+  assert.equal(counted(), 0);
+  // Nobody answers there: the first packet is on its way, and that is all this needs.
+  await runCommand('bash', ['-c', 'timeout 0.2 bash -c "</dev/tcp/127.0.0.1/30080"; true'], { netns: NETNS });
+  assert.equal(counted(), 1);
 });
 
 test('cleanupProxyRules() leaves nothing but the kubelet chain', async () => {

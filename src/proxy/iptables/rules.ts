@@ -8,6 +8,7 @@ import {
   type PortState,
   type ServiceState,
 } from '../contract.ts';
+import { PACKET_COUNTERS } from './fixed-chains.ts';
 import { endpointChain, portChains, type PortChains } from './names.ts';
 
 /** What rules depend on besides the service. */
@@ -148,7 +149,7 @@ function writeEntries(plan: Plan, context: RuleContext, out: MutableRules): void
       const entry = `-A KUBE-NODEPORTS ${bareComment(port.id)} ${match}`;
       const end = `--dport ${port.nodePort}`;
       if (context.nfacct && context.family === 'IPv4' && context.localhostNodePorts) {
-        const count = '-m nfacct --nfacct-name localhost_nps_accepted_pkts';
+        const count = `-m nfacct --nfacct-name ${PACKET_COUNTERS.localhostNodePorts}`;
         out.natNodePorts.push(`${entry} -d 127.0.0.0/8 ${end} ${count} -j ${chains.external}`);
       }
       out.natNodePorts.push(`${entry} ${end} -j ${chains.external}`);
