@@ -11,7 +11,7 @@ import process from 'node:process';
 import { after, before, describe, test } from 'node:test';
 import { createNetns, deleteNetns, spawnIn } from '../linux/index.ts';
 
-const netns = `dns-resolvers-${process.pid}`;
+const netns = `test-${process.pid}-dns`;
 const folder = mkdtempSync(path.join(tmpdir(), 'portico-resolvers-'));
 const resolvConf = path.join(folder, 'resolv.conf');
 const nsswitch = path.join(folder, 'nsswitch.conf');

@@ -11,7 +11,7 @@ import { service, slice } from './fixtures/objects.ts';
 import { cleanupProxyRules } from './cleanup.ts';
 import { startProxy, type Proxy } from './proxy.ts';
 
-const NETNS = `proxy-${process.pid}-faults`;
+const NETNS = `test-${process.pid}-faults`;
 createNetns(NETNS);
 after(() => deleteNetns(NETNS));
 

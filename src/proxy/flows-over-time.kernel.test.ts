@@ -86,7 +86,7 @@ for (const mode of ['iptables', 'nftables'] as const satisfies ProxyMode[]) {
       metricsBindAddress: '',
     });
     const proxy: Proxy = await startProxy({ client, nodeName: NODE_NAME, config, netns: world.node });
-    const steady = new SteadyClient(`proxy-${process.pid}-time-client`);
+    const steady = new SteadyClient(`test-${process.pid}-time-client`);
     try {
       await proxy.synced;
       await eventually('the first endpoint answers', async () => (await steady.ask()) === at('podA'));

@@ -10,7 +10,7 @@ import { InformedTracker } from './fixtures/informed-tracker.ts';
 import { service, slice } from './fixtures/objects.ts';
 import { ServiceHealth } from './service-health.ts';
 
-const NETNS = `proxy-${process.pid}-health`;
+const NETNS = `test-${process.pid}-health`;
 const PORT = 32_100;
 before(() => createNetns(NETNS));
 after(() => void deleteNetns(NETNS));

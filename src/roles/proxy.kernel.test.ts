@@ -7,7 +7,7 @@ import process from 'node:process';
 import { after, before, test } from 'node:test';
 import { createNetns, deleteNetns, readSysctl, runCommand, spawnIn, writeSysctl } from '../linux/index.ts';
 
-const NETNS = `proxy-${process.pid}-role`;
+const NETNS = `test-${process.pid}-role`;
 const MAIN = path.join(import.meta.dirname, '../cli/main.ts');
 const dir = mkdtempSync(path.join(tmpdir(), 'proxy-role-'));
 const file = (name: string) => path.join(dir, name);

@@ -5,7 +5,7 @@ import { after, describe, it } from 'node:test';
 import type { CapturedPacket, PacketFilter } from '../index.ts';
 import { createNetns, deleteNetns, openCapture, openRtnl, openUdpSocketIn } from '../index.ts';
 
-const [left, right] = [`cap-a-${process.pid}`, `cap-b-${process.pid}`];
+const [left, right] = [`test-${process.pid}-a`, `test-${process.pid}-b`];
 createNetns(left);
 createNetns(right);
 const rtnl = openRtnl(left);

@@ -18,7 +18,7 @@ import {
   ruleFromText,
 } from '../index.ts';
 
-const name = `ct-${process.pid}`;
+const name = `test-${process.pid}-ct`;
 createNetns(name);
 // Tracking starts with the first rule that needs it; this one also sends a virtual address to loopback.
 const place = { family: 'ip', table: 'x', chain: 'out' } as const;

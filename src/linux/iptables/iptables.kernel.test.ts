@@ -10,7 +10,7 @@ import {
   runCommand,
 } from '../index.ts';
 
-const name = `ipt-${process.pid}`;
+const name = `test-${process.pid}-ipt`;
 createNetns(name);
 after(() => deleteNetns(name));
 

@@ -24,7 +24,7 @@ import {
   writeSysctl,
 } from '../index.ts';
 
-const name = `netns-${process.pid}`;
+const name = `test-${process.pid}-netns`;
 createNetns(name);
 after(() => deleteNetns(name));
 

@@ -14,7 +14,7 @@ import { NetlinkNft, monitorNft } from './netlink-nft.ts';
 import { openNft } from './open-nft.ts';
 import { NftTransaction } from './transaction.ts';
 
-const spaces = ['a', 'b', 'c'].map((x) => `nft-${x}-${process.pid}`);
+const spaces = ['a', 'b', 'c'].map((x) => `test-${process.pid}-nft-${x}`);
 const [byNetlink = '', byCli = '', spare = ''] = spaces;
 for (const space of spaces) createNetns(space);
 after(() => {

@@ -12,7 +12,7 @@ import {
   traceNft,
 } from '../index.ts';
 
-const name = `trace-${process.pid}`;
+const name = `test-${process.pid}-trace`;
 createNetns(name);
 after(() => deleteNetns(name));
 

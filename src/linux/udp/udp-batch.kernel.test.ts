@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { after, describe, it } from 'node:test';
 import { createNetns, deleteNetns, isErrno, openUdpBatch, openUdpSocketIn, udpPeerAddress } from '../index.ts';
 
-const name = `udp-${process.pid}`;
+const name = `test-${process.pid}-udp`;
 createNetns(name);
 after(() => deleteNetns(name));
 

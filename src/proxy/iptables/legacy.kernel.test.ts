@@ -8,7 +8,7 @@ import { createNetns, deleteNetns, findProgram, runCommand } from '../../linux/i
 import { service, slice } from '../fixtures/objects.ts';
 import { cleanupProxyRules, proxyConfigOf, startProxy } from '../index.ts';
 
-const NETNS = `proxy-${process.pid}-legacy`;
+const NETNS = `test-${process.pid}-legacy`;
 const skip = findProgram('iptables-legacy') === undefined ? 'iptables-legacy is not installed' : false;
 
 before(() => createNetns(NETNS));

@@ -8,7 +8,7 @@ import { Registry } from '../../metrics/index.ts';
 import { service, slice } from '../fixtures/objects.ts';
 import { cleanupProxyRules, proxyConfigOf, startProxy, type Proxy } from '../index.ts';
 
-const NETNS = `proxy-${process.pid}-ipt`;
+const NETNS = `test-${process.pid}-ipt`;
 const CONFIG = proxyConfigOf({ clusterCIDR: '10.0.0.0/8', healthzBindAddress: '', metricsBindAddress: '' });
 
 const client = createFakeClient();

@@ -17,7 +17,7 @@ import { SHARED_SETS } from './objects.ts';
 import { NftSync } from './sync.ts';
 import { TableModel } from './table-model.ts';
 
-const NETNS = `proxy-${process.pid}-book`;
+const NETNS = `test-${process.pid}-book`;
 const CONTEXT: TableContext = {
   family: 'IPv4',
   detector: { kind: 'prefix', prefix: 'lxc' },

@@ -12,7 +12,7 @@ import { fixedOps } from './fixed-table.ts';
 import { openNftKernel, type NftApply } from './kernel.ts';
 import { TABLE, nftFamily } from './objects.ts';
 
-const netnsOf = (apply: NftApply) => `proxy-${process.pid}-oracle-${apply}`;
+const netnsOf = (apply: NftApply) => `test-${process.pid}-oracle-${apply}`;
 const WAYS = ['netlink', 'cli'] as const;
 
 before(() => {

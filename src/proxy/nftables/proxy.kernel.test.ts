@@ -8,7 +8,7 @@ import { Registry } from '../../metrics/index.ts';
 import { service, slice } from '../fixtures/objects.ts';
 import { cleanupProxyRules, proxyConfigOf, startProxy, type Proxy } from '../index.ts';
 
-const NETNS = `proxy-${process.pid}-nft`;
+const NETNS = `test-${process.pid}-nft`;
 const CONFIG = proxyConfigOf({
   mode: 'nftables',
   clusterCIDR: '10.0.0.0/8',
