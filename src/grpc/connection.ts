@@ -69,6 +69,8 @@ export function openConnection(target: GrpcTarget, options: ConnectionOptions): 
   const errors = new WeakMap<http2.ClientHttp2Session, Error>();
   const connected = new WeakSet<http2.ClientHttp2Session>();
   let closed = false;
+  /** Takes away what belongs to a session; those that were left for a new one are among them. */
+  const open = new Set<() => void>();
 
   const connect = (): http2.ClientHttp2Session => {
     const secure = 'tls' in target && target.tls !== undefined;
@@ -91,13 +93,16 @@ export function openConnection(target: GrpcTarget, options: ConnectionOptions): 
       clearTimeout(overdue);
       connected.add(session);
       session.setLocalWindowSize(CONNECTION_WINDOW);
-      if (options.keepaliveMs !== undefined) pings = keepAlive(session, options.keepaliveMs);
+      if (options.keepaliveMs !== undefined && open.has(end)) pings = keepAlive(session, options.keepaliveMs);
     });
     const end = () => {
+      if (!open.delete(end)) return;
       clearInterval(pings);
       leave();
+      session.destroy();
       for (const part of sockets) part.destroy();
     };
+    open.add(end);
     const fail = (error: Error) => {
       errors.set(session, error);
       end();
@@ -124,7 +129,7 @@ export function openConnection(target: GrpcTarget, options: ConnectionOptions): 
     errorOf: (session) => errors.get(session),
     close() {
       closed = true;
-      current?.destroy();
+      for (const end of open) end();
     },
   };
 }
