@@ -118,10 +118,15 @@ async function runFiles(
   return { passed: first.passed + Math.max(0, first.failed - second.failed), failed: second.failed };
 }
 
+/** Scenarios that mostly wait, and put no load on what they look at: they share the machine's two cores. */
+const PATIENT = new Set(['captures', 'cri-node', 'etcd-members', 'hosts', 'scheduling', 'seed-listing', 'trace-clean']);
+
 const find = (...patterns: string[]) => globSync(patterns, { cwd: root }).toSorted();
 const isPlain = (f: string) => !/\.(kernel|scenario)\.test\.ts$/.test(f);
 
-const STAGES: Readonly<Record<string, () => Promise<Outcome>>> = {
+type Stage = 'check' | 'unit' | 'kernel' | 'api' | 'scenario' | 'browser';
+
+const STAGES: Readonly<Record<Stage, () => Promise<Outcome>>> = {
   check: runChecks,
   unit: () =>
     runFiles(
@@ -138,11 +143,20 @@ const STAGES: Readonly<Record<string, () => Promise<Outcome>>> = {
       900_000,
     ),
   // The API as kubectl and other people's clients meet it: servers in processes of their own, real kubectl.
-  api: () => runFiles('API', find('test/api/**/*.test.ts'), ['--test-concurrency=1', '--test-timeout=300000'], 600_000),
+  api: () => runFiles('API', find('test/api/**/*.test.ts'), ['--test-concurrency=2', '--test-timeout=300000'], 600_000),
   scenario: async () => {
-    let total: Outcome = { passed: 0, failed: 0 };
-    for (const file of find('test/**/*.scenario.test.ts')) {
-      const one = await runFiles(path.basename(file, '.scenario.test.ts'), [file], ['--test-timeout=300000'], 600_000);
+    const files = find('test/**/*.scenario.test.ts');
+    const nameOf = (file: string) => path.basename(file, '.scenario.test.ts');
+    const limits = ['--test-timeout=300000'];
+    const patient = files.filter((file) => PATIENT.has(nameOf(file)));
+    let total = await runFiles(
+      `scenarios two at a time (${patient.map(nameOf).join(', ')})`,
+      patient,
+      [...limits, '--test-concurrency=2'],
+      600_000,
+    );
+    for (const file of files.filter((f) => !PATIENT.has(nameOf(f)))) {
+      const one = await runFiles(nameOf(file), [file], limits, 600_000);
       total = { passed: total.passed + one.passed, failed: total.failed + one.failed };
     }
     return total;
@@ -157,18 +171,22 @@ const STAGES: Readonly<Record<string, () => Promise<Outcome>>> = {
   },
 };
 
+/** Stages that run at the same time stand together: both of these wait more than they work. */
+const TURNS: readonly (readonly Stage[])[] = [['check'], ['unit'], ['kernel', 'api'], ['scenario'], ['browser']];
+
 if (process.getuid?.() !== 0) {
   console.error('npm test needs root: the kernel tests make network namespaces. Run it as root (sudo npm test).');
   process.exit(1);
 }
-const wanted = process.argv.slice(2);
+const wanted: readonly string[] = process.argv.slice(2);
 const total: Outcome = { passed: 0, failed: 0 };
 sweepLeftovers();
-for (const [name, run] of Object.entries(STAGES)) {
-  if (wanted.length > 0 && !wanted.includes(name)) continue;
-  const one = await run();
-  total.passed += one.passed;
-  total.failed += one.failed;
+for (const together of TURNS) {
+  const runs = together.filter((name) => wanted.length === 0 || wanted.includes(name)).map((name) => STAGES[name]());
+  for (const one of await Promise.all(runs)) {
+    total.passed += one.passed;
+    total.failed += one.failed;
+  }
 }
 sweepLeftovers();
 console.log(`${total.passed} passed, ${total.failed} failed`);
