@@ -23,8 +23,8 @@ function ownerIsGone(name: string): boolean {
   const pid = NAME.exec(name)?.[1];
   if (pid === undefined) return false;
   try {
-    // A pid that was given to something else since is no test process of ours.
-    return !readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('test');
+    // A pid that was given to something else since is no process of ours: tests, and benches in the same worlds.
+    return !/test|bench/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
   } catch {
     return true;
   }

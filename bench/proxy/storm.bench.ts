@@ -20,7 +20,8 @@ for (const mode of ['nftables', 'iptables'] as const) {
     changes: storm.changes,
     connections: storm.connections,
     wrongConnections: storm.wrong.length,
-    brokenConnections: storm.broken === '' ? 0 : 1,
+    heldConnection: storm.broken === '' ? `whole, ${storm.echoes} answers` : storm.broken,
+    ...(storm.wrong[0] === undefined ? {} : { firstWrong: storm.wrong[0] }),
     lagP50Ms: median(storm.lagsMs),
     lagP99Ms: quantile(storm.lagsMs, 0.99),
     // Server, clients and proxy together: all are in this process.
