@@ -129,7 +129,7 @@ const STAGES: Readonly<Record<string, () => Promise<Outcome>>> = {
   unit: () =>
     runFiles(
       'unit tests',
-      find('src/**/*.test.ts', 'tools/**/*.test.ts').filter(isPlain),
+      find('src/**/*.test.ts', 'tools/**/*.test.ts', 'bench/**/*.test.ts').filter(isPlain),
       ['--test-concurrency=2', '--test-timeout=120000'],
       600_000,
     ),

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes a fresh Debian or Ubuntu machine ready: system packages, npm packages, kubectl. Does nothing where nothing is
-# missing. `--test` adds what only the tests need. Without root or apt it says what is missing and stops.
+# missing. `--test` adds what only the tests need, `--bench` also what the benches load servers with. Without root or
+# apt it says what is missing and stops.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -12,7 +13,17 @@ fail() {
 
 # command:package, the command stands for the package.
 needs="ip:iproute2 iptables-restore:iptables conntrack:conntrack nft:nftables curl:curl dig:dnsutils nc:netcat-openbsd ps:procps unshare:util-linux"
-if [ "${1:-}" = --test ]; then
+for_tests=
+case "${1:-}" in
+  '') ;;
+  --test) for_tests=yes ;;
+  --bench)
+    for_tests=yes
+    needs="$needs dnsperf:dnsperf taskset:util-linux"
+    ;;
+  *) fail "there is no argument $1; --test and --bench are" ;;
+esac
+if [ -n "$for_tests" ]; then
   needs="$needs tcpdump:tcpdump tshark:tshark git:git gcc:gcc musl-gcc:musl-tools chromium:chromium etcd:etcd-server etcdctl:etcd-client"
   # Runtimes that the CNI plugin and the runtime cri are tried with; their images are made by the tests.
   needs="$needs containerd:containerd runc:runc podman:podman busybox:busybox-static"
@@ -71,7 +82,7 @@ if [ ! -d node_modules/.cache/portico ]; then
 fi
 
 # The tests also ask the newest kubectl, which is this one, whatever the machine has.
-if { [ "${1:-}" = --test ] || ! command -v kubectl >/dev/null 2>&1; } && [ ! -x .cache/bin/kubectl ]; then
+if { [ -n "$for_tests" ] || ! command -v kubectl >/dev/null 2>&1; } && [ ! -x .cache/bin/kubectl ]; then
   step "fetching kubectl"
   command -v unzip >/dev/null 2>&1 || {
     [ "$(id -u)" = 0 ] || fail "unzip is missing; run as root, or install it: apt-get install unzip"

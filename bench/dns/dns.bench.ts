@@ -19,7 +19,16 @@ const ENDPOINTS_EACH = 10;
 const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 5);
 const peerAt = process.argv.indexOf('--peer');
 const peer = peerAt < 0 ? undefined : process.argv[peerAt + 1];
+for (const [tool, from] of [
+  ['dnsperf', 'dnsperf'],
+  ['taskset', 'util-linux'],
+] as const)
+  if (spawnSync(tool, ['-h'], { stdio: 'ignore' }).error !== undefined) {
+    console.error(`dns bench: ${tool} is not installed; run sh tools/setup.sh --bench, or install package ${from}`);
+    process.exit(1);
+  }
 const folder = mkdtempSync(path.join(tmpdir(), 'portico-bench-dns-'));
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 
 /** User and system time of a process, seconds. */
 function cpuSeconds(pid: number): number {
@@ -65,10 +74,15 @@ async function load(port: number, file: string, pid: number, extra: string[] = [
   const before = cpuSeconds(pid);
   const child = spawn('taskset', [...args, '-T', '1', '-c', '10', '-q', '200', ...extra]);
   let text = '';
-  child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
-  await once(child, 'close');
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  const [code] = (await once(child, 'close')) as [number | null];
   const cpu = cpuSeconds(pid) - before;
-  const figure = (pattern: RegExp) => Number(pattern.exec(text)?.[1] ?? Number.NaN);
+  const figure = (pattern: RegExp) => {
+    const found = pattern.exec(text)?.[1];
+    if (found === undefined || code !== 0)
+      throw new Error(`dnsperf ended with ${code ?? 'a signal'} and without ${pattern.source}:\n${text.slice(-2000)}`);
+    return Number(found);
+  };
   const qps = figure(/Queries per second:\s+([\d.]+)/);
   const latencyUs = figure(/Average Latency \(s\):\s+([\d.]+)/) * 1e6;
   return {
@@ -144,10 +158,10 @@ await stop(single);
 
 if (peer !== undefined) {
   const [command = '', ...args] = peer.split(' ');
-  const child = spawn('taskset', ['-c', '0', command, ...args], { stdio: 'ignore' });
+  const child = spawn('taskset', ['-c', '0', command, ...args], { stdio: ['ignore', 'ignore', 'inherit'] });
   await sleep(2000);
+  if (child.exitCode !== null) throw new Error(`the peer ended with ${child.exitCode}: ${peer}`);
   const figures = await load(5300, queries, child.pid ?? 0);
   report({ bench: 'dns/peer', ...figures, ratio: names.qpsPerCore / figures.qpsPerCore });
   child.kill();
 }
-rmSync(folder, { recursive: true });

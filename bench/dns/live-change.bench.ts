@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import process from 'node:process';
 import { endpointSlices, services } from '../../src/api/objects.ts';
 import { queryDns } from '../../src/dns/index.ts';
 import { formatRdata } from '../../src/dnswire/index.ts';
@@ -16,6 +17,7 @@ const SERVICES = 1000;
 const CHANGES = 300;
 const NAME = 'manual.default.svc.cluster.local';
 const folder = mkdtempSync(path.join(tmpdir(), 'portico-bench-dns-live-'));
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 
 await using api = await startLiveServer();
 const client = api.client();
@@ -80,4 +82,3 @@ report({
 });
 dns.kill();
 client.close();
-rmSync(folder, { recursive: true });

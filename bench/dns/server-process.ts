@@ -42,5 +42,7 @@ function echo(): void {
   });
 }
 
+// A bench that ended early takes this process with it.
+process.on('disconnect', () => process.exit(0));
 if (mode === 'echo') echo();
 else await dns();
