@@ -6,7 +6,7 @@ import path from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const root = path.join(import.meta.dirname, '..', '..');
+export const root = path.join(import.meta.dirname, '..', '..');
 export const portico = path.join(root, 'bin', 'portico');
 const PATH = `${process.env['PATH'] ?? ''}:${path.join(root, '.cache', 'bin')}`;
 
@@ -20,13 +20,14 @@ export interface Ran {
 export function run(
   command: string,
   args: readonly string[],
-  options: { input?: string; timeoutMs?: number } = {},
+  options: { input?: string; timeoutMs?: number; env?: Record<string, string> } = {},
 ): Ran {
   const result = spawnSync(command, args, {
+    cwd: root,
     encoding: 'utf8',
     maxBuffer: 256 * 1024 * 1024,
     timeout: options.timeoutMs ?? 60_000,
-    env: { ...process.env, PATH },
+    env: { ...process.env, PATH, ...options.env },
     ...(options.input === undefined ? {} : { input: options.input }),
   });
   if (result.error !== undefined && result.status === null && result.signal === null) throw result.error;
@@ -58,6 +59,8 @@ export interface Cluster {
   /** Runs a shell script in a pod. */
   exec(pod: string, script: string): string;
   tryExec(pod: string, script: string): Ran;
+  /** What a line of shell prints for one who has $KUBECONFIG set to this cluster, in the project's folder. */
+  shell(line: string): string;
   /** Starts kubectl in the background; ended by `down` at the latest. */
   spawnKubectl(...args: string[]): ChildProcess;
   netns(where: string): string;
@@ -100,6 +103,10 @@ export function startCluster(...upFlags: string[]): Cluster {
     apply: (manifest) => void must('kubectl', ['--kubeconfig', kubeconfig, 'apply', '-f', '-'], { input: manifest }),
     exec: (pod, script) => kubectl('exec', pod, '--', 'sh', '-c', script),
     tryExec: (pod, script) => tryKubectl('exec', pod, '--', 'sh', '-c', script),
+    shell(line) {
+      const { stdout, stderr } = run('bash', ['-c', line], { env: { KUBECONFIG: kubeconfig } });
+      return stdout + stderr;
+    },
     spawnKubectl(...args) {
       const child = spawn('kubectl', ['--kubeconfig', kubeconfig, ...args], {
         stdio: ['ignore', 'pipe', 'pipe'],

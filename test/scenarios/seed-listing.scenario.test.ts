@@ -1,8 +1,11 @@
-// The article's listing, line for line, on the real kernel of every node.
+// The article's listing, line for line, on the real kernel of every node; and docs/walkthrough.md, command for command.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { eventually, startCluster, type Cluster } from './cluster-fixture.ts';
+import { eventually, root, startCluster, type Cluster } from './cluster-fixture.ts';
+import { outputMatches, readConsoleBlocks } from './console-blocks.ts';
 
 const SERVICE = 'KUBE-SVC-2CMXP7HKUVJN7L6M';
 const ENDPOINT_1 = 'KUBE-SEP-XZRG5L6J3WL7H422';
@@ -77,5 +80,25 @@ ${slice(['10.0.1.79'])}`);
         ? undefined
         : true,
     );
+  }
+});
+
+test('the commands of docs/walkthrough.md print what stands there', async () => {
+  const shown = readConsoleBlocks(readFileSync(path.join(root, 'docs', 'walkthrough.md'), 'utf8'));
+  assert.ok(shown.length > 15, `${shown.length} commands found`);
+  for (const { command, output, line } of shown) {
+    const here = command
+      .replaceAll('portico-node-', `${cluster.name}-node-`)
+      .replace(/^(\.\/bin\/portico \w+)/, `$1 ${cluster.flags.join(' ')}`);
+    let printed = '';
+    // What a change brings about comes when it comes.
+    await eventually(
+      `line ${line}: ${command}`,
+      () => {
+        printed = cluster.shell(here);
+        return outputMatches(output, printed) ? true : undefined;
+      },
+      10_000,
+    ).catch((error: unknown) => assert.fail(`${String(error)}\nprinted:\n${printed}\nexpected:\n${output.join('\n')}`));
   }
 });
