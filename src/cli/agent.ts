@@ -98,7 +98,11 @@ export const command: Command = {
   summary:
     'Makes this host a node and runs its agent: pods, pod network and service proxy. Joined once, no token is needed.',
   flags: {
-    server: { value: 'URL', help: 'The cluster to join, as `portico token create` prints it.' },
+    server: {
+      value: 'URL',
+      multiple: true,
+      help: 'A server of the cluster to join, as `portico token create` prints it; the others are learned from it.',
+    },
     token: { value: 'TOKEN', help: 'Permission to join.' },
     'ca-hash': { value: 'HASH', help: "sha256:… of the public key of the cluster's authority." },
     'node-name': { value: 'NAME', help: "Name of the Node object (default the host's name)." },
@@ -140,14 +144,14 @@ export const command: Command = {
       return 0;
     }
     const stateDir = path.resolve(stringFlag(parsed, 'state-dir') ?? STATE_DIR);
-    const [server, token, caHash, uplink] = ['server', 'token', 'ca-hash', 'uplink'].map((f) => stringFlag(parsed, f));
+    const [token, caHash, uplink] = ['token', 'ca-hash', 'uplink'].map((f) => stringFlag(parsed, f));
     const nodeName = stringFlag(parsed, 'node-name');
     const joined = await joinHost({
       stateDir,
       nodeIps,
+      servers: listFlag(parsed, 'server'),
       defaultName: hostname().toLowerCase(),
       ...(nodeName === undefined ? {} : { nodeName }),
-      ...(server === undefined ? {} : { server }),
       ...(token === undefined ? {} : { token }),
       ...(caHash === undefined ? {} : { caHash }),
       ...(uplink === undefined ? {} : { uplink }),

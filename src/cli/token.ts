@@ -1,7 +1,7 @@
 import process from 'node:process';
 
-import { CLUSTER_INFO, configMaps, formatAge, parseDuration } from '../api/objects.ts';
-import type { Client } from '../client/index.ts';
+import { CLUSTER_INFO, configMaps, endpointSlices, formatAge, parseDuration } from '../api/objects.ts';
+import { serverUrls, type Client } from '../client/index.ts';
 import { UserError } from '../errors/index.ts';
 import { createToken, deleteToken, listTokens } from '../join/index.ts';
 import { caFingerprint } from '../pki/index.ts';
@@ -12,13 +12,17 @@ const DEFAULT_TTL = '24h';
 
 const say = (text: string) => void process.stdout.write(`${text}\n`);
 
-/** Where hosts reach the server: its own word, which need not be how this command reaches it. */
-async function serverUrl(client: Client): Promise<string> {
+/** Where hosts reach the servers: their own word, which need not be how this command reaches them. */
+async function serverFlags(client: Client): Promise<string> {
   const map = await client.resource(configMaps).get(CLUSTER_INFO, 'kube-public');
   const config = JSON.parse(map.data?.['kubeconfig'] ?? '{}') as { clusters?: { cluster?: { server?: string } }[] };
   const server = config.clusters?.[0]?.cluster?.server;
   if (server === undefined) throw new Error(`the ConfigMap kube-public/${CLUSTER_INFO} names no server`);
-  return server;
+  const { items } = await client
+    .resource(endpointSlices)
+    .list({ namespace: 'default', labelSelector: 'kubernetes.io/service-name=kubernetes' });
+  const all = new Set([server, ...items.flatMap(serverUrls)]);
+  return [...all].map((url) => `--server ${url}`).join(' ');
 }
 
 async function create(parsed: Parsed): Promise<void> {
@@ -36,7 +40,7 @@ async function create(parsed: Parsed): Promise<void> {
     if (parsed.flags['quiet'] === true) return say(token);
     say(`On the host that is to join, as root${ttlMs === 0 ? '' : `, within ${ttl}`}:`);
     say('');
-    say(`  portico agent --server ${await serverUrl(client)} --token ${token} --ca-hash ${caFingerprint(caPem)}`);
+    say(`  portico agent ${await serverFlags(client)} --token ${token} --ca-hash ${caFingerprint(caPem)}`);
   });
 }
 

@@ -8,6 +8,13 @@ import type { Logger } from '../log/index.ts';
 export interface ClientConfig {
   /** Base URL, e.g. `https://127.0.0.1:6443`. */
   server: string;
+  /**
+   * Further servers of the same cluster, asked for whenever `server` or the one in its place does not answer or is not
+   * ready: the next one that is takes over, for everything that is open and for what follows.
+   */
+  others?: () => readonly string[];
+  /** With `others`: told of each server that takes over. */
+  onServer?: (server: string) => void;
   caPem?: string;
   certPem?: string;
   keyPem?: string;

@@ -21,6 +21,7 @@ export { createBackoff } from './backoff.ts';
 export type { Backoff } from './backoff.ts';
 export { createClient } from './create-client.ts';
 export type { HttpTransportOptions } from './http-transport.ts';
+export { followServers, serverUrls } from './follow-servers.ts';
 export { createEventRecorder } from './event-recorder.ts';
 export type { EventRecorder, EventRecorderOptions, EventSubject, EventType } from './event-recorder.ts';
 export { createInformer } from './informer.ts';

@@ -9,6 +9,8 @@ import { https } from '../http/index.ts';
 import { caFingerprint } from '../pki/index.ts';
 
 export interface Discovered {
+  /** The one of the given servers that answered. */
+  readonly server: string;
   readonly caPem: string;
   /** The address by which this host reaches the server. */
   readonly localAddress: string;
@@ -18,8 +20,26 @@ export interface Discovered {
 const MAX_SKEW_MS = 5 * 60_000;
 const TIMEOUT_MS = 10_000;
 
-/** @throws UserError that says in one sentence what is wrong and what to do */
-export async function discoverAuthority(server: string, caHash: string, nowMs: number): Promise<Discovered> {
+/**
+ * Asks the servers in turn until one answers.
+ * @throws UserError that says in one sentence what is wrong and what to do
+ */
+export async function discoverAuthority(
+  servers: readonly string[],
+  caHash: string,
+  nowMs: number,
+): Promise<Discovered> {
+  for (const [n, server] of servers.entries()) {
+    try {
+      return await authorityAt(server, caHash, nowMs);
+    } catch (e) {
+      if (!(e instanceof Unreachable) || n === servers.length - 1) throw e;
+    }
+  }
+  throw new UserError('--server: name at least one server of the cluster');
+}
+
+async function authorityAt(server: string, caHash: string, nowMs: number): Promise<Discovered> {
   const url = parseServerUrl(server);
   if (!/^sha256:[0-9a-f]{64}$/.test(caHash)) {
     throw new UserError(`--ca-hash ${caHash}: write sha256: and 64 hex digits, as 'portico token create' prints it`);
@@ -39,7 +59,7 @@ export async function discoverAuthority(server: string, caHash: string, nowMs: n
     );
   }
   refuseSkew(response.headers.date, nowMs);
-  return { caPem, localAddress };
+  return { server, caPem, localAddress };
 }
 
 /** @throws UserError */
@@ -79,9 +99,12 @@ async function fetchInfo(
   });
 }
 
+/** Another server of the same cluster may answer. */
+export class Unreachable extends UserError {}
+
 export function unreachable(server: string, cause: unknown): UserError {
   const why = cause instanceof Error ? cause.message : String(cause);
-  return new UserError(
+  return new Unreachable(
     `${server} cannot be reached (${why}): check the address, that the server runs, and that no firewall is between`,
     { cause },
   );

@@ -8,6 +8,8 @@ import type { ClusterSettings } from './settings.ts';
 
 export interface JoinRecord {
   readonly server: string;
+  /** Further servers of the cluster, as last learned: any of them may be the one that is left at the next start. */
+  readonly others?: readonly string[];
   readonly nodeName: string;
   readonly caPem: string;
   /** Addresses of the node when it joined, for a start without a way to the server. */

@@ -1,7 +1,9 @@
 // A host becomes a node: trust in the authority by its hash, a client certificate by a token, the Node object, a
 // serving certificate. After that the host needs no token: it renews what it has.
+import { isDeepStrictEqual } from 'node:util';
+
 import { AGENT_SETTINGS, configMaps, isNotFound, isUnauthorized, nodes, type Node } from '../api/objects.ts';
-import { createClient, isConnectionError, type Client, type ClientConfig } from '../client/index.ts';
+import { createClient, followServers, isConnectionError, type Client, type ClientConfig } from '../client/index.ts';
 import { systemClock, type Clock } from '../clock/index.ts';
 import { UserError } from '../errors/index.ts';
 import type { Logger } from '../log/index.ts';
@@ -15,8 +17,8 @@ import type { ClusterSettings } from './settings.ts';
 export interface JoinOptions {
   /** Where the host keeps its identity. */
   readonly dir: string;
-  /** Needed for the first time only, as are token and hash. */
-  readonly server?: string;
+  /** URLs of one or more servers; needed for the first time only, as are token and hash. The rest is learned. */
+  readonly servers: readonly string[];
   readonly token?: string;
   readonly caHash?: string;
   readonly nodeName: string;
@@ -56,7 +58,7 @@ export async function joinCluster(options: JoinOptions): Promise<JoinedHost> {
   const files = hostFiles(options.dir);
   const known = files.record();
   const first = known === undefined || files.pair('client') === undefined || files.pair('serving') === undefined;
-  const record = first ? await firstJoin(options, files, clock) : known;
+  const record = first ? await firstJoin(options, files, clock) : withServers(known, options.servers);
   if (record.nodeName !== options.nodeName) {
     throw new UserError(
       `this host joined as ${record.nodeName}, not as ${options.nodeName}: leave --node-name away, or remove ` +
@@ -73,12 +75,31 @@ export async function joinCluster(options: JoinOptions): Promise<JoinedHost> {
   return runningHost(options, files, record, clock);
 }
 
+const MOST_SERVERS = 16;
+
+/** The record with these servers in front; those known before stay as a last resort. */
+function withServers(record: JoinRecord, servers: readonly string[]): JoinRecord {
+  const all = [...new Set([...servers, record.server, ...(record.others ?? [])])].slice(0, MOST_SERVERS);
+  const [server = record.server, ...others] = all;
+  return { ...record, server, others };
+}
+
 /** What an agent that restarts may use without asking anybody. */
-function runningHost(options: JoinOptions, files: HostFiles, record: JoinRecord, clock: Clock): JoinedHost {
+function runningHost(options: JoinOptions, files: HostFiles, start: JoinRecord, clock: Clock): JoinedHost {
+  let record = start;
+  const keep = (next: JoinRecord) => {
+    if (isDeepStrictEqual(next, record)) return;
+    record = next;
+    files.keepRecord(record);
+  };
   const users: ((pair: CertificateAndKey) => void)[] = [];
   // Read once: the client is asked before each of its requests.
   const pairs = { client: pairOf(files, 'client'), serving: pairOf(files, 'serving') };
-  const clientConfig = nodeConfig(record, () => pairs.client);
+  const clientConfig: ClientConfig = {
+    ...nodeConfig(record, () => pairs.client),
+    others: () => record.others ?? [],
+    onServer: (server) => options.log.warn('an API server does not answer: going on with another', { server }),
+  };
   const api = createClient(clientConfig);
   let ips = options.nodeIps.length > 0 ? options.nodeIps : record.nodeIps;
   const renew = async (purpose: Purpose) => {
@@ -98,9 +119,12 @@ function runningHost(options: JoinOptions, files: HostFiles, record: JoinRecord,
     });
   // For the next start: the cluster's settings may have changed since this host joined.
   readSettings(api).then(
-    (settings) => files.keepRecord({ ...record, settings }),
+    (settings) => keep({ ...record, settings }),
     (error: unknown) => options.log.debug('the settings of the cluster could not be read', { error }),
   );
+  // The server that was given stays the first choice: it may be a name that leads to whichever lives.
+  const given = options.servers.length > 0 ? options.servers : [record.server];
+  const following = followServers(api, (urls) => keep(withServers(record, [...given, ...urls])), { log: options.log });
   const renewals = { client: renewal('client'), serving: renewal('serving') };
   return {
     nodeName: record.nodeName,
@@ -117,6 +141,7 @@ function runningHost(options: JoinOptions, files: HostFiles, record: JoinRecord,
     },
     forget: () => files.forget(),
     stop() {
+      following.stop();
       for (const r of Object.values(renewals)) r.stop();
       api.close();
     },
@@ -131,32 +156,34 @@ function pairOf(files: HostFiles, purpose: Purpose): CertificateAndKey {
 
 const nodeConfig = (record: JoinRecord, credentials: () => CertificateAndKey): ClientConfig => ({
   server: record.server,
+  others: () => record.others ?? [],
   caPem: record.caPem,
   credentials,
 });
 
 async function firstJoin(options: JoinOptions, files: HostFiles, clock: Clock): Promise<JoinRecord> {
-  const { server, token, caHash, nodeName } = options;
-  if (server === undefined || token === undefined || caHash === undefined) {
+  const { servers, token, caHash, nodeName } = options;
+  if (servers.length === 0 || token === undefined || caHash === undefined) {
     throw new UserError(
       "this host has not joined a cluster yet: give --server, --token and --ca-hash, as 'portico token create' prints them",
     );
   }
   if (!TOKEN.test(token)) throw new UserError('--token: six characters, a dot, sixteen characters (a to z, 0 to 9)');
-  const { caPem, localAddress } = await discoverAuthority(server, caHash, clock.now());
-  const tokenClient = createClient({ server, caPem, token });
+  const { server, caPem, localAddress } = await discoverAuthority(servers, caHash, clock.now());
+  const others = servers.filter((s) => s !== server);
+  const tokenClient = createClient({ server, others: () => others, caPem, token });
   try {
-    const settings = await inOneSentence(options, () => readSettings(tokenClient));
+    const settings = await inOneSentence(options, server, () => readSettings(tokenClient));
     // An attempt that got this far before it died is taken up where it stopped: its name would be taken by itself.
     const earlier = files.pair('client');
     if (earlier === undefined || commonNameUnder(caPem, earlier.certPem) !== `system:node:${nodeName}`) {
-      await inOneSentence(options, () => obtain(tokenClient, files, 'client', options));
+      await inOneSentence(options, server, () => obtain(tokenClient, files, 'client', options));
     }
     const nodeIps = options.nodeIps.length > 0 ? options.nodeIps : [localAddress];
-    const record: JoinRecord = { server, nodeName, caPem, nodeIps, settings };
+    const record: JoinRecord = { server, others, nodeName, caPem, nodeIps, settings };
     const own = createClient(nodeConfig(record, () => pairOf(files, 'client')));
     try {
-      await inOneSentence(options, async () => {
+      await inOneSentence(options, server, async () => {
         await ensureNode(own, nodeName, nodeIps);
         await obtain(own, files, 'serving', { ...options, nodeIps });
       });
@@ -214,11 +241,11 @@ async function ensureNode(client: Client, name: string, ips: readonly string[]):
   return api.create({ apiVersion: 'v1', kind: 'Node', metadata, spec: {}, status: { addresses } });
 }
 
-async function inOneSentence<T>(options: JoinOptions, run: () => Promise<T>): Promise<T> {
+async function inOneSentence<T>(options: JoinOptions, server: string, run: () => Promise<T>): Promise<T> {
   try {
     return await run();
   } catch (e) {
-    const { server = '', nodeName, token = '' } = options;
+    const { nodeName, token = '' } = options;
     if (isConnectionError(e)) throw unreachable(server, e instanceof Error ? (e.cause ?? e) : e);
     if (isUnauthorized(e)) {
       throw new UserError(

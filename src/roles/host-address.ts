@@ -31,12 +31,22 @@ function deviceOf(rtnl: Rtnl, ip: string): string | undefined {
   return rtnl.links().find((l) => l.index === holder?.device)?.name;
 }
 
+/** Undefined while no nameserver knows: a host that restarts must not need one. */
+async function addressOf(host: string): Promise<string | undefined> {
+  try {
+    return (await lookup(host)).address;
+  } catch {
+    return undefined;
+  }
+}
+
 export async function followHostAddress(options: HostAddressOptions): Promise<HostAddress> {
   const { hostname } = new URL(options.server);
   const host = hostname.replace(/^\[|\]$/g, '');
-  const peer = isIP(host) === 0 ? (await lookup(host)).address : host;
+  const peer = isIP(host) === 0 ? await addressOf(host) : host;
   const rtnl = openRtnl(options.netns);
   const sourceNow = (): string | undefined => {
+    if (peer === undefined) return undefined;
     try {
       const route = rtnl.routeTo(peer);
       // The server is on this very host: it is known by the server's own address.

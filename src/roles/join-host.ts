@@ -14,7 +14,8 @@ import { followHostAddress } from './host-address.ts';
 
 export interface JoinHostOptions {
   readonly stateDir: string;
-  readonly server?: string;
+  /** Empty: those of an earlier join. */
+  readonly servers: readonly string[];
   readonly token?: string;
   readonly caHash?: string;
   readonly nodeName?: string;
@@ -36,13 +37,13 @@ export interface ReadyHost {
 export async function joinHost(o: JoinHostOptions): Promise<ReadyHost> {
   if (process.getuid?.() !== 0) throw new UserError('root is needed to make this host a node: run with sudo');
   const dir = path.join(o.stateDir, 'identity');
-  const { server, token, caHash } = o;
+  const { servers, token, caHash } = o;
   const joined = await joinCluster({
     dir,
     nodeName: o.nodeName ?? hostFiles(dir).record()?.nodeName ?? o.defaultName,
     nodeIps: o.nodeIps,
+    servers,
     log: createLogger().with({ component: 'join' }),
-    ...(server === undefined ? {} : { server }),
     ...(token === undefined ? {} : { token }),
     ...(caHash === undefined ? {} : { caHash }),
   });

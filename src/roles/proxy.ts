@@ -1,7 +1,7 @@
 // The role `proxy`: the service proxy alone, on the node it runs on, against any Kubernetes API server.
 import { readFileSync, unwatchFile, watchFile, writeFileSync } from 'node:fs';
 
-import { createClient, inClusterConfig, loadKubeconfig } from '../client/index.ts';
+import { createClient, followServers, inClusterConfig, loadKubeconfig } from '../client/index.ts';
 import { systemClock } from '../clock/index.ts';
 import type { Logger } from '../log/index.ts';
 import { Registry } from '../metrics/index.ts';
@@ -66,7 +66,13 @@ export async function runProxy(options: ProxyRoleOptions): Promise<void> {
   applyOomScore(config.oomScoreAdj, log);
   using changed = configFile === undefined ? undefined : watchConfig(configFile, log);
   const ended = changed === undefined ? signalled : AbortSignal.any([signalled, changed]);
-  const client = createClient(config.kubeconfig === '' ? inClusterConfig() : loadKubeconfig(config.kubeconfig));
+  let others: readonly string[] = [];
+  const client = createClient({
+    ...(config.kubeconfig === '' ? inClusterConfig() : loadKubeconfig(config.kubeconfig)),
+    others: () => others,
+    onServer: (server) => log.warn('the API server does not answer: going on with another', { server }),
+  });
+  const following = followServers(client, (urls) => (others = urls), { log });
   const proxy = await startProxy({
     client,
     nodeName,
@@ -79,5 +85,6 @@ export async function runProxy(options: ProxyRoleOptions): Promise<void> {
   if (options.once) await Promise.race([proxy.synced, aborted(ended)]);
   else await aborted(ended);
   await proxy.stop();
+  following.stop();
   client.close();
 }

@@ -65,7 +65,7 @@ describe('joining', () => {
   const join = async (nodeName: string, more: Partial<JoinOptions> = {}) => {
     const host = await joinCluster({
       dir: path.join(dir, more.dir ?? nodeName),
-      server: url,
+      servers: [url],
       caHash,
       nodeName,
       nodeIps: ['192.0.2.1'],
@@ -141,9 +141,8 @@ describe('joining', () => {
     await assert.rejects(own.resource(nodes).delete('somebody'), /not allowed|not found/);
     own.close();
 
-    const { token: _t, server: _s, caHash: _c, ...later } = { token: '', server: '', caHash: '' };
     const again = await joinCluster({
-      ...later,
+      servers: [],
       dir: path.join(dir, 'host-a'),
       nodeName: 'host-a',
       nodeIps: [],
@@ -152,9 +151,31 @@ describe('joining', () => {
     again.stop();
     assert.deepEqual(again.nodeIps, ['192.0.2.1']);
     await assert.rejects(
-      joinCluster({ dir: path.join(dir, 'host-a'), nodeName: 'other', nodeIps: [], log: silentLogger }),
+      joinCluster({ dir: path.join(dir, 'host-a'), nodeName: 'other', servers: [], nodeIps: [], log: silentLogger }),
       userError(/joined as host-a, not as other/),
     );
+  });
+
+  test('any server that is named will do, and the others are learned for the next start', async () => {
+    const gone = 'https://127.0.0.1:1';
+    const host = await join('host-s', { servers: [gone, url], token: await token() });
+    const file = path.join(dir, 'host-s', 'join.json');
+    const known = () => {
+      const { server: first, others } = JSON.parse(readFileSync(file, 'utf8')) as { server: string; others: string[] };
+      return [first, ...others];
+    };
+    // What the API server says of itself in default/kubernetes.
+    const learned = 'https://192.0.2.1:6443';
+    for (let i = 0; i < 100 && !known().includes(learned); i++) await sleep(50);
+    assert.deepEqual(known(), [gone, url, learned]);
+    assert.equal(statSync(file).mode & 0o777, 0o600);
+    host.stop();
+
+    const later = await joinCluster({ ...host, dir: path.dirname(file), servers: [], nodeIps: [], log: silentLogger });
+    ending.push(() => later.stop());
+    const own = createClient(later.clientConfig);
+    assert.equal((await own.resource(nodes).get('host-s')).metadata.name, 'host-s', 'past the one that is gone');
+    own.close();
   });
 
   test('what goes wrong is said in one sentence', async () => {
@@ -170,8 +191,8 @@ describe('joining', () => {
       ['an expired token', { token: await token(-1000) }, /or it has expired: make a new one/],
       ['another authority', { token: good, caHash: `sha256:${'0'.repeat(64)}` }, /not the one that --ca-hash names/],
       ['a hash of another shape', { token: good, caHash: 'abc' }, /write sha256: and 64 hex digits/],
-      ['nobody there', { token: good, server: 'https://127.0.0.1:1' }, /cannot be reached \(.*ECONNREFUSED/],
-      ['no address', { token: good, server: 'nonsense' }, /write https:\/\/ADDRESS:PORT/],
+      ['nobody there', { token: good, servers: ['https://127.0.0.1:1'] }, /cannot be reached \(.*ECONNREFUSED/],
+      ['no address', { token: good, servers: ['nonsense'] }, /write https:\/\/ADDRESS:PORT/],
       [
         'a clock ahead',
         { token: good, clock: new ManualClock(Date.now() + HOUR_MS) },

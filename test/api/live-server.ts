@@ -61,10 +61,11 @@ async function freePort(): Promise<number> {
 
 export async function startLiveServer(
   options: Omit<ServerProcessOptions, 'folder' | 'port'> = {},
+  /** Servers of one cluster share it. */
+  ca: CertificateAndKey = createCa('api-test'),
 ): Promise<LiveServer> {
   const folder = mkdtempSync(path.join(tmpdir(), 'portico-api-'));
   const port = await freePort();
-  const ca = createCa('api-test');
   const own = issueCert(ca, { cn: 'kube-apiserver', dnsNames: ['localhost'], ips: ['127.0.0.1'], usages: ['server'] });
   const files = {
     'ca.crt': ca.certPem,

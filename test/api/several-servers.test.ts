@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import process from 'node:process';
 import { after, before, describe, it } from 'node:test';
 
-import type { Service } from '../../src/api/index.ts';
+import { configMaps, type Service } from '../../src/api/index.ts';
+import { createClient, createInformer } from '../../src/client/index.ts';
 import { parseSnapshot } from '../../src/store/index.ts';
 import { startEtcd, until, type EtcdCluster } from '../../src/store/testing/etcd-cluster.ts';
 import { startLiveServer, type LiveServer } from './live-server.ts';
@@ -49,7 +50,7 @@ void describe('several servers on one etcd', () => {
     // In turn: the first one finds an empty store, the others what it made.
     for (const address of ['192.0.2.1', '192.0.2.2', '192.0.2.3']) {
       const options = { etcd: etcd.url, address, serviceCidrs: [SERVICE_CIDR], nodePorts: NODE_PORTS };
-      servers.push(await startLiveServer(options));
+      servers.push(await startLiveServer(options, servers[0]?.ca));
     }
   });
   after(async () => {
@@ -84,6 +85,33 @@ void describe('several servers on one etcd', () => {
       );
       assert.equal(listed.json().items.length, 1);
     }
+  });
+
+  void it('an agent that knows several servers lives on when one dies and the next freezes', async () => {
+    const moved: string[] = [];
+    const [, ...rest] = servers.map((server) => server.config().server);
+    const others = () => rest;
+    const client = createClient({ ...serverAt(0).config(), others, onServer: (url) => moved.push(url) });
+    const informer = createInformer(client, configMaps, { namespace: 'default' });
+    await informer.synced();
+    const seesWhatIsWrittenAt = async (n: number, name: string) => {
+      const made = await serverAt(n).call('POST', '/api/v1/namespaces/default/configmaps', { metadata: { name } });
+      assert.equal(made.status, 201, made.text);
+      await until(() => Promise.resolve(informer.items.has(`default/${name}`)));
+      assert.equal((await client.resource(configMaps).get(name, 'default')).metadata.name, name);
+    };
+    await seesWhatIsWrittenAt(2, 'before');
+    assert.deepEqual(moved, [], 'a server that answers is kept');
+    await serverAt(0).kill();
+    await seesWhatIsWrittenAt(2, 'one-is-dead');
+    assert.deepEqual(moved, [rest[0]]);
+    process.kill(serverAt(1).pid, 'SIGSTOP');
+    await seesWhatIsWrittenAt(2, 'one-is-frozen');
+    assert.deepEqual(moved, rest);
+    process.kill(serverAt(1).pid, 'SIGCONT');
+    await serverAt(0).start();
+    informer.stop();
+    client.close();
   });
 
   void it(
