@@ -120,11 +120,11 @@ test('mergeWalk() hairpin: both addresses change, and both are undone', () => {
   });
   assert.deepEqual(
     legs[0]?.hops[2]?.changes.map((c) => c.kind),
-    ['snat', 'dnat'],
+    ['dnat', 'snat'],
   );
   assert.deepEqual(
     legs[1]?.hops[2]?.changes.map((c) => c.kind),
-    ['un-dnat', 'un-snat'],
+    ['un-snat', 'un-dnat'],
   );
 });
 
@@ -220,8 +220,8 @@ test('mergeWalk() tells an echo from its request when the source was masqueraded
   );
   const kinds = legs.map((leg) => leg.hops.flatMap((hop) => hop.changes.map((c) => c.kind)));
   assert.deepEqual(kinds, [
-    ['snat', 'dnat'],
-    ['un-dnat', 'un-snat'],
+    ['dnat', 'snat'],
+    ['un-snat', 'un-dnat'],
   ]);
 });
 

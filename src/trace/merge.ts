@@ -235,11 +235,12 @@ export function changesBetween(leg: LegName, before: Look, after: Look): Change[
   const [destinationBefore, destinationAfter] = [before, after].map((p) =>
     formatAddressPort(p.destination, p.destinationPort),
   );
-  if (sourceBefore !== undefined && sourceAfter !== undefined && sourceBefore !== sourceAfter) {
-    changes.push({ kind: request ? 'snat' : 'un-dnat', from: sourceBefore, to: sourceAfter });
-  }
+  // The kernel translates destinations before it routes and sources after, in both directions.
   if (destinationBefore !== undefined && destinationAfter !== undefined && destinationBefore !== destinationAfter) {
     changes.push({ kind: request ? 'dnat' : 'un-snat', from: destinationBefore, to: destinationAfter });
+  }
+  if (sourceBefore !== undefined && sourceAfter !== undefined && sourceBefore !== sourceAfter) {
+    changes.push({ kind: request ? 'snat' : 'un-dnat', from: sourceBefore, to: sourceAfter });
   }
   return changes;
 }

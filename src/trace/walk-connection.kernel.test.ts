@@ -312,10 +312,10 @@ test('a walk of a pod that reaches itself, and of UDP', async () => {
   assert.deepEqual(route(hairpin, 'request'), [
     'b eth0 out',
     'node-1 lxcb in',
-    'node-1 lxcb out snat+dnat',
+    'node-1 lxcb out dnat+snat',
     'b eth0 in',
   ]);
-  assert.deepEqual(route(hairpin, 'reply')?.at(-2), 'node-1 lxcb out un-dnat+un-snat');
+  assert.deepEqual(route(hairpin, 'reply')?.at(-2), 'node-1 lxcb out un-snat+un-dnat');
   const udp = await walk({
     protocol: 'udp',
     port: 53,

@@ -81,7 +81,7 @@ export async function checkTargets(cluster: Cluster): Promise<void> {
     nodePort.walks[0]?.legs
       .flatMap((leg) => leg.hops.flatMap((hop) => hop.changes.map((c) => c.kind)))
       .filter((k) => /nat/.test(k)),
-    ['snat', 'dnat', 'un-dnat', 'un-snat'],
+    ['dnat', 'snat', 'un-snat', 'un-dnat'],
   );
   // A pod by its address, and by its name.
   const ip = cluster.kubectl('get', 'pod', '-l', 'app=web', '-o', 'jsonpath={.items[0].status.podIP}');
