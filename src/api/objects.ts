@@ -10,6 +10,7 @@ export * from './copy-json.ts';
 export * from './names.ts';
 export * from './quantity.ts';
 export * from './pod-requests.ts';
+export * from './system-priority.ts';
 export * from './int-or-string.ts';
 export * from './age.ts';
 export * from './go-duration.ts';

@@ -271,6 +271,14 @@ export const podDisruptionBudgets = resource<t.PodDisruptionBudget>({
   shortNames: ['pdb'],
   subresources: ['status'],
 });
+export const priorityClasses = resource<t.PriorityClass>({
+  group: 'scheduling.k8s.io',
+  version: 'v1',
+  kind: 'PriorityClass',
+  plural: 'priorityclasses',
+  namespaced: false,
+  shortNames: ['pc'],
+});
 export const storageClasses = resource<t.StorageClass>({
   group: 'storage.k8s.io',
   version: 'v1',

@@ -11,6 +11,7 @@ import type * as meta from 'kubernetes-types/meta/v1';
 import type * as networking from 'kubernetes-types/networking/v1';
 import type * as policy from 'kubernetes-types/policy/v1';
 import type * as rbac from 'kubernetes-types/rbac/v1';
+import type * as scheduling from 'kubernetes-types/scheduling/v1';
 import type * as storage from 'kubernetes-types/storage/v1';
 
 /** Metadata of an object that has been through the API server. `namespace` is absent on cluster-scoped kinds. */
@@ -64,6 +65,7 @@ export type Ingress = Stored<networking.Ingress>;
 export type IngressClass = Stored<networking.IngressClass>;
 export type NetworkPolicy = Stored<networking.NetworkPolicy>;
 export type PodDisruptionBudget = Stored<policy.PodDisruptionBudget>;
+export type PriorityClass = Stored<scheduling.PriorityClass>;
 export type StorageClass = Stored<storage.StorageClass>;
 export type Role = Stored<rbac.Role>;
 export type RoleBinding = Stored<rbac.RoleBinding>;
@@ -93,5 +95,6 @@ export type {
   networking,
   policy,
   rbac,
+  scheduling,
   storage,
 };

@@ -30,13 +30,13 @@ type PodSpec | What to run, and how.
   19 schedulerName string | Who places the pod.
   22 tolerations []Toleration atomic | Taints that do not keep the pod away.
   23 hostAliases []HostAlias keys=ip merge=ip | Further lines of /etc/hosts.
-  24 priorityClassName string
-  25 priority int32?
+  24 priorityClassName string | PriorityClass of the pod: who goes first, and who makes room for whom.
+  25 priority int32? | The value of the class; filled in by the server.
   26 dnsConfig PodDNSConfig | Name servers, search domains and options, added to those of dnsPolicy.
   28 readinessGates []PodReadinessGate atomic | Conditions that must be true as well before the pod is ready.
   29 runtimeClassName string
   30 enableServiceLinks bool? | False: no environment variables for Services; those of the API server remain.
-  31 preemptionPolicy string
+  31 preemptionPolicy string | PreemptLowerPriority or Never, from the class; filled in by the server.
   32 overhead map[quantity]
   33 topologySpreadConstraints []TopologySpreadConstraint keys=topologyKey,whenUnsatisfiable merge=topologyKey | Spreads pods over zones or nodes.
   35 setHostnameAsFQDN bool? | Use the full name as host name.

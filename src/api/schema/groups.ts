@@ -18,6 +18,7 @@ import { metaTypes } from './meta.ts';
 import { networkingTypes } from './networking.ts';
 import { policyTypes } from './policy.ts';
 import { rbacTypes } from './rbac.ts';
+import { schedulingTypes } from './scheduling.ts';
 import { storageTypes } from './storage.ts';
 
 export interface SchemaGroup {
@@ -60,5 +61,6 @@ export const schemaGroups: Readonly<Record<string, SchemaGroup>> = {
   authorization: api('authorization', 'authorization.k8s.io', authorizationTypes),
   autoscaling: api('autoscaling', 'autoscaling', autoscalingTypes),
   policy: api('policy', 'policy', policyTypes),
+  scheduling: api('scheduling', 'scheduling.k8s.io', schedulingTypes),
   storage: api('storage', 'storage.k8s.io', storageTypes),
 };

@@ -10,6 +10,7 @@ import { networkingStrategies } from './networking.ts';
 import { nodeStrategy } from './node.ts';
 import { podStrategy } from './pod.ts';
 import { policyStrategies } from './policy.ts';
+import { priorityClassStrategy } from './priority-class.ts';
 import { rbacStrategies } from './rbac.ts';
 import { serviceBackendStrategies } from './service-backends.ts';
 import { serviceStrategy } from './service.ts';
@@ -27,6 +28,7 @@ const strategies: readonly KindStrategy[] = [
   ...workloadStrategies,
   ...batchStrategies,
   ...policyStrategies,
+  priorityClassStrategy,
   ...storageStrategies,
   ...networkingStrategies,
   ...certificateStrategies,

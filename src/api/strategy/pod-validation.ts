@@ -9,6 +9,7 @@ import type { core } from '../types.ts';
 import { fails, nonNegative, validateContainer, validateHostPorts } from './container-validation.ts';
 import { validateLabels } from './metadata.ts';
 import { validatePlacement } from './placement-validation.ts';
+import { validatePreemptionPolicy } from './priority-class.ts';
 import { validateVolumes } from './volume-validation.ts';
 
 const restartPolicies = ['Always', 'Never', 'OnFailure'];
@@ -60,9 +61,13 @@ function validatePlainFields(spec: core.PodSpec, path: string): FieldError[] {
   if (restart === '') errors.push(required(`${path}.restartPolicy`));
   else if (!restartPolicies.includes(restart))
     errors.push(notSupported(`${path}.restartPolicy`, restart, restartPolicies));
-  const named: readonly ['serviceAccountName' | 'nodeName' | 'hostname' | 'subdomain', (v: string) => string[]][] = [
+  const named: readonly [
+    'serviceAccountName' | 'nodeName' | 'priorityClassName' | 'hostname' | 'subdomain',
+    (v: string) => string[],
+  ][] = [
     ['serviceAccountName', dns1123Subdomain],
     ['nodeName', dns1123Subdomain],
+    ['priorityClassName', dns1123Subdomain],
     ['hostname', dns1123Label],
     ['subdomain', dns1123Label],
   ];
@@ -76,6 +81,7 @@ function validatePlainFields(spec: core.PodSpec, path: string): FieldError[] {
       invalidValue(`${path}.activeDeadlineSeconds`, deadline, `must be between 1 and ${maxSeconds}, inclusive`),
     );
   }
+  errors.push(...validatePreemptionPolicy(spec.preemptionPolicy, `${path}.preemptionPolicy`));
   errors.push(...nonNegative(spec.terminationGracePeriodSeconds, `${path}.terminationGracePeriodSeconds`));
   if (spec.hostNetwork === true) {
     (spec.containers ?? []).forEach((c, i) =>

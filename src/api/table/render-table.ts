@@ -7,6 +7,7 @@ import * as core from './core-columns.ts';
 import { certificateColumns } from './certificate-columns.ts';
 import * as group from './group-columns.ts';
 import { podColumns } from './pod-columns.ts';
+import { priorityClassColumns } from './priority-class-columns.ts';
 import * as volumes from './storage-columns.ts';
 
 type AnyColumn = Column<KubeObject>;
@@ -30,6 +31,7 @@ const tables: Readonly<Record<string, readonly AnyColumn[]>> = {
   'batch/Job': row(jobColumns),
   'batch/CronJob': row(cronJobColumns),
   'policy/PodDisruptionBudget': row(volumes.disruptionBudgetColumns),
+  'scheduling.k8s.io/PriorityClass': row(priorityClassColumns),
   'storage.k8s.io/StorageClass': row(volumes.storageClassColumns),
   'events.k8s.io/Event': row(core.newEventColumns),
   'apps/Deployment': row(group.deploymentColumns),

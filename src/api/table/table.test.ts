@@ -27,6 +27,12 @@ function table(resource: Resource, object: object) {
 
 const rows: readonly [string, Resource, object, string, string?][] = [
   [
+    'priority class',
+    r.priorityClasses,
+    { value: 1000, preemptionPolicy: 'Never' },
+    'Name=a Value=1000 Global-Default=false Age=4m30s PreemptionPolicy=Never',
+  ],
+  [
     'service',
     r.services,
     {

@@ -121,6 +121,71 @@ void describe('pods', () => {
   });
 });
 
+void describe('priority', () => {
+  const CLASSES = '/apis/scheduling.k8s.io/v1/priorityclasses';
+  const start = async () => {
+    const server = await startTestServer();
+    await server.ok('POST', '/api/v1/namespaces/default/serviceaccounts', { metadata: { name: 'default' } });
+    const pod = (name: string, spec: object = {}) =>
+      server.call('POST', PODS, { metadata: { name }, spec: { containers: [container()], ...spec } });
+    return { server, pod };
+  };
+  const facts = ({ spec }: Loose) => [spec.priorityClassName, spec.priority, spec.preemptionPolicy];
+
+  void it('of a pod comes from its class, or from the default class', async () => {
+    const { server, pod } = await start();
+    await using _ = server;
+    assert.deepEqual(facts((await pod('plain')).body), [undefined, 0, 'PreemptLowerPriority']);
+    const critical = await pod('critical', { priorityClassName: 'system-node-critical' });
+    assert.deepEqual(facts(critical.body), ['system-node-critical', 2_000_001_000, 'PreemptLowerPriority']);
+    await server.ok('POST', CLASSES, { metadata: { name: 'usual' }, value: 7, globalDefault: true });
+    await server.ok('POST', CLASSES, { metadata: { name: 'calm' }, value: -5, preemptionPolicy: 'Never' });
+    assert.deepEqual(facts((await pod('usual')).body), ['usual', 7, 'PreemptLowerPriority']);
+    const calm = (await pod('calm', { priorityClassName: 'calm', priority: -5 })).body;
+    assert.deepEqual(facts(calm), ['calm', -5, 'Never']);
+    // Who sends a pod back without the number does not mean to take it away.
+    const { priority: _p, preemptionPolicy: _q, ...spec } = calm.spec;
+    const next = await server.ok('PUT', `${PODS}/calm`, { ...calm, spec });
+    assert.deepEqual(facts(next), ['calm', -5, 'Never']);
+  });
+
+  void it('is refused when it is not what the class says, and classes when they would be two defaults', async () => {
+    const { server, pod } = await start();
+    await using _ = server;
+    const refused = async (answer: Promise<{ status: number; body: Loose }>) => {
+      const { status, body } = await answer;
+      assert.equal(status, 403);
+      return body.message;
+    };
+    assert.equal(
+      await refused(pod('p', { priorityClassName: 'none' })),
+      'pods "p" is forbidden: no PriorityClass with name none was found',
+    );
+    assert.equal(
+      await refused(pod('p', { priority: 9 })),
+      'pods "p" is forbidden: the integer value of priority (9) must not be provided in pod spec; priority admission controller computed 0 from the given PriorityClass name',
+    );
+    assert.equal(
+      await refused(pod('p', { preemptionPolicy: 'Never' })),
+      'pods "p" is forbidden: the string value of PreemptionPolicy (Never) must not be provided in pod spec; priority admission controller computed PreemptLowerPriority from the given PriorityClass name',
+    );
+    await server.ok('POST', CLASSES, { metadata: { name: 'usual' }, value: 7, globalDefault: true });
+    const second = { metadata: { name: 'second' }, value: 7 };
+    assert.equal(
+      await refused(server.call('POST', CLASSES, { ...second, globalDefault: true })),
+      'priorityclasses.scheduling.k8s.io "second" is forbidden: PriorityClass usual is already marked as default. Only one default can exist',
+    );
+    const stored = await server.ok('POST', CLASSES, second);
+    await refused(server.call('PUT', `${CLASSES}/second`, { ...stored, globalDefault: true }));
+    const usual = await server.ok('GET', `${CLASSES}/usual`);
+    await server.ok('PUT', `${CLASSES}/usual`, { ...usual, description: 'still the default' });
+    assert.equal(
+      await refused(server.call('DELETE', `${CLASSES}/system-cluster-critical`)),
+      'priorityclasses.scheduling.k8s.io "system-cluster-critical" is forbidden: this is a system priority class and cannot be deleted',
+    );
+  });
+});
+
 void describe('nodes', () => {
   void it('begin with the taint that keeps pods away until they are ready', async () => {
     await using server = await startTestServer();

@@ -6,6 +6,7 @@ import type { Admission } from '../verbs/deps.ts';
 import { checkNamespace, protectNamespace } from './namespace-lifecycle.ts';
 import { restrictNode } from './node-restriction.ts';
 import { podSecurity } from './pod-security.ts';
+import { priority } from './priority.ts';
 import { addTolerations, taintNewNode } from './taints.ts';
 import { addServiceAccount } from './service-account.ts';
 
@@ -20,6 +21,7 @@ export function createAdmission(store: Store, more: readonly AdmissionStep[] = [
     { create: checkNamespace, remove: protectNamespace },
     restrictNode,
     { create: addServiceAccount },
+    priority,
     { create: addTolerations },
     { create: taintNewNode },
     podSecurity,

@@ -98,6 +98,7 @@ const EVERY_KIND = [
   ],
   ['policy', 'poddisruptionbudgets poddisruptionbudgets/status'],
   ['rbac.authorization.k8s.io', 'clusterrolebindings clusterroles rolebindings roles'],
+  ['scheduling.k8s.io', 'priorityclasses'],
   ['storage.k8s.io', 'storageclasses'],
 ] as const;
 
@@ -214,6 +215,7 @@ export const bootstrapRoles: readonly BootstrapRole[] = [
       rule(['create'], '', 'bindings pods/binding'),
       rule(['patch', 'update'], '', 'pods/status'),
       rule(READ, 'apps', 'replicasets statefulsets'),
+      rule(READ, 'policy', 'poddisruptionbudgets'),
       rule(['create'], 'authentication.k8s.io', 'tokenreviews'),
       rule(['create'], 'authorization.k8s.io', 'subjectaccessreviews'),
     ],

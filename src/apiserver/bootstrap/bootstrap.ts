@@ -9,10 +9,12 @@ import {
   isConflict,
   isNotFound,
   namespaces,
+  priorityClasses,
   roleBindings,
   roles,
   serviceCIDRs,
   services,
+  SYSTEM_PRIORITY_CLASSES,
   type ClusterRole,
   type KubeObject,
   type Resource,
@@ -47,6 +49,9 @@ export async function bootstrap(api: ServerWrites, options: BootstrapOptions): P
   // Together: one durable write for all of them.
   await Promise.all(NAMESPACES.map((name) => ensure(namespaces, { metadata: { name } })));
   await Promise.all([
+    ...SYSTEM_PRIORITY_CLASSES.map(({ name, value, description }) =>
+      ensure(priorityClasses, { metadata: { name }, value, description }),
+    ),
     ensure(serviceCIDRs, { metadata: { name: 'kubernetes' }, spec: { cidrs: [...options.serviceCidrs] } }),
     ...bootstrapRoles.map(async (role) => {
       const now = await ensure(clusterRoles, {
