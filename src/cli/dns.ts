@@ -13,7 +13,7 @@ const MAX_WORKERS = 64;
 async function readConfig(file: string | undefined): Promise<DnsConfig> {
   if (file === undefined) return defaultDnsConfig();
   try {
-    return await parseDnsConfig(readFileSync(file, 'utf8'));
+    return await parseDnsConfig(readFileSync(file, 'utf8'), file);
   } catch (e) {
     if (e instanceof DnsConfigError || (e instanceof Error && 'code' in e)) {
       throw new UserError(`--config ${file}: ${errorText(e)}`);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatAddress, packAddress, parseName } from '../dnswire/index.ts';
 import { defaultForward } from './config/config.ts';
-import { parseCorefile } from './config/parse-corefile.ts';
+import { parseCorefile } from './config/corefile/parse-corefile.ts';
 import { networkContains } from './networks.ts';
 import { embedIpv4 } from './plugins/dns64.ts';
 import { askTcp, askUdp, opt, queryBytes, sendUdp } from './testing/ask.ts';

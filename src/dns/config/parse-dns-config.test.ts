@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { formatName, formatRecord } from '../../dnswire/index.ts';
 import { DnsConfigError } from './config.ts';
 import { isCorefile, parseDnsConfig } from './parse-dns-config.ts';
-import { parseCorefile } from './parse-corefile.ts';
+import { parseCorefile } from './corefile/parse-corefile.ts';
 import { reverseZonesOf } from './reverse-zones.ts';
 import { parseResolvConf } from './resolv-conf.ts';
 
@@ -98,7 +98,7 @@ acme.local, other.local:53 {
       .replace('log { class error }', 'log {\nclass error\n}')
       .replace('cache { success', 'cache {\nsuccess')
       .replace('10m }', '10m\n}'),
-    { UP: '10.9.9.9' },
+    { env: { UP: '10.9.9.9' } },
   );
   const [main, stub] = config.blocks;
   assert.ok(main?.kubernetes !== undefined && stub !== undefined);
@@ -136,7 +136,7 @@ test('mistakes in a Corefile name their line', () => {
     ['.:53 {\n forward .\n}', /line 2: forward: write forward ZONE ADDRESS/],
     ['.:53 {\n forward . 300.1.1.1\n}', /line 2: forward: upstream "300.1.1.1"/],
     ['.:53 {\n forward . https://1.1.1.1\n}', /only dns:\/\/ and tls:\/\//],
-    ['.:53 {\n import x\n}', /line 2: import x: no snippet/],
+    ['.:53 {\n import x\n}', /import x: no such snippet or file/],
     ['.:53 {\n rewrite ttl a b\n}', /rewriting "ttl" is not possible/],
     ['a:53 {\n}\nb:54 {\n}', /one server has one port/],
     ['.:53 {\n health a:b\n}', /line 2: health: "a:b" is no \[address\]:port/],
@@ -146,7 +146,7 @@ test('mistakes in a Corefile name their line', () => {
   ];
   for (const [text, message] of rows)
     assert.throws(
-      () => parseCorefile(text),
+      () => parseCorefile(text, { folder: '/nonexistent' }),
       (error) => error instanceof DnsConfigError && message.test(error.message),
       text,
     );

@@ -1,4 +1,4 @@
-// Looks at the configuration file from time to time. Polling, because the file is often a mounted ConfigMap: a chain of
+// Looks at the configuration file and those it imports from time to time. Polling, because the file is often a mounted ConfigMap: a chain of
 // links that is swapped, which file watches miss.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -7,6 +7,7 @@ import type { Logger } from '../../log/index.ts';
 import { Counter, Gauge } from '../../metrics/index.ts';
 import type { Registry } from '../../metrics/index.ts';
 import type { DnsConfig } from './config.ts';
+import { textWithImports } from './corefile/imports.ts';
 import { parseDnsConfig } from './parse-dns-config.ts';
 
 export interface ConfigWatch {
@@ -31,13 +32,7 @@ export function watchConfig(options: ConfigWatchOptions): ConfigWatch {
   const failed = metrics.register(new Counter('coredns_reload_failed_total', 'Configurations that could not be used.'));
   failed.inc({}, 0);
   const version = metrics.register(new Gauge('coredns_reload_version_info', 'Hash of the configuration in use.'));
-  const read = (): string | undefined => {
-    try {
-      return readFileSync(file, 'utf8');
-    } catch {
-      return undefined;
-    }
-  };
+  const read = () => textWithImports(file);
   let timer: Timer;
   let shown: string | undefined;
   const show = (text: string) => {
@@ -58,7 +53,7 @@ export function watchConfig(options: ConfigWatchOptions): ConfigWatch {
       return;
     }
     try {
-      await apply(await parseDnsConfig(text));
+      await apply(await parseDnsConfig(readFileSync(file, 'utf8'), file));
       show(text);
       log.info('the new configuration is in use', { file });
     } catch (error) {

@@ -1,25 +1,23 @@
 // The Corefile's `acl` and `dns64`.
-import type { WireName } from '../../dnswire/index.ts';
-import type { AclRule } from '../plugins/acl.ts';
-import type { Dns64Config } from '../plugins/dns64.ts';
-import { ACL_ACTIONS, aclLimits, dns64Prefix, WELL_KNOWN_PREFIX } from './access-values.ts';
-import { DnsConfigError } from './config.ts';
-import type { Directive } from './corefile-syntax.ts';
-import { zonesOf } from './values.ts';
-
-const at = (d: Directive): string => `Corefile line ${d.line}: ${d.name}`;
+import type { WireName } from '../../../dnswire/index.ts';
+import type { AclRule } from '../../plugins/acl.ts';
+import type { Dns64Config } from '../../plugins/dns64.ts';
+import { ACL_ACTIONS, aclLimits, dns64Prefix, WELL_KNOWN_PREFIX } from '../access-values.ts';
+import { at, mistake, unknownOption } from './directive.ts';
+import type { Directive } from './syntax.ts';
+import { zonesOf } from '../values.ts';
 
 /** `acl ZONE… { ACTION [type TYPE…] [net NETWORK…] }` */
 export function aclRules(d: Directive, blockZones: readonly WireName[]): AclRule[] {
   const zones = d.args.length > 0 ? d.args.flatMap((text) => zonesOf(text, at(d))) : blockZones;
   return d.block.map((o) => {
     const action = ACL_ACTIONS.find((a) => a === o.name);
-    if (action === undefined) throw new DnsConfigError(`${at(o)}: an acl rule begins with ${ACL_ACTIONS.join(', ')}`);
+    if (action === undefined) throw mistake(o, `an acl rule begins with ${ACL_ACTIONS.join(', ')}`);
     const words: Record<'type' | 'net', string[]> = { type: [], net: [] };
     let into: string[] | undefined;
     for (const word of o.args) {
       if (word === 'type' || word === 'net') into = words[word];
-      else if (into === undefined) throw new DnsConfigError(`${at(o)}: "${word}" stands neither behind type nor net`);
+      else if (into === undefined) throw mistake(o, `"${word}" stands neither behind type nor net`);
       else into.push(word);
     }
     return { zones, action, ...aclLimits(words.type, words.net, at(o)) };
@@ -34,7 +32,7 @@ export function dns64(d: Directive): Dns64Config {
     if (o.name === 'prefix') text = o.args[0] ?? '';
     else if (o.name === 'translate_all') translateAll = true;
     else if (o.name === 'allow_ipv4') allowIpv4 = true;
-    else throw new DnsConfigError(`Corefile line ${o.line}: dns64 has no option "${o.name}"`);
+    else throw unknownOption(o, 'dns64');
   }
   return { ...dns64Prefix(text, at(d)), translateAll, allowIpv4 };
 }

@@ -1,0 +1,144 @@
+// From a Corefile to the configuration: the plugins of the default kubeadm file and those people add to it. What would
+// change answers and is not known here is an error; what only tunes CoreDNS itself is a warning.
+import { defaultDnsConfig, DnsConfigError } from '../config.ts';
+import type { BlockConfig, DnsConfig, ForwardBlockConfig, RewriteRule } from '../config.ts';
+import { durationMs, integerOf, zonesOf } from '../values.ts';
+import { aclRules, dns64 } from './access.ts';
+import { cache } from './cache.ts';
+import { at, mistake } from './directive.ts';
+import type { Mutable } from './directive.ts';
+import { forward } from './forward.ts';
+import { kubernetes } from './kubernetes.ts';
+import { autopath, hosts, rewrite } from './names.ts';
+import { parseCorefileSyntax } from './syntax.ts';
+import type { CoreBlock, CorefileOptions, Directive } from './syntax.ts';
+
+type Draft = Mutable<BlockConfig> & { forward: ForwardBlockConfig[]; rewrite: RewriteRule[] };
+type Global = Mutable<DnsConfig> & { warnings: string[] };
+
+/** @throws DnsConfigError with the line and what is wrong. */
+export function parseCorefile(text: string, options: CorefileOptions = {}): DnsConfig {
+  const { health: _h, ready: _r, metrics: _m, ...off } = defaultDnsConfig();
+  const { blocks, warnings } = parseCorefileSyntax(text, options);
+  const global: Global = { ...off, reloadMs: 0, warnings };
+  if (blocks.length === 0) throw new DnsConfigError('the Corefile has no server block');
+  const ports = new Set<number>();
+  const parsed = blocks.map((block) => parseBlock(block, global, ports));
+  if (ports.size > 1)
+    throw new DnsConfigError(
+      `the Corefile listens on ports ${[...ports].join(' and ')}: one server has one port; start another for the other`,
+    );
+  return { ...global, port: [...ports][0] ?? 53, blocks: parsed };
+}
+
+function parseBlock(block: CoreBlock, global: Global, ports: Set<number>): BlockConfig {
+  const { where } = block;
+  const zones = block.keys.flatMap((key) => {
+    const [, scheme, name = '', port] = /^(?:([a-z0-9]+):\/\/)?(.*?)(?::(\d+))?$/.exec(key) ?? [];
+    if (scheme !== undefined && scheme !== 'dns')
+      throw new DnsConfigError(`${where}: ${scheme}:// is not served; only plain DNS is`);
+    ports.add(port === undefined ? 53 : integerOf(port, where, 1, 65535));
+    return zonesOf(name === '' ? '.' : name, where);
+  });
+  const draft: Draft = { zones, forward: [], rewrite: [], records: [], acl: [], transferTo: [], loop: false };
+  for (const directive of block.directives) apply(directive, draft, global);
+  return draft;
+}
+
+type Apply = (d: Directive, draft: Draft, global: Global) => void;
+
+const nothing: Apply = () => undefined;
+/** Tuning of CoreDNS itself that has no meaning here. */
+const ignored: Apply = (d, _draft, global) => {
+  global.warnings.push(`${at(d)} has no effect here`);
+};
+
+const DIRECTIVES: Readonly<Record<string, Apply>> = {
+  kubernetes: (d, draft) => {
+    draft.kubernetes = kubernetes(d, draft.zones);
+  },
+  forward: (d, draft) => {
+    draft.forward.push(forward(d));
+  },
+  cache: (d, draft) => {
+    draft.cache = cache(d);
+  },
+  hosts: (d, draft) => {
+    draft.hosts = hosts(d);
+  },
+  rewrite: (d, draft) => {
+    draft.rewrite.push(...rewrite(d));
+  },
+  autopath: (d, draft) => {
+    draft.autopath = autopath(d);
+  },
+  acl: (d, draft) => {
+    draft.acl = [...draft.acl, ...aclRules(d, draft.zones)];
+  },
+  dns64: (d, draft) => {
+    draft.dns64 = dns64(d);
+  },
+  transfer: (d, draft) => {
+    draft.transferTo = [...draft.transferTo, ...d.block.flatMap((o) => (o.name === 'to' ? o.args : []))];
+  },
+  loop: (_d, draft) => {
+    draft.loop = true;
+  },
+  health: (d, _draft, global) => {
+    const lameduck = d.block.find((o) => o.name === 'lameduck');
+    const lameduckMs = lameduck === undefined ? 0 : durationMs(lameduck.args[0] ?? '', at(d));
+    global.health = { ...listen(d, 8080), lameduckMs };
+  },
+  ready: (d, _draft, global) => {
+    global.ready = listen(d, 8181);
+  },
+  prometheus: (d, _draft, global) => {
+    global.metrics = listen(d, 9153);
+  },
+  reload: (d, _draft, global) => {
+    global.reloadMs = d.args[0] === 'off' ? 0 : durationMs(d.args[0] ?? '30s', at(d));
+  },
+  log: (d, _draft, global) => {
+    const classes = d.block.find((o) => o.name === 'class')?.args ?? ['all'];
+    global.queryLog =
+      classes.includes('all') || classes.includes('success') ? 'all' : classes.includes('denial') ? 'denial' : 'error';
+  },
+  bufsize: (d, _draft, global) => {
+    global.maxUdpSize = integerOf(d.args[0] ?? '1232', at(d), 512, 4096);
+  },
+  // Done always: errors are logged, addresses turn, ANY is minimised, CHAOS answers, one socket a worker.
+  errors: nothing,
+  loadbalance: nothing,
+  any: nothing,
+  chaos: nothing,
+  minimal: nothing,
+  nsid: nothing,
+  cancel: nothing,
+  metadata: nothing,
+  debug: ignored,
+  pprof: ignored,
+  trace: ignored,
+  timeouts: ignored,
+  multisocket: ignored,
+  bind: ignored,
+};
+
+function apply(d: Directive, draft: Draft, global: Global): void {
+  const known = Object.hasOwn(DIRECTIVES, d.name) ? DIRECTIVES[d.name] : undefined;
+  if (known === undefined) {
+    const names = Object.keys(DIRECTIVES).toSorted().join(', ');
+    throw new DnsConfigError(`${d.where}: plugin "${d.name}" is not known; known are ${names}`);
+  }
+  known(d, draft, global);
+}
+
+function listen(d: Directive, port: number): { address: string; port: number } {
+  const text = d.args[0];
+  if (text === undefined) return { address: '::', port };
+  const [, host = '', number] = /^(?:\[?([^\]]*?)\]?):(\d+)$/.exec(text) ?? [];
+  if (number === undefined) throw mistake(d, `"${text}" is no [address]:port`);
+  return {
+    address: host === '' ? '::' : host === 'localhost' ? '127.0.0.1' : host,
+    port: integerOf(number, at(d), 0, 65535),
+  };
+}
