@@ -2,7 +2,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { UserError } from '../errors/index.ts';
-import { helpText, integerFlag, listFlag, parseCommand, requiredFlag, stringFlag, type Command } from './command.ts';
+import {
+  helpText,
+  integerFlag,
+  listFlag,
+  parseCommand,
+  requiredFlag,
+  stringFlag,
+  switchFlag,
+  type Command,
+} from './command.ts';
 
 const command: Command = {
   usage: 'FROM [flags]',
@@ -23,6 +32,11 @@ test('parseCommand() reads values, lists, switches and positionals', () => {
   assert.equal(parsed.flags['quick'], true);
   assert.deepEqual(parsed.positionals, ['here']);
   assert.equal(stringFlag(parsed, 'absent'), undefined);
+});
+
+test('a switch may be written as Go programs take it', () => {
+  const quick = (...argv: string[]) => switchFlag(parseCommand('do', command, argv), 'quick');
+  assert.deepEqual([quick(), quick('--quick=true'), quick('--quick=false')], [undefined, true, false]);
 });
 
 test('a wrong flag is one sentence that says where help is', () => {

@@ -46,7 +46,8 @@ export function parseCommand(name: string, command: Command, argv: readonly stri
   let values: Parsed['flags'];
   let positionals: string[];
   try {
-    const parsed = parseArgs({ args: [...argv], options, allowPositionals: true, strict: true });
+    const args = argv.map((arg) => switchWord(arg, command));
+    const parsed = parseArgs({ args, options, allowPositionals: true, allowNegative: true, strict: true });
     values = parsed.values as Parsed['flags'];
     positionals = parsed.positionals;
   } catch (e) {
@@ -58,6 +59,14 @@ export function parseCommand(name: string, command: Command, argv: readonly stri
     );
   }
   return { flags: values, positionals };
+}
+
+/** Go's way to write a switch, `--flag=true` and `--flag=false`, in parseArgs' words: `--flag` and `--no-flag`. */
+function switchWord(arg: string, command: Command): string {
+  const [, flag = '', value] = /^--([^=]+)=(true|false)$/.exec(arg) ?? [];
+  const known = command.flags[flag];
+  if (known === undefined || known.value !== undefined) return arg;
+  return value === 'true' ? `--${flag}` : `--no-${flag}`;
 }
 
 /** The first sentence of what parseArgs says; the rest is advice over several lines. */
@@ -93,6 +102,12 @@ export function helpText(name: string, command: Command): string {
 export function stringFlag(parsed: Parsed, name: string): string | undefined {
   const value = parsed.flags[name];
   return typeof value === 'string' ? value : undefined;
+}
+
+/** Undefined: not given. */
+export function switchFlag(parsed: Parsed, name: string): boolean | undefined {
+  const value = parsed.flags[name];
+  return typeof value === 'boolean' ? value : undefined;
 }
 
 export function listFlag(parsed: Parsed, name: string): string[] {

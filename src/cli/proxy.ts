@@ -15,37 +15,8 @@ import {
   type ProxyConfig,
 } from '../proxy/index.ts';
 import { initProxyNode, runProxy } from '../roles/proxy.ts';
-import { listFlag, stringFlag, type Command, type Parsed } from './command.ts';
-
-/** Flags as the fields of a KubeProxyConfiguration, so that file and flags go through the same checks. */
-function documentOf(parsed: Parsed): Record<string, unknown> {
-  const document: Record<string, unknown> = {};
-  const text = (flag: string, field: string) => {
-    const value = stringFlag(parsed, flag);
-    if (value !== undefined) document[field] = value;
-  };
-  text('proxy-mode', 'mode');
-  text('cluster-cidr', 'clusterCIDR');
-  text('detect-local-mode', 'detectLocalMode');
-  text('healthz-bind-address', 'healthzBindAddress');
-  text('metrics-bind-address', 'metricsBindAddress');
-  text('hostname-override', 'hostnameOverride');
-  const kubeconfig = stringFlag(parsed, 'kubeconfig');
-  if (kubeconfig !== undefined) document['clientConnection'] = { kubeconfig };
-  const nodePorts = listFlag(parsed, 'nodeport-addresses');
-  if (nodePorts.length > 0) document['nodePortAddresses'] = nodePorts;
-  if (parsed.flags['masquerade-all'] === true) {
-    document['iptables'] = { masqueradeAll: true };
-    document['nftables'] = { masqueradeAll: true };
-  }
-  const detectLocal = {
-    bridgeInterface: stringFlag(parsed, 'pod-bridge-interface'),
-    interfaceNamePrefix: stringFlag(parsed, 'pod-interface-name-prefix'),
-  };
-  const given = Object.entries(detectLocal).filter(([, v]) => v !== undefined);
-  if (given.length > 0) document['detectLocal'] = Object.fromEntries(given);
-  return document;
-}
+import { stringFlag, switchFlag, type Command, type Parsed } from './command.ts';
+import { PROXY_FLAGS, proxyFlagsDocument } from './proxy-flags.ts';
 
 interface Source {
   readonly config: ProxyConfig;
@@ -67,7 +38,7 @@ function readConfig(parsed: Parsed): Source {
   const file = readConfigFile(parsed);
   try {
     const base = file === undefined ? DEFAULT_PROXY_CONFIG : parseProxyConfiguration(file.text);
-    return { config: proxyConfigOf(documentOf(parsed), base), ...(file === undefined ? {} : { file }) };
+    return { config: proxyConfigOf(proxyFlagsDocument(parsed), base), ...(file === undefined ? {} : { file }) };
   } catch (e) {
     if (!(e instanceof ProxyConfigError)) throw e;
     throw new UserError(file === undefined ? e.message : `${file.path}: ${e.message}`);
@@ -87,25 +58,13 @@ export const command: Command = {
   summary: 'Runs the service proxy of this node, in kube-proxy’s place, against any Kubernetes API server.',
   flags: {
     config: { value: 'FILE', help: 'A KubeProxyConfiguration (v1alpha1). Flags given beside it win.' },
-    kubeconfig: { value: 'FILE', help: 'Credentials; absent: the service account of the pod.' },
-    'hostname-override': { value: 'NAME', help: 'Name of the Node object (default: the hostname).' },
-    'proxy-mode': { value: 'MODE', help: 'iptables or nftables (default iptables).' },
-    'cluster-cidr': { value: 'CIDR[,CIDR]', help: 'Pod ranges: other sources are masqueraded.' },
-    'detect-local-mode': {
-      value: 'MODE',
-      help: 'ClusterCIDR, NodeCIDR, BridgeInterface or InterfaceNamePrefix (default ClusterCIDR).',
-    },
-    'pod-bridge-interface': { value: 'NAME', help: 'The bridge of the pods, for BridgeInterface.' },
-    'pod-interface-name-prefix': { value: 'PREFIX', help: 'Prefix of pod interfaces, for InterfaceNamePrefix.' },
-    'nodeport-addresses': { value: 'CIDR', multiple: true, help: "Addresses that take node ports, or 'primary'." },
-    'masquerade-all': { help: 'Masquerade everything that goes to a virtual address.' },
-    'healthz-bind-address': { value: 'ADDRESS', help: 'Default 0.0.0.0:10256; empty: none.' },
-    'metrics-bind-address': { value: 'ADDRESS', help: 'Default 127.0.0.1:10249; empty: none.' },
+    master: { value: 'URL', help: 'The API server, instead of the one that the kubeconfig names.' },
     'nft-apply': { value: 'HOW', help: 'netlink (default) or cli, for mode nftables.' },
     'write-config-to': { value: 'FILE', help: 'Write the configuration that file and flags give, and end.' },
     'init-only': { help: 'Make the kernel settings that need all of root’s rights, and end. Needs no API server.' },
     once: { help: 'End after the first full sync.' },
     cleanup: { help: 'Remove all proxy rules of this node, and end.' },
+    ...PROXY_FLAGS,
   },
   async run(parsed) {
     const writeTo = stringFlag(parsed, 'write-config-to');
@@ -114,7 +73,7 @@ export const command: Command = {
       return 0;
     }
     if (process.getuid?.() !== 0) throw new UserError('root is needed to program the kernel: run with sudo');
-    if (parsed.flags['cleanup'] === true) {
+    if (switchFlag(parsed, 'cleanup') === true) {
       const removed = await cleanupProxyRules();
       process.stdout.write(removed ? 'proxy rules are removed\n' : 'there were no proxy rules\n');
       return 0;
@@ -124,16 +83,18 @@ export const command: Command = {
       throw new UserError(`--nft-apply ${nftApply}: choose netlink or cli`);
     }
     const { config, file } = readConfig(parsed);
-    if (parsed.flags['init-only'] === true) {
+    if (switchFlag(parsed, 'init-only') === true) {
       initProxyNode(config);
       return 0;
     }
+    const master = stringFlag(parsed, 'master');
     await runProxy({
       nodeName: config.hostnameOverride === '' ? hostname().toLowerCase() : config.hostnameOverride,
       config,
       ...(file === undefined ? {} : { configFile: file }),
       ...(nftApply === undefined ? {} : { nftApply }),
-      once: parsed.flags['once'] === true,
+      ...(master === undefined ? {} : { master }),
+      once: switchFlag(parsed, 'once') === true,
     });
     return 0;
   },

@@ -11,10 +11,10 @@ clusterCIDR: 10.244.0.0/16,fd00:10:244::/56
 nodePortAddresses: [192.168.0.0/24]
 clientConnection: { kubeconfig: /var/lib/kube-proxy/kubeconfig.conf, contentType: "", qps: 0, burst: 0, acceptContentTypes: "" }
 conntrack: { maxPerCore: null, min: 0, tcpEstablishedTimeout: 1h0m0s }
-iptables: { masqueradeAll: true, localhostNodePorts: null, minSyncPeriod: 0s, syncPeriod: 1m30s, masqueradeBit: null }
+iptables: { masqueradeAll: true, localhostNodePorts: null, minSyncPeriod: 500ms, syncPeriod: 1m30s, masqueradeBit: null }
 nftables: { masqueradeBit: 12 }
 ipvs: { scheduler: rr }
-metricsBindAddress: ""
+metricsBindAddress: "::1"
 healthzBindAddress: 0.0.0.0
 `);
   assert.equal(config.mode, 'nftables');
@@ -27,7 +27,45 @@ healthzBindAddress: 0.0.0.0
     [true, 90_000, 'fixed'],
   );
   assert.deepEqual([config.nftables.masqueradeBit, config.nftables.pacing], [12, 'adaptive']);
-  assert.deepEqual([config.metricsBindAddress, config.healthzBindAddress], ['', '0.0.0.0:10256']);
+  assert.deepEqual([config.metricsBindAddress, config.healthzBindAddress], ['[::1]:10249', '0.0.0.0:10256']);
+});
+
+test('the file that kubeadm writes means the defaults', () => {
+  const config = parseProxyConfiguration(`
+apiVersion: kubeproxy.config.k8s.io/v1alpha1
+bindAddress: 0.0.0.0
+bindAddressHardFail: false
+clientConnection: { acceptContentTypes: "", burst: 0, contentType: "", kubeconfig: /var/lib/kube-proxy/kubeconfig.conf, qps: 0 }
+clusterCIDR: 10.244.0.0/16
+configSyncPeriod: 0s
+conntrack: { maxPerCore: null, min: null, tcpBeLiberal: false, tcpCloseWaitTimeout: null, tcpEstablishedTimeout: null, udpStreamTimeout: 0s, udpTimeout: 0s }
+detectLocal: { bridgeInterface: "", interfaceNamePrefix: "" }
+detectLocalMode: ""
+enableProfiling: false
+healthzBindAddress: ""
+hostnameOverride: ""
+iptables: { localhostNodePorts: null, masqueradeAll: false, masqueradeBit: null, minSyncPeriod: 0s, syncPeriod: 0s }
+ipvs: { excludeCIDRs: null, minSyncPeriod: 0s, scheduler: "", strictARP: false, syncPeriod: 0s, tcpFinTimeout: 0s, tcpTimeout: 0s, udpTimeout: 0s }
+kind: KubeProxyConfiguration
+logging: { flushFrequency: 0, options: { json: { infoBufferSize: "0" }, text: { infoBufferSize: "0" } }, verbosity: 0 }
+metricsBindAddress: ""
+mode: ""
+nftables: { masqueradeAll: false, masqueradeBit: null, minSyncPeriod: 0s, syncPeriod: 0s }
+nodePortAddresses: null
+oomScoreAdj: null
+portRange: ""
+showHiddenMetricsForVersion: ""
+winkernel: { enableDSR: false, forwardHealthCheckVip: false, networkName: "", rootHnsEndpointName: "", sourceVip: "" }
+`);
+  const kubeconfig = '/var/lib/kube-proxy/kubeconfig.conf';
+  assert.deepEqual(config, { ...DEFAULT_PROXY_CONFIG, clusterCidrs: ['10.244.0.0/16'], kubeconfig });
+});
+
+test('pages stand on addresses of the family of bindAddress; empty means none only outside of files', () => {
+  const { healthzBindAddress, metricsBindAddress } = parseProxyConfiguration('bindAddress: "::"');
+  assert.deepEqual([healthzBindAddress, metricsBindAddress], ['[::]:10256', '[::1]:10249']);
+  assert.equal(proxyConfigOf({ healthzBindAddress: '' }).healthzBindAddress, '');
+  assert.equal(proxyConfigOf({ bindAddress: '::', healthzBindAddress: '' }).healthzBindAddress, '');
 });
 
 test('an empty document means the defaults', () => {
@@ -40,7 +78,8 @@ const WRONG: readonly (readonly [unknown, RegExp])[] = [
   [{ iptables: { masqueradeBits: 3 } }, /unknown field iptables\.masqueradeBits/],
   [{ mode: 'ipvs' }, /mode is "ipvs", but it must be one of "iptables", "nftables"/],
   [{ iptables: { masqueradeBit: 32 } }, /iptables\.masqueradeBit is 32, but it must be a whole number from 0 to 31/],
-  [{ iptables: { syncPeriod: '0s' } }, /iptables\.syncPeriod is "0s".*more than 0/],
+  [{ iptables: { syncPeriod: '-1s' } }, /iptables\.syncPeriod is "-1s", but it must be a duration/],
+  [{ conntrack: { udpTimeout: 30 } }, /conntrack\.udpTimeout is 30, but it must be a duration/],
   [{ nftables: { minSyncPeriod: '40s' } }, /nftables\.minSyncPeriod \(40000 ms\) must not be longer/],
   [{ clusterCIDR: '10.0.0.0' }, /clusterCIDR holds "10\.0\.0\.0", which is not a CIDR/],
   [{ clusterCIDR: '10.0.0.0/8,11.0.0.0/8' }, /one CIDR for each address family/],

@@ -3,6 +3,7 @@
 import { parse as parseYaml } from 'yaml';
 import { parseDuration } from '../api/objects.ts';
 import { canonicalIp, parseCidr, splitHostPort } from '../ip/index.ts';
+import { familyOf } from './views.ts';
 
 export type ProxyMode = 'iptables' | 'nftables';
 export type DetectLocalMode = 'ClusterCIDR' | 'NodeCIDR' | 'BridgeInterface' | 'InterfaceNamePrefix';
@@ -42,6 +43,7 @@ export interface ProxyConfig {
   readonly iptables: RuleSettings & { readonly localhostNodePorts: boolean };
   readonly nftables: RuleSettings;
   readonly conntrack: ConntrackSettings;
+  /** The node's own address, where the Node object has another; unspecified: that of the Node object. */
   readonly bindAddress: string;
   readonly healthzBindAddress: string;
   readonly metricsBindAddress: string;
@@ -60,6 +62,12 @@ const RULES: RuleSettings = {
   minSyncPeriodMs: 1000,
   pacing: 'adaptive',
 };
+
+/** Where the pages are served, by the family of `bindAddress`. */
+const PAGES = {
+  IPv4: { healthzBindAddress: '0.0.0.0:10256', metricsBindAddress: '127.0.0.1:10249' },
+  IPv6: { healthzBindAddress: '[::]:10256', metricsBindAddress: '[::1]:10249' },
+} as const;
 
 export const DEFAULT_PROXY_CONFIG: ProxyConfig = {
   mode: 'iptables',
@@ -80,8 +88,7 @@ export const DEFAULT_PROXY_CONFIG: ProxyConfig = {
     tcpBeLiberal: false,
   },
   bindAddress: '0.0.0.0',
-  healthzBindAddress: '0.0.0.0:10256',
-  metricsBindAddress: '127.0.0.1:10249',
+  ...PAGES.IPv4,
   bindAddressHardFail: false,
   hostnameOverride: '',
   configSyncPeriodMs: 900_000,
@@ -121,10 +128,6 @@ class Fields {
     this.#dict = dictOf(value, path);
   }
 
-  has(name: string): boolean {
-    return this.#take(name) !== undefined;
-  }
-
   #take(name: string): unknown {
     this.#known.add(name);
     const value = this.#dict[name];
@@ -160,10 +163,12 @@ class Fields {
     );
   }
 
-  duration(name: string, otherwise: number, least = 0): number {
-    return this.#value(name, otherwise, `a duration such as 30s or 1m30s${least > 0 ? ', more than 0' : ''}`, (v) => {
+  /** Milliseconds. `zero: 'default'` is for those where kube-proxy, too, reads 0 as not set. */
+  duration(name: string, otherwise: number, zero: 'default' | 'value'): number {
+    return this.#value(name, otherwise, 'a duration such as 30s or 1m30s', (v) => {
       const ms = typeof v === 'string' ? parseDuration(v) : undefined;
-      return ms !== undefined && ms >= least ? ms : undefined;
+      if (ms === undefined || ms < 0) return undefined;
+      return ms === 0 && zero === 'default' ? otherwise : ms;
     });
   }
 
@@ -207,13 +212,13 @@ class Fields {
 }
 
 function ruleSettings(f: Fields, path: string, base: RuleSettings): RuleSettings {
-  const pacing = f.has('minSyncPeriod') ? 'fixed' : base.pacing;
+  const minimum = f.duration('minSyncPeriod', 0, 'value');
   const settings: RuleSettings = {
     masqueradeBit: f.integer('masqueradeBit', base.masqueradeBit, { min: 0, max: 31 }),
     masqueradeAll: f.boolean('masqueradeAll', base.masqueradeAll),
-    syncPeriodMs: f.duration('syncPeriod', base.syncPeriodMs, 1),
-    minSyncPeriodMs: f.duration('minSyncPeriod', base.minSyncPeriodMs),
-    pacing,
+    syncPeriodMs: f.duration('syncPeriod', base.syncPeriodMs, 'default'),
+    minSyncPeriodMs: minimum === 0 ? base.minSyncPeriodMs : minimum,
+    pacing: minimum === 0 ? base.pacing : 'fixed',
   };
   if (settings.minSyncPeriodMs > settings.syncPeriodMs) {
     throw new ProxyConfigError(
@@ -243,12 +248,16 @@ export function proxyConfigOf(document: unknown, base: ProxyConfig = DEFAULT_PRO
   f.oneOf('apiVersion', 'kubeproxy.config.k8s.io/v1alpha1', ['kubeproxy.config.k8s.io/v1alpha1']);
   f.oneOf('kind', 'KubeProxyConfiguration', ['KubeProxyConfiguration']);
   f.ignore('featureGates', 'logging', 'enableProfiling', 'ipvs', 'winkernel', 'windowsRunAsService');
+  // Nothing reads these any more, but files that were written by a program still have them.
+  f.ignore('portRange', 'udpIdleTimeout');
   const ipt = f.object('iptables');
   const nft = f.object('nftables');
   const ct = f.object('conntrack');
   const detect = f.object('detectLocal');
   const connection = f.object('clientConnection');
   const clusterCidr = f.string('clusterCIDR', base.clusterCidrs.join(','));
+  const bindAddress = f.string('bindAddress', '') || base.bindAddress;
+  const pages = familyOf(bindAddress) === familyOf(base.bindAddress) ? base : PAGES[familyOf(bindAddress)];
   const config: ProxyConfig = {
     mode: f.oneOf<ProxyMode>('mode', base.mode, ['iptables', 'nftables']),
     clusterCidrs: cidrList(
@@ -275,18 +284,18 @@ export function proxyConfigOf(document: unknown, base: ProxyConfig = DEFAULT_PRO
     conntrack: {
       maxPerCore: ct.integer('maxPerCore', base.conntrack.maxPerCore, { min: 0, max: 2 ** 31 - 1 }),
       min: ct.integer('min', base.conntrack.min, { min: 0, max: 2 ** 31 - 1 }),
-      tcpEstablishedTimeoutMs: ct.duration('tcpEstablishedTimeout', base.conntrack.tcpEstablishedTimeoutMs),
-      tcpCloseWaitTimeoutMs: ct.duration('tcpCloseWaitTimeout', base.conntrack.tcpCloseWaitTimeoutMs),
-      udpTimeoutMs: ct.duration('udpTimeout', base.conntrack.udpTimeoutMs),
-      udpStreamTimeoutMs: ct.duration('udpStreamTimeout', base.conntrack.udpStreamTimeoutMs),
+      tcpEstablishedTimeoutMs: ct.duration('tcpEstablishedTimeout', base.conntrack.tcpEstablishedTimeoutMs, 'value'),
+      tcpCloseWaitTimeoutMs: ct.duration('tcpCloseWaitTimeout', base.conntrack.tcpCloseWaitTimeoutMs, 'value'),
+      udpTimeoutMs: ct.duration('udpTimeout', base.conntrack.udpTimeoutMs, 'value'),
+      udpStreamTimeoutMs: ct.duration('udpStreamTimeout', base.conntrack.udpStreamTimeoutMs, 'value'),
       tcpBeLiberal: ct.boolean('tcpBeLiberal', base.conntrack.tcpBeLiberal),
     },
-    bindAddress: f.string('bindAddress', base.bindAddress),
-    healthzBindAddress: f.bindAddress('healthzBindAddress', base.healthzBindAddress, 10256),
-    metricsBindAddress: f.bindAddress('metricsBindAddress', base.metricsBindAddress, 10249),
+    bindAddress,
+    healthzBindAddress: f.bindAddress('healthzBindAddress', pages.healthzBindAddress, 10256),
+    metricsBindAddress: f.bindAddress('metricsBindAddress', pages.metricsBindAddress, 10249),
     bindAddressHardFail: f.boolean('bindAddressHardFail', base.bindAddressHardFail),
-    hostnameOverride: f.string('hostnameOverride', base.hostnameOverride),
-    configSyncPeriodMs: f.duration('configSyncPeriod', base.configSyncPeriodMs, 1),
+    hostnameOverride: f.string('hostnameOverride', base.hostnameOverride).trim().toLowerCase(),
+    configSyncPeriodMs: f.duration('configSyncPeriod', base.configSyncPeriodMs, 'default'),
     oomScoreAdj: f.integer('oomScoreAdj', base.oomScoreAdj, { min: -1000, max: 1000 }),
     kubeconfig: connection.string('kubeconfig', base.kubeconfig),
     showHiddenMetricsForVersion: f.string('showHiddenMetricsForVersion', base.showHiddenMetricsForVersion),
@@ -297,7 +306,7 @@ export function proxyConfigOf(document: unknown, base: ProxyConfig = DEFAULT_PRO
 }
 
 function validate(config: ProxyConfig): ProxyConfig {
-  if (config.bindAddress !== '' && canonicalIp(config.bindAddress) === undefined) {
+  if (canonicalIp(config.bindAddress) === undefined) {
     throw new ProxyConfigError(`bindAddress is ${show(config.bindAddress)}, which is not an IP address`);
   }
   const addresses = config.nodePortAddresses;
@@ -316,7 +325,10 @@ function validate(config: ProxyConfig): ProxyConfig {
   return config;
 }
 
-/** A configuration file's text, YAML or JSON. @throws ProxyConfigError */
+/**
+ * A configuration file's text, YAML or JSON. As for kube-proxy, an empty address of a page means its default there: files
+ * of kubeadm have it so. Only a flag switches a page off. @throws ProxyConfigError
+ */
 export function parseProxyConfiguration(text: string, base: ProxyConfig = DEFAULT_PROXY_CONFIG): ProxyConfig {
   let document: unknown;
   try {
@@ -324,5 +336,7 @@ export function parseProxyConfiguration(text: string, base: ProxyConfig = DEFAUL
   } catch (cause) {
     throw new ProxyConfigError(`not valid YAML or JSON: ${cause instanceof Error ? cause.message : String(cause)}`);
   }
-  return proxyConfigOf(document, base);
+  const pages = ['healthzBindAddress', 'metricsBindAddress'];
+  const said = Object.entries(dictOf(document, '')).filter(([name, value]) => !(pages.includes(name) && value === ''));
+  return proxyConfigOf(Object.fromEntries(said), base);
 }

@@ -4,6 +4,14 @@ import type { ProxyConfig } from './config.ts';
 import type { Family } from './contract.ts';
 import { familyOf } from './views.ts';
 
+const UNSPECIFIED = new Set(['0.0.0.0', '::']);
+
+/** The node's own addresses, the first of a family counts: `bindAddress` of the configuration before those of the Node. */
+export function ownAddresses(bindAddress: string, ofNode: readonly string[]): readonly string[] {
+  const ip = canonicalIp(bindAddress);
+  return ip === undefined || UNSPECIFIED.has(ip) ? ofNode : [ip, ...ofNode];
+}
+
 export interface NodePortAddressOptions {
   readonly family: Family;
   /** `nodePortAddresses` of the configuration: CIDRs or the word `primary`; empty: the mode's default. */

@@ -28,6 +28,7 @@ import { removeForeignRules } from './cleanup.ts';
 import { createIptablesMode } from './iptables/mode.ts';
 import type { ModeOptions, ModeParts } from './mode.ts';
 import { createNftablesMode } from './nftables/mode.ts';
+import { ownAddresses } from './node-addresses.ts';
 import { applyProxySettings } from './node-settings.ts';
 import { ServiceHealth } from './service-health.ts';
 import { hasIpv6 } from './sysctls.ts';
@@ -152,7 +153,7 @@ class RunningProxy implements Proxy {
       log: this.#log,
       metrics,
       registry: this.#registry,
-      nodeIps: () => this.#node.ips,
+      nodeIps: () => ownAddresses(this.#config.bindAddress, this.#node.ips),
       localAddresses: () => rtnl.addresses().map((a) => a.address.split('/')[0] ?? ''),
       detector: (family) => localDetector(this.#config, family, this.#node.podCidrs),
       serviceCidrs: () => this.#serviceCidrs,

@@ -1,7 +1,7 @@
 // The role `proxy`: the service proxy alone, on the node it runs on, against any Kubernetes API server.
 import { readFileSync, unwatchFile, watchFile, writeFileSync } from 'node:fs';
 
-import { createClient, followServers, inClusterConfig, loadKubeconfig } from '../client/index.ts';
+import { createClient, followServers, inClusterConfig, loadKubeconfig, type ClientConfig } from '../client/index.ts';
 import { systemClock } from '../clock/index.ts';
 import type { Logger } from '../log/index.ts';
 import { Registry } from '../metrics/index.ts';
@@ -12,6 +12,8 @@ export interface ProxyRoleOptions {
   nodeName: string;
   /** `kubeconfig` in it; empty: the service account of the pod. */
   config: ProxyConfig;
+  /** URL of the API server, instead of the kubeconfig's. */
+  master?: string;
   /** Where the configuration came from: when its text changes the role ends. */
   configFile?: { path: string; text: string };
   nftApply?: 'netlink' | 'cli';
@@ -58,6 +60,11 @@ export function initProxyNode(config: ProxyConfig): void {
   applyProxySettings({ config, log: roleLogger('proxy') });
 }
 
+function clientConfig(kubeconfig: string, master: string | undefined): ClientConfig {
+  if (master === undefined) return kubeconfig === '' ? inClusterConfig() : loadKubeconfig(kubeconfig);
+  return kubeconfig === '' ? { server: master } : { ...loadKubeconfig(kubeconfig), server: master };
+}
+
 /** Runs until a signal, a changed configuration file, or until the first sync with `once`. Rules stay in the kernel. */
 export async function runProxy(options: ProxyRoleOptions): Promise<void> {
   const { config, nodeName, nftApply, configFile } = options;
@@ -68,7 +75,7 @@ export async function runProxy(options: ProxyRoleOptions): Promise<void> {
   const ended = changed === undefined ? signalled : AbortSignal.any([signalled, changed]);
   let others: readonly string[] = [];
   const client = createClient({
-    ...(config.kubeconfig === '' ? inClusterConfig() : loadKubeconfig(config.kubeconfig)),
+    ...clientConfig(config.kubeconfig, options.master),
     others: () => others,
     onServer: (server) => log.warn('the API server does not answer: going on with another', { server }),
   });
