@@ -14,5 +14,8 @@ export const CLUSTER_INFO = 'cluster-info';
 /** ConfigMap in kube-system with what all node agents must agree on. */
 export const AGENT_SETTINGS = 'portico-agent-settings';
 
+/** Condition of a Node: packets to the pods of some other node do not pass. Pods are scheduled and run all the same. */
+export const PEERS_UNREACHABLE = 'PeersUnreachable';
+
 /** On a Node that is to be removed: its agent takes everything away that it made, and then deletes the Node. */
 export const REMOVAL_ANNOTATION = 'node.portico/removal';

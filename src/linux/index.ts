@@ -26,6 +26,8 @@ export type {
   VethSpec,
   VxlanSpec,
 } from './rtnetlink/contract.ts';
+export type { EchoOptions } from './icmp/echo.ts';
+export { echo } from './icmp/echo.ts';
 export { openRtnl } from './rtnetlink/rtnl.ts';
 export { readSysctl, writeSysctl } from './sysctl/sysctl.ts';
 export type { IptablesVariant } from './iptables/detect.ts';

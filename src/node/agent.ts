@@ -74,6 +74,7 @@ export async function startNodeAgent(o: NodeAgentOptions): Promise<NodeAgent> {
     runtimeVersion: version,
     networkProblem: () =>
       podNetwork.ready() ? undefined : (podNetwork.problem?.() ?? 'the pod network is not ready yet'),
+    peers: () => o.podNetwork.peers?.(),
     onReady: () => {
       for (const worker of workers.values()) worker.look();
     },
@@ -138,6 +139,15 @@ export async function startNodeAgent(o: NodeAgentOptions): Promise<NodeAgent> {
   const losses = podNetwork.onLoss?.((uid) => workers.get(uid)?.look());
   const exits = runtime.onExit((container) => workers.get(container.pod.uid)?.containerExited(container));
 
+  let werePeersReachable = true;
+  const peers = o.podNetwork.onPeersChange?.(() => {
+    registration.refresh();
+    const now = o.podNetwork.peers?.();
+    if (now === undefined || (now.reachable && werePeersReachable)) return;
+    werePeersReachable = now.reachable;
+    const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: o.nodeName, uid: o.nodeName } };
+    events.event(node, now.reachable ? 'Normal' : 'Warning', now.reason, now.message);
+  });
   registration.start();
   const starting = (async () => {
     await Promise.all([podInformer.synced(), serviceInformer.synced()]);
@@ -153,6 +163,7 @@ export async function startNodeAgent(o: NodeAgentOptions): Promise<NodeAgent> {
     serviceInformer.stop();
     exits[Symbol.dispose]();
     losses?.[Symbol.dispose]();
+    peers?.[Symbol.dispose]();
     for (const worker of workers.values()) worker.stop();
   };
   const close = async () => {

@@ -41,6 +41,10 @@ export interface PodNetwork {
   ready(): boolean;
   /** Why `ready()` is false, as a sentence; shown in the node's Ready condition. */
   problem?(): string | undefined;
+  /** Do packets reach the pods of the other nodes? A condition of the Node says so; undefined: nobody can be asked. */
+  peers?(): { readonly reachable: boolean; readonly reason: string; readonly message: string } | undefined;
+  /** Calls when `peers()` has changed. */
+  onPeersChange?(handler: () => void): Disposable;
   /** `netns` is a name (as in `ip netns`) or a path. Again for the same pod: repairs, same addresses. */
   attach(pod: PodToAttach): Promise<{ netns: string; ips: readonly string[] }>;
   /** Takes namespace and addresses away; never fails for what is already gone. */

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
-import { kubernetesVersion, type core, type Node } from '../api/objects.ts';
+import { kubernetesVersion, PEERS_UNREACHABLE, type core, type Node } from '../api/objects.ts';
 import { formatTime } from './pod/container-status.ts';
 
 export interface Machine {
@@ -49,6 +49,8 @@ export interface NodeFacts {
   readonly kubeletPort: number | undefined;
   /** Why the pod network does not work yet; undefined when it does. */
   readonly networkProblem: string | undefined;
+  /** Whether packets reach the pods of the other nodes; undefined where nobody can be asked. */
+  readonly peers?: { readonly reachable: boolean; readonly reason: string; readonly message: string } | undefined;
 }
 
 export function nodeLabels(facts: NodeFacts): Record<string, string> {
@@ -85,7 +87,14 @@ function conditions(facts: NodeFacts, before: readonly core.NodeCondition[], now
     problem === undefined
       ? (['Ready', 'True', 'KubeletReady', 'kubelet is posting ready status'] as const)
       : (['Ready', 'False', 'KubeletNotReady', `container runtime network not ready: ${problem}`] as const);
-  const wanted = [...PRESSURES.map(([type, reason, message]) => [type, 'False', reason, message] as const), ready];
+  const { peers } = facts;
+  const wanted = [
+    ...PRESSURES.map(([type, reason, message]) => [type, 'False', reason, message] as const),
+    ...(peers === undefined
+      ? []
+      : [[PEERS_UNREACHABLE, peers.reachable ? 'False' : 'True', peers.reason, peers.message] as const]),
+    ready,
+  ];
   const now = formatTime(nowMs);
   return wanted.map(([type, status, reason, message]) => {
     const old = before.find((c) => c.type === type);
@@ -98,7 +107,9 @@ function conditions(facts: NodeFacts, before: readonly core.NodeCondition[], now
 export function nodeStatus(facts: NodeFacts, before: core.NodeStatus | undefined, nowMs: number): core.NodeStatus {
   const { machine } = facts;
   const own = conditions(facts, before?.conditions ?? [], nowMs);
-  const others = (before?.conditions ?? []).filter((c) => !own.some((o) => o.type === c.type));
+  const others = (before?.conditions ?? []).filter(
+    (c) => c.type !== PEERS_UNREACHABLE && !own.some((o) => o.type === c.type),
+  );
   return {
     addresses: [
       ...facts.ips.map((address) => ({ type: 'InternalIP', address })),

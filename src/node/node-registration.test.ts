@@ -7,10 +7,12 @@ import { ManualClock } from '../clock/index.ts';
 import { silentLogger } from '../log/index.ts';
 import { NodeRegistration } from './node-registration.ts';
 
+type Peers = { reachable: boolean; reason: string; message: string } | undefined;
+
 function register(before: { client?: FakeClient; networkProblem?: string } = {}) {
   const clock = new ManualClock(Date.UTC(2030, 0));
   const client = before.client ?? createFakeClient();
-  const network = { problem: before.networkProblem };
+  const network: { problem: string | undefined; peers?: Peers } = { problem: before.networkProblem };
   const registration = new NodeRegistration({
     client,
     clock,
@@ -23,6 +25,7 @@ function register(before: { client?: FakeClient; networkProblem?: string } = {})
     kubeletPort: 10250,
     runtimeVersion: 'process://1.0',
     networkProblem: () => network.problem,
+    peers: () => network.peers,
     onReady: () => undefined,
   });
   registration.start();
@@ -97,5 +100,25 @@ test('a new node is not Ready before its network is', async () => {
   const { registration, ready } = register({ networkProblem: 'no pod CIDR yet' });
   await settle();
   assert.equal(ready(), 'False');
+  registration.stop();
+});
+
+test('what is known of the way to other nodes is a condition, which goes when nobody can be asked', async () => {
+  const { client, registration, network, ready } = register();
+  const condition = async () => {
+    registration.refresh();
+    await settle();
+    const found = client.find(nodes, 'node-1')?.status?.conditions?.find((c) => c.type === 'PeersUnreachable');
+    return found === undefined ? undefined : `${found.status} ${found.reason} ${found.message}`;
+  };
+  await settle();
+  assert.equal(await condition(), undefined);
+  network.peers = { reachable: false, reason: 'VXLANBlocked', message: 'let UDP 4789 pass' };
+  assert.equal(await condition(), 'True VXLANBlocked let UDP 4789 pass');
+  assert.equal(ready(), 'True', 'pods that talk to nobody else work');
+  network.peers = { reachable: true, reason: 'PeersAnswer', message: 'fine' };
+  assert.equal(await condition(), 'False PeersAnswer fine');
+  network.peers = undefined;
+  assert.equal(await condition(), undefined);
   registration.stop();
 });

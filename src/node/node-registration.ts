@@ -42,6 +42,7 @@ export interface NodeRegistrationOptions {
   /** `NAME://VERSION`. */
   readonly runtimeVersion: string;
   readonly networkProblem: () => string | undefined;
+  readonly peers?: () => NodeFacts['peers'];
   /** The network became ready. */
   readonly onReady: () => void;
 }
@@ -114,6 +115,7 @@ export class NodeRegistration {
       runtimeVersion,
       machine: this.machine,
       networkProblem: networkProblem(),
+      peers: this.#o.peers?.(),
     };
   }
 

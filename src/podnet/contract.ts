@@ -45,6 +45,15 @@ export interface Attachment {
   readonly device?: string;
 }
 
+/** Made for a condition of the Node. */
+export interface PeersState {
+  readonly reachable: boolean;
+  /** One word. */
+  readonly reason: string;
+  /** What, where, and what to do. */
+  readonly message: string;
+}
+
 /** `linkless`: attaching again mends it. `gone`: what still runs in the namespace can be reached by nobody any more. */
 export type AttachmentHealth = 'whole' | 'linkless' | 'gone';
 
@@ -55,6 +64,13 @@ export interface PodNetwork {
   problem(): string | undefined;
   /** Calls when `ready()` or `problem()` has changed. */
   onReadyChange(handler: () => void): Disposable;
+  /**
+   * Do packets reach the pods of the other nodes? Undefined where nobody can be asked: there is no other node, or no
+   * overlay, without which the ends of the pod network have no addresses.
+   */
+  peers(): PeersState | undefined;
+  /** Calls when `peers()` has changed. */
+  onPeersChange(handler: () => void): Disposable;
   /** Gives the pod its namespace and addresses. Again for the same pod: repairs what is missing, same addresses. */
   attach(pod: PodToAttach): Promise<Attached>;
   /** Is what `attach` made still there? */
@@ -98,6 +114,8 @@ export interface PodNetworkOptions {
    * @default false
    */
   readonly masquerade?: boolean;
+  /** How often other nodes are asked whether packets pass: see `startPeerCheck`. */
+  readonly peerCheck?: { readonly everyMs?: number; readonly againMs?: number; readonly waitMs?: number };
   /** @default 4789 */
   readonly vxlanPort?: number;
   /** @default 1 */

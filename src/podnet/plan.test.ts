@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { peersState, peerTrouble } from './peer-trouble.ts';
 import { planNetwork } from './plan.ts';
 import type { NodeFacts, PlanInput } from './plan.ts';
 
@@ -165,4 +166,37 @@ test('planNetwork() auto: neighbours by routes, the others inside VXLAN, chosen 
   );
   assert.equal(routeTo('172.30.0.13')?.device, 'eth0');
   assert.equal(plan('172.30.0.13').state.forwarding.length, 0);
+});
+
+test('peerTrouble() tells a way that is blocked from a host that is away, and says what to do', () => {
+  const { peers } = planNetwork(input({ mode: 'auto', others: [node(2), node(3, { internalIps: ['192.168.9.13'] })] }));
+  const [near, far] = peers;
+  assert.ok(near !== undefined && far !== undefined);
+  assert.deepEqual([near.way, far.way, far.gateway], ['route', 'vxlan', '10.244.3.0']);
+  const own = { ip: '172.30.0.11', uplink: 'eth0', uplinkMtu: 1500, podMtu: 1450, vxlanPort: 4789 };
+  const told = (peer: typeof near, answers: string) => {
+    const [small, large, host] = answers.split('').map((c) => c === '1') as [boolean, boolean, boolean];
+    const trouble = peerTrouble(peer, { small, large, host }, own);
+    return trouble && `${trouble.reason}: ${trouble.message}`;
+  };
+  for (const peer of peers) {
+    assert.equal(told(peer, '111'), undefined);
+    assert.equal(told(peer, '000'), undefined, 'its host is away');
+  }
+  assert.match(
+    told(far, '001') ?? '',
+    /^VXLANBlocked: .*node-3.*let UDP port 4789 pass.*172\.30\.0\.11 and 192\.168\.9\.13/,
+  );
+  assert.match(
+    told(near, '001') ?? '',
+    /^RouteBlocked: .*10\.244\.2\.0\/24 of node node-2.*source and destination check/,
+  );
+  assert.match(told(far, '101') ?? '', /^PacketsTooLarge: packets of 1450 bytes .*'ip link set eth0 mtu N'/);
+  const many = Array.from({ length: 5 }, (_, n) => ({
+    node: `n${n}`,
+    reason: 'VXLANBlocked' as const,
+    message: `m${n}`,
+  }));
+  assert.equal(peersState(many).message, 'm0; m1; m2; and 2 more nodes');
+  assert.deepEqual(planNetwork(input()).peers, [], 'native ends have no address to ask');
 });

@@ -40,9 +40,21 @@ export interface PlanInput {
   readonly vxlanVni: number;
 }
 
+/** A node whose pods are reached over an end of the pod network that has an address: it can be asked. */
+export interface PlannedPeer {
+  readonly name: string;
+  /** Of its host. */
+  readonly ip: string;
+  readonly podCidr: string;
+  /** Its own address in the pod network. */
+  readonly gateway: string;
+  readonly way: 'route' | 'vxlan';
+}
+
 export interface Plan {
   readonly state: NetworkState;
   readonly podMtu: number;
+  readonly peers: readonly PlannedPeer[];
   /** What could not be planned, each a sentence that names the node and the reason. */
   readonly problems: readonly string[];
 }
@@ -55,7 +67,7 @@ const hostPrefix = (ip: string) => `${ip}/${isIpv6(ip) ? 128 : 32}`;
 
 export function planNetwork(input: PlanInput): Plan {
   const problems: string[] = [];
-  const peers = acceptedPeers(input, problems);
+  const accepted = acceptedPeers(input, problems);
   const vxlan = input.mode !== 'native' ? planVxlan(input, problems) : undefined;
   const podMtu = vxlan?.mtu ?? input.uplink.mtu;
 
@@ -81,14 +93,24 @@ export function planNetwork(input: PlanInput): Plan {
   if (vxlan !== undefined) {
     for (const cidr of input.self.podCidrs) addresses.push({ device: vxlan.name, address: hostPrefix(base(cidr)) });
   }
-  for (const peer of peers) {
-    if (input.mode === 'native' || (input.mode === 'auto' && isOnLink(peer, input.uplink))) {
+  const isRouted = (peer: NodeFacts) =>
+    input.mode === 'native' || (input.mode === 'auto' && isOnLink(peer, input.uplink));
+  for (const peer of accepted) {
+    if (isRouted(peer)) {
       routes.push(...nativeRoutes(peer, input.uplink, problems));
     } else if (vxlan !== undefined) {
       planOverlayPeer(peer, vxlan, { neighbors, forwarding, routes, problems });
     }
   }
-  return { state: { vxlan, podLinks, addresses, neighbors, forwarding, routes }, podMtu, problems };
+  const peers = vxlan === undefined ? [] : accepted.flatMap((peer) => plannedPeer(peer, vxlan, isRouted(peer)));
+  return { state: { vxlan, podLinks, addresses, neighbors, forwarding, routes }, podMtu, peers, problems };
+}
+
+function plannedPeer(peer: NodeFacts, vxlan: VxlanLink, routed: boolean): PlannedPeer[] {
+  const [podCidr] = peer.podCidrs;
+  const ip = peer.internalIps.find((each) => sameFamily(each, vxlan.local));
+  if (podCidr === undefined || ip === undefined) return [];
+  return [{ name: peer.name, ip, podCidr, gateway: base(podCidr), way: routed ? 'route' : 'vxlan' }];
 }
 
 const base = (cidr: string) => formatIp(nthAddress(cidr, 0));

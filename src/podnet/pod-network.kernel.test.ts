@@ -520,3 +520,60 @@ test('auto: routes on one link, VXLAN across a router; addresses are followed; a
   assert.equal(await talk(a.netns, b.netns, b.ips[0] ?? ''), a.ips[0]);
   for (const r of [rtnl, far]) r.close();
 });
+
+test('a node notices when VXLAN does not pass to a peer whose host answers, and when large packets do not', async () => {
+  await using lab = createLab(3);
+  const reports: { reason: string; message: string }[] = [];
+  const peerCheck = { everyMs: 100, againMs: 50, waitMs: 150 };
+  for (const n of [1, 2, 3]) {
+    const network = await lab.start(n, { network: 'vxlan', peerCheck });
+    if (n !== 1) continue;
+    network.onPeersChange(() => {
+      const { reason = '', message = '' } = network.peers() ?? {};
+      reports.push({ reason, message });
+    });
+  }
+  const reported = (reason: string) =>
+    until(
+      () => reports.at(-1)?.reason === reason,
+      () => JSON.stringify(reports),
+    );
+  await reported('PeersAnswer');
+  /** What a firewall of node 2 drops of what arrives; '': nothing. */
+  const firewall = (what: string) => {
+    const table = `table ip filter { chain in { type filter hook input priority 0; ${what} drop; }; }`;
+    const args = what === '' ? ['delete', 'table', 'ip', 'filter'] : [table];
+    const ran = inNetns(lab.netns(2), () => spawnSync('nft', args));
+    assert.equal(ran.status, 0, ran.stderr.toString());
+  };
+  firewall('udp dport 4789');
+  await reported('VXLANBlocked');
+  assert.match(
+    reports.at(-1)?.message ?? '',
+    /^no packet comes back from node node-2 through VXLAN, although its host answers: let UDP port 4789 pass in both directions between 172\.30\.0\.11 and 172\.30\.0\.12$/,
+  );
+  firewall('');
+  await reported('PeersAnswer');
+  firewall('udp dport 4789 ip length > 1400');
+  await reported('PacketsTooLarge');
+  assert.match(
+    reports.at(-1)?.message ?? '',
+    /^packets of 1450 bytes do not come back from node node-2, smaller ones do: .*set the MTU of eth0/,
+  );
+  firewall('');
+  await reported('PeersAnswer');
+  // Echoes are swallowed, as some firewalls do by default: what pods send passes, and the agent's port says so.
+  firewall('icmp type echo-request');
+  await sleep(600);
+  assert.equal(reports.at(-1)?.reason, 'PeersAnswer');
+  firewall('');
+  // A host that is away is no trouble of the network.
+  const wire = openRtnl(`${PREFIX}-fabric`);
+  wire.setLink('p2', { up: false });
+  await sleep(1500);
+  wire.close();
+  assert.deepEqual(
+    reports.map((r) => r.reason),
+    ['PeersAnswer', 'VXLANBlocked', 'PeersAnswer', 'PacketsTooLarge', 'PeersAnswer'],
+  );
+});

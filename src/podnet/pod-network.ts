@@ -14,7 +14,7 @@ import type { Logger } from '../log/index.ts';
 import { nextAddress } from './address-pool.ts';
 import { AttachmentRecord } from './attachment-record.ts';
 import type { RecordedAttachment } from './attachment-record.ts';
-import type { Attached, AttachmentHealth, PodNetwork, PodNetworkOptions, PodToAttach } from './contract.ts';
+import type { Attached, AttachmentHealth, PeersState, PodNetwork, PodNetworkOptions, PodToAttach } from './contract.ts';
 import { diffNetwork } from './diff.ts';
 import { applyStep, readKernelNetwork } from './kernel-network.ts';
 import { GATEWAY_V4, GATEWAY_V6, HOST_MAC, hostLinkName, isHostLinkName, podMac, podNetnsName } from './names.ts';
@@ -24,8 +24,9 @@ import type { FamilyRules } from './node-rules.ts';
 import { watchNetnsNames, type NetnsWatch } from './netns-watch.ts';
 import { ensureNodeSysctls } from './node-sysctls.ts';
 import { EMPTY_STATE } from './network-state.ts';
+import { startPeerCheck, type PeerCheck } from './peer-check.ts';
 import { planNetwork } from './plan.ts';
-import type { NodeFacts } from './plan.ts';
+import type { NodeFacts, Plan, Uplink } from './plan.ts';
 import { ensureSandbox, removeSandbox, sandboxFaults, setSandboxMtu } from './sandbox.ts';
 import type { NodeSide } from './sandbox.ts';
 
@@ -89,6 +90,8 @@ class NodePodNetwork implements PodNetwork {
   #problem: string | undefined = 'the list of nodes has not arrived yet';
   readonly #readyHandlers = new Set<() => void>();
   readonly #lossHandlers = new Set<(uid: string) => void>();
+  readonly #peersHandlers = new Set<() => void>();
+  readonly #peerCheck: PeerCheck;
   readonly #names: NetnsWatch;
   #reported = '';
   #stopped = false;
@@ -106,6 +109,14 @@ class NodePodNetwork implements PodNetwork {
         `there is no network device ${options.uplink} on node ${options.nodeName}; name the one that leads to the other nodes`,
       );
     }
+    this.#peerCheck = startPeerCheck({
+      ...options.peerCheck,
+      netns: options.netns,
+      log: this.#log,
+      onChange: () => {
+        for (const handler of this.#peersHandlers) handler();
+      },
+    });
     this.#removeStrayLinks();
     options.nodes.onChange(({ before, after }) => {
       if (JSON.stringify(before) !== JSON.stringify(after)) this.#schedule(SETTLE_MS);
@@ -130,6 +141,15 @@ class NodePodNetwork implements PodNetwork {
   onReadyChange(handler: () => void): Disposable {
     this.#readyHandlers.add(handler);
     return { [Symbol.dispose]: () => void this.#readyHandlers.delete(handler) };
+  }
+
+  peers(): PeersState | undefined {
+    return this.#peerCheck.state();
+  }
+
+  onPeersChange(handler: () => void): Disposable {
+    this.#peersHandlers.add(handler);
+    return { [Symbol.dispose]: () => void this.#peersHandlers.delete(handler) };
   }
 
   #setProblem(problem: string | undefined): void {
@@ -260,6 +280,7 @@ class NodePodNetwork implements PodNetwork {
 
   #stopWatching(): void {
     this.#stopped = true;
+    this.#peerCheck.stop();
     clearInterval(this.#resync);
     clearTimeout(this.#strayTimer);
     if (this.#timer !== undefined) clearTimeout(this.#timer.handle);
@@ -360,7 +381,15 @@ class NodePodNetwork implements PodNetwork {
       });
     if (self.podCidrs.length === 0) return `node ${nodeName} has no pod CIDR yet`;
     this.#podMtu = plan.podMtu;
+    this.#checkPeers(plan, uplink);
     return undefined;
+  }
+
+  #checkPeers({ state: { vxlan, addresses }, peers, podMtu }: Plan, uplink: Uplink): void {
+    const source = addresses[0]?.address.split('/')[0];
+    if (vxlan === undefined || source === undefined) return this.#peerCheck.networkIs(undefined);
+    const own = { ip: vxlan.local, uplink: uplink.name, uplinkMtu: uplink.mtu, podMtu, vxlanPort: vxlan.port };
+    this.#peerCheck.networkIs({ own, source, peers });
   }
 
   /** @param present Names of the pod links that are there. */

@@ -6,6 +6,7 @@ import { checkClocks, checkHost } from './doctor-host-checks.ts';
 import type { HostFacts } from './doctor-host-checks.ts';
 import { checkNode } from './doctor-node-checks.ts';
 import type { NodeFacts } from './doctor-node-checks.ts';
+import { checkPeers } from './peer-conditions.ts';
 
 const node = (more: Partial<NodeFacts> = {}): NodeFacts => ({
   name: 'node-1',
@@ -123,4 +124,24 @@ test('checkClocks() compares this machine and each node with the API server', ()
   const [, ahead, away] = checkClocks({ apiAheadMs: 0, leases: [lease(-30_000), lease(90_000)] });
   assert.match(ahead?.what ?? '', /30\.0 s ahead of the API server's/);
   assert.match(away?.what ?? '', /last renewed 90\.0 s ago: the agent is away, or its clock is behind/);
+});
+
+test('what a node says of the way to others is told; a node that cannot ask says nothing', () => {
+  const says = (name: string, type: string, status: string, message: string) => ({
+    metadata: { name, uid: name, resourceVersion: '1', creationTimestamp: '' },
+    status: { conditions: [{ type, status, message }] },
+  });
+  const findings = checkPeers([
+    says('node-1', 'PeersUnreachable', 'True', 'no packet comes back from node node-2 through VXLAN'),
+    says('node-2', 'PeersUnreachable', 'False', 'all is well'),
+    says('node-3', 'Ready', 'True', ''),
+    says('node-4', 'PeersUnreachable', 'Unknown', ''),
+  ]);
+  assert.deepEqual(
+    findings.map((f) => [f.level, f.where, f.what]),
+    [
+      ['fail', 'node-1', 'no packet comes back from node node-2 through VXLAN'],
+      ['ok', 'node-2', 'all is well'],
+    ],
+  );
 });

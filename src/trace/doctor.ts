@@ -1,4 +1,5 @@
 // `portico doctor`: reads the facts of a host, of a cluster and of its nodes, and applies the safe fixes.
+import { nodes as nodeResource } from '../api/objects.ts';
 import type { Client } from '../client/index.ts';
 import { errorText } from '../errors/index.ts';
 import { findProgram, openRtnl, readSysctl, writeSysctl } from '../linux/index.ts';
@@ -11,6 +12,7 @@ import { checkClocks, checkHost, NEEDED_PROGRAMS } from './doctor-host-checks.ts
 import type { HostFacts, Leftover } from './doctor-host-checks.ts';
 import { checkNode } from './doctor-node-checks.ts';
 import { inspectNode } from './inspect-node.ts';
+import { checkPeers } from './peer-conditions.ts';
 import type { TraceEnvironment } from './cluster-view.ts';
 
 export interface DoctorOptions {
@@ -58,7 +60,7 @@ async function examine(options: DoctorOptions): Promise<Examined[]> {
   return [...host, ...nodes.flat(), ...cluster];
 }
 
-/** Clocks, and whether each node's routes and rules are those that the API's objects ask for. */
+/** Clocks, what the nodes say of each other, and whether each node's routes and rules are those that the API's objects ask for. */
 async function examineCluster({ api, nodes }: DoctorOptions): Promise<Finding[]> {
   if (api === undefined) return [];
   try {
@@ -67,7 +69,8 @@ async function examineCluster({ api, nodes }: DoctorOptions): Promise<Finding[]>
     const drift = names.map(async (name) => {
       return checkDrift(name, await inspectNode({ ...api, namespace: 'default', name, nodes: names }));
     });
-    return [...clocks, ...(await Promise.all(drift))];
+    const peers = checkPeers((await api.client.resource(nodeResource).list()).items);
+    return [...clocks, ...peers, ...(await Promise.all(drift))];
   } catch (error) {
     const what = `the API server could not be asked: ${errorText(error)}`;
     const mendIt = "'portico status' says which processes run; 'portico up' starts what is missing";

@@ -176,6 +176,12 @@ test('hosts of one link talk directly, across the router inside VXLAN, and a Ser
       10_000,
     );
   }
+  // Each has tried the way to the others, with small and with full packets.
+  await eventually('every node to say that it reaches the others', async () => {
+    const all = (await hosts.client.resource(nodes).list()).items;
+    const says = all.map((n) => n.status?.conditions?.find((c) => c.type === 'PeersUnreachable')?.status);
+    return says.every((status) => status === 'False') ? true : undefined;
+  });
   // Its own certificate, signed for its own address: the API server reads a log from behind the router.
   assert.match(hosts.kubectl('exec', 'client-gamma', '--', 'hostname'), /client-gamma/);
   hosts.kubectl('logs', 'client-gamma');

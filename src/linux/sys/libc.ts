@@ -41,6 +41,9 @@ const cSocket = declare<(domain: number, type: number, protocol: number) => numb
 const cBind = declare<(fd: number, address: Bytes, length: number) => number>(
   'int bind(int fd, const void *address, unsigned int length)',
 );
+const cConnect = declare<(fd: number, address: Bytes, length: number) => number>(
+  'int connect(int fd, const void *address, unsigned int length)',
+);
 const cListen = declare<(fd: number, backlog: number) => number>('int listen(int fd, int backlog)');
 const cGetsockname = declare<(fd: number, address: Bytes, length: Bytes) => number>(
   'int getsockname(int fd, void *address, void *length)',
@@ -138,6 +141,11 @@ export function socket(domain: number, type: number, protocol: number): number {
 
 export function bind(fd: number, address: Bytes, what: string): void {
   checked(cBind(fd, address, address.length), what);
+}
+
+/** For sockets whose connect() does not wait: datagrams and raw packets. */
+export function connect(fd: number, address: Bytes, what: string): void {
+  checked(cConnect(fd, address, address.length), what);
 }
 
 export function listen(fd: number, backlog: number, what: string): void {
