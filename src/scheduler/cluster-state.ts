@@ -23,15 +23,18 @@ export interface ClusterView {
   namespaceLabels(name: string): Readonly<Record<string, string>> | undefined;
 }
 
-interface Slot {
-  name: string;
-  node: Node | undefined;
-  allocatable: ResourceAmounts;
+interface Counted {
   requested: ResourceAmounts;
   expected: ResourceAmounts;
   pods: Map<string, Pod>;
   antiAffine: Map<string, Pod>;
   ports: WantedHostPort[];
+}
+
+interface Slot extends Counted {
+  name: string;
+  node: Node | undefined;
+  allocatable: ResourceAmounts;
 }
 
 export class ClusterState implements ClusterView {
@@ -71,14 +74,7 @@ export class ClusterState implements ClusterView {
   place(pod: Pod, node: string): void {
     const { uid } = pod.metadata;
     this.remove(uid);
-    const slot = this.#slot(node);
-    slot.pods.set(uid, pod);
-    if (pod.spec?.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution !== undefined) {
-      slot.antiAffine.set(uid, pod);
-    }
-    change(slot.requested, podRequests(pod), 1);
-    change(slot.expected, usualRequests(pod), 1);
-    slot.ports.push(...podHostPorts(pod));
+    count(this.#slot(node), pod);
     this.#where.set(uid, { node, pod });
   }
 
@@ -105,16 +101,7 @@ export class ClusterState implements ClusterView {
   #slot(name: string): Slot {
     let slot = this.#slots.get(name);
     if (slot === undefined) {
-      slot = {
-        name,
-        node: undefined,
-        allocatable: new Map(),
-        requested: new Map(),
-        expected: new Map(),
-        pods: new Map(),
-        antiAffine: new Map(),
-        ports: [],
-      };
+      slot = { name, node: undefined, allocatable: new Map(), ...nothingCounted() };
       this.#slots.set(name, slot);
     }
     return slot;
@@ -124,6 +111,41 @@ export class ClusterState implements ClusterView {
   #tidy(slot: Slot): void {
     if (slot.node === undefined && slot.pods.size === 0) this.#slots.delete(slot.name);
   }
+}
+
+const nothingCounted = (): Counted => ({
+  requested: new Map(),
+  expected: new Map(),
+  pods: new Map(),
+  antiAffine: new Map(),
+  ports: [],
+});
+
+function count(to: Counted, pod: Pod): void {
+  const { uid } = pod.metadata;
+  to.pods.set(uid, pod);
+  if (pod.spec?.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution !== undefined) {
+    to.antiAffine.set(uid, pod);
+  }
+  change(to.requested, podRequests(pod), 1);
+  change(to.expected, usualRequests(pod), 1);
+  to.ports.push(...podHostPorts(pod));
+}
+
+/** The node as it would be with exactly these pods. */
+export function nodeWithPods(node: NodeState, pods: readonly Pod[]): NodeState {
+  const counted = nothingCounted();
+  for (const pod of pods) count(counted, pod);
+  return { name: node.name, node: node.node, allocatable: node.allocatable, ...counted };
+}
+
+/** The cluster with these nodes in the places of those of the same names. */
+export function viewWith(view: ClusterView, changed: readonly NodeState[]): ClusterView {
+  const byName = new Map(changed.map((node) => [node.name, node]));
+  return {
+    nodes: view.nodes.map((node) => byName.get(node.name) ?? node),
+    namespaceLabels: (name) => view.namespaceLabels(name),
+  };
 }
 
 function change(sum: ResourceAmounts, by: ResourceAmounts, sign: 1 | -1): void {

@@ -9,78 +9,90 @@ import {
   type Pod,
 } from '../api/objects.ts';
 import type { ClusterView, NodeState } from './cluster-state.ts';
+import { viewWithNominated, type Nomination } from './nominations.ts';
 import { affinityFilter } from './pod-affinity.ts';
+import { refusedForGood, refusedForNow, type Refusal } from './refusal.ts';
 import { spreadFilter } from './topology-spread.ts';
 
-/** The reasons against this node; none: it fits. */
-export type NodeFilter = (node: NodeState) => string[];
+/** What speaks against this node; undefined: it fits. */
+export type NodeFilter = (node: NodeState) => Refusal | undefined;
 
 type Rule = (pod: Pod, view: ClusterView) => NodeFilter;
 
 const UNSCHEDULABLE = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' };
 
-const one = (reason: string | undefined): string[] => (reason === undefined ? [] : [reason]);
-
 const unschedulable: Rule = (pod) => {
   const tolerated = (pod.spec?.tolerations ?? []).some((t) => tolerates(t, UNSCHEDULABLE));
-  return ({ node }) => (node.spec?.unschedulable === true && !tolerated ? ['node(s) were unschedulable'] : []);
+  return ({ node }) =>
+    node.spec?.unschedulable === true && !tolerated ? refusedForGood('node(s) were unschedulable') : undefined;
 };
 
 const taints: Rule =
   (pod) =>
   ({ node }) => {
     const taint = untoleratedTaint(pod.spec?.tolerations, node, ['NoSchedule', 'NoExecute']);
-    return taint === undefined ? [] : [`node(s) had untolerated taint {${taint.key}: ${taint.value ?? ''}}`];
+    if (taint === undefined) return undefined;
+    return refusedForGood(`node(s) had untolerated taint {${taint.key}: ${taint.value ?? ''}}`);
   };
 
 const affinityToNode: Rule =
   (pod) =>
   ({ node }) =>
-    nodeMatches(pod.spec, node) ? [] : ["node(s) didn't match Pod's node affinity/selector"];
+    nodeMatches(pod.spec, node) ? undefined : refusedForGood("node(s) didn't match Pod's node affinity/selector");
 
 const ports: Rule = (pod) => {
   const wanted = podHostPorts(pod);
   return ({ ports: used }) =>
     wanted.some((w) => used.some((u) => hostPortsCollide(w, u)))
-      ? ["node(s) didn't have free ports for the requested pod ports"]
-      : [];
+      ? refusedForNow("node(s) didn't have free ports for the requested pod ports")
+      : undefined;
 };
 
 const resources: Rule = (pod) => {
   const wanted = podRequests(pod);
   return ({ allocatable, requested, pods }) => {
     const reasons: string[] = [];
+    let final = false;
     const most = allocatable.get('pods');
     if (most !== undefined && pods.size + 1 > most) reasons.push('Too many pods');
     for (const [name, n] of wanted) {
       // Sums of fractions of cores carry rounding dust.
-      const free = (allocatable.get(name) ?? 0) - (requested.get(name) ?? 0) + 1e-9;
-      if (n > 0 && n > free) reasons.push(`Insufficient ${name}`);
+      const total = (allocatable.get(name) ?? 0) + 1e-9;
+      if (n === 0 || n <= total - (requested.get(name) ?? 0)) continue;
+      reasons.push(`Insufficient ${name}`);
+      // More than the whole node has.
+      if (n > total) final = true;
     }
-    return reasons;
+    return reasons.length === 0 ? undefined : { reasons, final };
   };
 };
 
-const nearPods: Rule = (pod, view) => {
-  const filter = affinityFilter(pod, view);
-  return (node) => one(filter(node));
-};
+const RULES: readonly Rule[] = [unschedulable, taints, affinityToNode, ports, resources, spreadFilter, affinityFilter];
 
-const spread: Rule = (pod, view) => {
-  const filter = spreadFilter(pod, view);
-  return (node) => one(filter(node));
-};
-
-const RULES: readonly Rule[] = [unschedulable, taints, affinityToNode, ports, resources, spread, nearPods];
-
-/** All rules for one pod; the first that objects gives its reasons. */
-export function filterFor(pod: Pod, view: ClusterView): NodeFilter {
+/** The first rule that objects gives its reasons. */
+function allRules(pod: Pod, view: ClusterView): NodeFilter {
   const filters = RULES.map((rule) => rule(pod, view));
   return (node) => {
     for (const filter of filters) {
-      const reasons = filter(node);
-      if (reasons.length > 0) return reasons;
+      const refusal = filter(node);
+      if (refusal !== undefined) return refusal;
     }
-    return [];
+    return undefined;
+  };
+}
+
+/**
+ * All rules for one pod. A node with room promised to others has to fit with them and without them: they may take what
+ * the pod needs, or never come while the pod counts on their being near.
+ */
+export function filterFor(pod: Pod, view: ClusterView, nominations: readonly Nomination[] = []): NodeFilter {
+  const now = allRules(pod, view);
+  const expected = viewWithNominated(pod, view, nominations);
+  if (expected === view) return now;
+  const later = allRules(pod, expected);
+  const crowded = new Map(expected.nodes.map((node) => [node.name, node]));
+  return (node) => {
+    const then = crowded.get(node.name) ?? node;
+    return (then === node ? undefined : later(then)) ?? now(node);
   };
 }

@@ -2,23 +2,32 @@
 import type { Pod } from '../api/objects.ts';
 import type { ClusterView, NodeState } from './cluster-state.ts';
 import { filterFor } from './filters.ts';
+import { nominatedNode, type Nomination } from './nominations.ts';
+import { noneAvailable, type Refusal } from './refusal.ts';
 import { bestNode } from './scores.ts';
 
-export type Placement = { node: string } | { unschedulable: string };
+export interface Unplaced {
+  /** Why there is no node: `0/3 nodes are available: 3 Insufficient cpu.` */
+  readonly unschedulable: string;
+  /** What spoke against each node, by name. */
+  readonly refusals: ReadonlyMap<string, Refusal>;
+}
 
-/** The node for the pod, or why there is none: `0/3 nodes are available: 3 Insufficient cpu.` */
-export function placePod(pod: Pod, view: ClusterView): Placement {
-  if (view.nodes.length === 0) return { unschedulable: 'no nodes available to schedule pods' };
-  const filter = filterFor(pod, view);
+export type Placement = { readonly node: string } | Unplaced;
+
+/** The node for the pod, or why there is none. A node that was promised to it comes first. */
+export function placePod(pod: Pod, view: ClusterView, nominations: readonly Nomination[] = []): Placement {
+  const refusals = new Map<string, Refusal>();
+  if (view.nodes.length === 0) return { unschedulable: 'no nodes available to schedule pods', refusals };
+  const filter = filterFor(pod, view, nominations);
   const fitting: NodeState[] = [];
-  const reasons = new Map<string, number>();
   for (const node of view.nodes) {
-    const against = filter(node);
-    if (against.length === 0) fitting.push(node);
-    for (const reason of against) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+    const refusal = filter(node);
+    if (refusal === undefined) fitting.push(node);
+    else refusals.set(node.name, refusal);
   }
-  const best = fitting.length === 1 ? fitting[0] : bestNode(pod, fitting, view);
+  const promised = nominatedNode(pod, nominations);
+  const best = fitting.find((node) => node.name === promised) ?? bestNode(pod, fitting, view);
   if (best !== undefined) return { node: best.name };
-  const list = [...reasons].map(([reason, n]) => `${n} ${reason}`).toSorted();
-  return { unschedulable: `0/${view.nodes.length} nodes are available: ${list.join(', ')}.` };
+  return { unschedulable: noneAvailable([...refusals.values()].map((r) => r.reasons)), refusals };
 }

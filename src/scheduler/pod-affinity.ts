@@ -2,6 +2,7 @@
 import { labelSelectorOf } from '../api/objects.ts';
 import type { Pod, core } from '../api/objects.ts';
 import type { ClusterView, NodeState } from './cluster-state.ts';
+import { refusedForGood, refusedForNow, type Refusal } from './refusal.ts';
 
 type Term = core.PodAffinityTerm;
 
@@ -35,7 +36,7 @@ function countByDomain(term: Term, pod: Pod, view: ClusterView): Map<string, num
 }
 
 /** The reason why a node does not fit, computed once per pod for all nodes. */
-export function affinityFilter(pod: Pod, view: ClusterView): (node: NodeState) => string | undefined {
+export function affinityFilter(pod: Pod, view: ClusterView): (node: NodeState) => Refusal | undefined {
   const affinity = pod.spec?.affinity?.podAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [];
   const anti = pod.spec?.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [];
   const near = affinity.map((term) => ({ term, counts: countByDomain(term, pod, view) }));
@@ -46,16 +47,21 @@ export function affinityFilter(pod: Pod, view: ClusterView): (node: NodeState) =
   return (node) => {
     for (const { term, counts } of near) {
       const domain = domainOf(node, term.topologyKey);
-      if (domain === undefined || (!counts.has(domain) && !first)) return "node(s) didn't match pod affinity rules";
+      if (domain === undefined || (!counts.has(domain) && !first)) {
+        return refusedForGood("node(s) didn't match pod affinity rules");
+      }
     }
     for (const { term, counts } of far) {
       const domain = domainOf(node, term.topologyKey);
-      if (domain !== undefined && counts.has(domain)) return "node(s) didn't match pod anti-affinity rules";
+      if (domain !== undefined && counts.has(domain)) {
+        return refusedForNow("node(s) didn't match pod anti-affinity rules");
+      }
     }
     for (const [key, domains] of refused) {
       const domain = domainOf(node, key);
-      if (domain !== undefined && domains.has(domain))
-        return "node(s) didn't satisfy existing pods anti-affinity rules";
+      if (domain !== undefined && domains.has(domain)) {
+        return refusedForNow("node(s) didn't satisfy existing pods anti-affinity rules");
+      }
     }
     return undefined;
   };

@@ -1,5 +1,5 @@
 // Binds pods to nodes: the IO around the pure decision. Decides one pod after the other, writes many at a time.
-import { isConflict, isNotFound, namespaces, nodes, pods } from '../api/objects.ts';
+import { isConflict, isNotFound, namespaces, nodes, podDisruptionBudgets, pods } from '../api/objects.ts';
 import type { Node, Pod, core } from '../api/objects.ts';
 import { createEventRecorder, createInformer, createWorkQueue } from '../client/index.ts';
 import type { Client } from '../client/index.ts';
@@ -8,7 +8,12 @@ import type { Clock } from '../clock/index.ts';
 import { silentLogger } from '../log/index.ts';
 import type { Logger } from '../log/index.ts';
 import { ClusterState } from './cluster-state.ts';
-import { placePod } from './place-pod.ts';
+import { unschedulableStatus } from './conditions.ts';
+import { evictVictims, type Eviction } from './evict-victims.ts';
+import type { Nomination } from './nominations.ts';
+import { placePod, type Unplaced } from './place-pod.ts';
+import { choosePreemption } from './preemption.ts';
+import { byUrgency, priorityOf } from './priority.ts';
 
 export interface SchedulerOptions {
   client: Client;
@@ -39,6 +44,8 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   const podInformer = createInformer(client, pods, { log, clock });
   const nodeInformer = createInformer(client, nodes, { log, clock });
   const namespaceInformer = createInformer(client, namespaces, { log, clock });
+  const budgetInformer = createInformer(client, podDisruptionBudgets, { log, clock });
+  const informers = [podInformer, nodeInformer, namespaceInformer, budgetInformer];
   const cluster = new ClusterState();
   /** Waiting for a decision, by key. */
   const pending = new Map<string, Pod>();
@@ -50,6 +57,12 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   const refused = new Map<string, number>();
   /** What was last said about a pod that waits. */
   const said = new Map<string, string>();
+  /** Who was promised which node, by key of the pod. */
+  const nominations = new Map<string, Nomination>();
+  /** Pods that are about to be told to leave, by the key of the pod they make room for. */
+  const evictions = new Map<string, Eviction>();
+  /** Uids of pods that were told to leave, until they are gone. */
+  const leaving = new Set<string>();
   let stopped = false;
   let scheduled = false;
 
@@ -76,12 +89,9 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     const { uid } = after.metadata;
     const nodeName = after.spec?.nodeName ?? '';
     if (nodeName !== '') {
-      binding.delete(key);
-      pending.delete(key);
-      unschedulable.delete(key);
-      said.delete(key);
-      refused.delete(key);
+      settle(key);
       if (isFinished(after)) {
+        leaving.delete(uid);
         if (cluster.remove(uid)) retryAll();
       } else if (!cluster.isPlaced(uid) || before?.spec?.nodeName !== nodeName || podMatters(before, after)) {
         cluster.place(after, nodeName);
@@ -93,8 +103,12 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     if (!isOurs(after)) {
       pending.delete(key);
       unschedulable.delete(key);
+      nominations.delete(key);
       return;
     }
+    // A promise made before this scheduler began.
+    const promised = after.status?.nominatedNodeName ?? '';
+    if (before === undefined && promised !== '') nominations.set(key, { pod: after, node: promised });
     // Between the decision and its event the pod may change; the decision stands.
     if (binding.has(key)) return;
     if ((after.spec?.schedulingGates ?? []).length > 0) return;
@@ -107,12 +121,19 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     pending.set(key, after);
     schedule();
   });
+  /** The pod has its node, or is gone: nothing is left to do for it. */
+  const settle = (key: string) => {
+    for (const each of [pending, unschedulable, binding, said, refused, nominations]) each.delete(key);
+    callOff(key);
+  };
+  /** Nobody has to leave for this pod any more. */
+  const callOff = (key: string) => {
+    for (const victim of evictions.get(key)?.victims ?? []) leaving.delete(victim.metadata.uid);
+    evictions.delete(key);
+  };
   const forget = (key: string, pod: Pod) => {
-    pending.delete(key);
-    unschedulable.delete(key);
-    binding.delete(key);
-    said.delete(key);
-    refused.delete(key);
+    settle(key);
+    leaving.delete(pod.metadata.uid);
     if (cluster.remove(pod.metadata.uid)) retryAll();
   };
   nodeInformer.onChange(({ key, before, after }) => {
@@ -123,24 +144,57 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
 
   const decide = () => {
     scheduled = false;
-    if (stopped || !podInformer.hasSynced || !nodeInformer.hasSynced || !namespaceInformer.hasSynced) return;
+    if (stopped || informers.some((informer) => !informer.hasSynced)) return;
     const waiting = [...pending].toSorted(([, a], [, b]) => byUrgency(a, b));
     pending.clear();
     for (const [key, pod] of waiting) {
-      const placement = placePod(pod, cluster);
+      const placement = placePod(pod, cluster, [...nominations.values()]);
       if ('node' in placement) {
         cluster.place(pod, placement.node);
         binding.set(key, { pod, node: placement.node });
+        nominations.delete(key);
+        callOff(key);
         writes.add(key);
-      } else {
-        unschedulable.set(key, pod);
-        if (said.get(key) === placement.unschedulable) continue;
-        said.set(key, placement.unschedulable);
-        writes.add(key);
+        continue;
       }
+      unschedulable.set(key, pod);
+      const message = makeRoom(key, pod, placement);
+      if (said.get(key) === message) continue;
+      said.set(key, message);
+      recorder.event(pod, 'Warning', 'FailedScheduling', message);
+      writes.add(key);
     }
   };
-  for (const informer of [podInformer, nodeInformer, namespaceInformer]) void informer.synced().then(schedule);
+
+  /** Chooses who has to leave for the pod, if that helps. The result is all there is to say to the pod. */
+  const makeRoom = (key: string, pod: Pod, { unschedulable: why, refusals }: Unplaced): string => {
+    if (refusals.size === 0) return why;
+    // Its victims are being told: there is nothing new to say.
+    if (evictions.has(key)) return said.get(key) ?? why;
+    const chosen = choosePreemption(pod, cluster, {
+      refusals,
+      nominations: [...nominations.values()],
+      budgets: [...budgetInformer.items.values()],
+      isLeaving: (other) => leaving.has(other.metadata.uid),
+    });
+    if ('inVain' in chosen) {
+      if (!chosen.keepsNomination && nominations.delete(key)) writes.add(key);
+      return `${why} ${chosen.inVain}`;
+    }
+    const { node, victims } = chosen;
+    // Less important pods that were promised this node may not fit any more; they are looked at again.
+    for (const [other, nomination] of nominations) {
+      if (nomination.node !== node || priorityOf(nomination.pod) >= priorityOf(pod)) continue;
+      nominations.delete(other);
+      writes.add(other);
+    }
+    nominations.set(key, { pod, node });
+    for (const victim of victims) leaving.add(victim.metadata.uid);
+    evictions.set(key, { pod, node, victims });
+    writes.add(key);
+    return why;
+  };
+  for (const informer of informers) void informer.synced().then(schedule);
 
   const bind = async (key: string, pod: Pod, node: string): Promise<void> => {
     const { name: podName, namespace = '', uid } = pod.metadata;
@@ -173,23 +227,13 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     recorder.event(pod, 'Normal', 'Scheduled', assigned);
   };
 
-  const explain = async (pod: Pod, message: string): Promise<void> => {
-    recorder.event(pod, 'Warning', 'FailedScheduling', message);
+  const now = () => new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
+  const explain = async (key: string, pod: Pod, message: string): Promise<void> => {
     const { name: podName, namespace = '', uid } = pod.metadata;
-    const known = pod.status?.conditions?.find((c) => c.type === 'PodScheduled');
-    if (known?.status === 'False' && known.message === message) return;
-    const now = new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
-    const condition: core.PodCondition = {
-      type: 'PodScheduled',
-      status: 'False',
-      reason: 'Unschedulable',
-      message,
-      lastTransitionTime: known?.status === 'False' ? (known.lastTransitionTime ?? now) : now,
-    };
-    const others = (pod.status?.conditions ?? []).filter((c) => c.type !== 'PodScheduled');
-    const patch = { metadata: { uid }, status: { conditions: [...others, condition] } };
+    const status = unschedulableStatus(pod, message, nominations.get(key)?.node ?? '', now());
+    if (status === undefined) return;
     try {
-      await api.patch(podName, patch, { type: 'merge', namespace, subresource: 'status' });
+      await api.patch(podName, { metadata: { uid }, status }, { type: 'merge', namespace, subresource: 'status' });
     } catch (error) {
       if (!isNotFound(error) && !isConflict(error)) throw error;
     }
@@ -203,29 +247,25 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     process: async (key) => {
       const decided = binding.get(key);
       if (decided !== undefined) return bind(key, decided.pod, decided.node);
-      const pod = unschedulable.get(key);
+      // It may be waiting for the next decision already; what was said still has to be written.
+      const pod = podInformer.items.get(key);
       const message = said.get(key);
-      if (pod !== undefined && message !== undefined) await explain(podInformer.items.get(key) ?? pod, message);
+      if (pod !== undefined && isOurs(pod) && message !== undefined) await explain(key, pod, message);
+      const eviction = evictions.get(key);
+      if (eviction === undefined) return;
+      await evictVictims(client, recorder, eviction, now());
+      if (evictions.get(key) === eviction) evictions.delete(key);
     },
   });
 
   return {
     async stop() {
       stopped = true;
-      for (const informer of [podInformer, nodeInformer, namespaceInformer]) informer.stop();
+      for (const informer of informers) informer.stop();
       await writes.stop();
       recorder.stop();
     },
   };
-}
-
-/** Higher priority first, then who waits longer. */
-function byUrgency(a: Pod, b: Pod): number {
-  const priority = (b.spec?.priority ?? 0) - (a.spec?.priority ?? 0);
-  if (priority !== 0) return priority;
-  const [x, y] = [a.metadata.creationTimestamp, b.metadata.creationTimestamp];
-  if (x !== y) return x < y ? -1 : 1;
-  return a.metadata.name < b.metadata.name ? -1 : 1;
 }
 
 const text = (value: unknown): string => JSON.stringify(value) ?? '';

@@ -2,6 +2,7 @@
 import { nodeMatches, untoleratedTaint, labelSelectorOf } from '../api/objects.ts';
 import type { Pod, core } from '../api/objects.ts';
 import type { ClusterView, NodeState } from './cluster-state.ts';
+import { refusedForGood, refusedForNow, type Refusal } from './refusal.ts';
 
 type Constraint = core.TopologySpreadConstraint;
 
@@ -50,7 +51,7 @@ function countByDomain(
   return counts;
 }
 
-export function spreadFilter(pod: Pod, view: ClusterView): (node: NodeState) => string | undefined {
+export function spreadFilter(pod: Pod, view: ClusterView): (node: NodeState) => Refusal | undefined {
   const constraints = constraintsOf(pod, 'DoNotSchedule');
   const keys = constraints.map((c) => c.topologyKey);
   const rules = constraints.map((constraint) => {
@@ -62,8 +63,8 @@ export function spreadFilter(pod: Pod, view: ClusterView): (node: NodeState) => 
   return (node) => {
     for (const { constraint, counts, least, self } of rules) {
       const domain = domainOf(node, constraint.topologyKey);
-      if (domain === undefined) return `${MISMATCH} (missing required label)`;
-      if ((counts.get(domain) ?? 0) + self - least > constraint.maxSkew) return MISMATCH;
+      if (domain === undefined) return refusedForGood(`${MISMATCH} (missing required label)`);
+      if ((counts.get(domain) ?? 0) + self - least > constraint.maxSkew) return refusedForNow(MISMATCH);
     }
     return undefined;
   };

@@ -132,3 +132,36 @@ test('NoSchedule keeps out who does not tolerate it, NoExecute drives out, a cor
   cluster.kubectl('uncordon', 'node-2');
   assert.equal(await placed('late'), 'node-2');
 });
+
+test('a more important pod drives out a less important one, which ends gracefully and is told why', async () => {
+  for (const [name, value] of [
+    ['minor', '-10'],
+    ['major', '1000'],
+  ] as const) {
+    cluster.kubectl('create', 'priorityclass', name, `--value=${value}`);
+  }
+  const port = (name: string, priorityClassName: string) =>
+    pod(name, {
+      priorityClassName,
+      nodeSelector: { 'kubernetes.io/hostname': 'node-1' },
+      containers: [{ name: 'c', image: 'portico/shell', ports: [{ containerPort: 80, hostPort: 8099 }] }],
+    });
+  cluster.apply(port('first', 'minor'));
+  cluster.kubectl('wait', 'pod/first', '--for=condition=Ready', '--timeout=60s');
+  cluster.apply(port('second', 'minor'));
+  await refusal(
+    'second',
+    /^0\/3 nodes are available: 1 node\(s\) didn't have free ports for the requested pod ports, 2 node\(s\) didn't match Pod's node affinity\/selector\. preemption: 0\/3 nodes are available: 1 No preemption victims found for incoming pod, 2 Preemption is not helpful for scheduling\.$/,
+  );
+  cluster.apply(port('important', 'major'));
+  assert.equal(await placed('important'), 'node-1');
+  cluster.kubectl('wait', 'pod/important', '--for=condition=Ready', '--timeout=60s');
+  assert.equal(cluster.kubectl('get', 'pods', 'first', '--ignore-not-found', '-o', 'name'), '');
+  assert.equal(nodeOf('second'), '', 'who waited longer does not come before the more important one');
+  const event = await eventually(
+    'the event',
+    () => cluster.kubectl('get', 'events', '--field-selector=reason=Preempted', '--no-headers') || undefined,
+  );
+  assert.match(event, /pod\/first +Preempted by pod [0-9a-f-]{36} on node node-1/);
+  cluster.kubectl('delete', 'pod', 'second', 'important');
+});
