@@ -1,5 +1,5 @@
 // From the configuration of a server block to its chain of plugins. The order is fixed, as in CoreDNS:
-// loop, rewrite, autopath, transfer, hosts, static records, kubernetes, cache, forward.
+// dns64, acl, loop, rewrite, autopath, template, transfer, hosts, static records, kubernetes, cache, forward.
 import { readFileSync } from 'node:fs';
 import type { Clock } from '../clock/index.ts';
 import { formatName, ROOT } from '../dnswire/index.ts';
@@ -26,6 +26,8 @@ import type { KubernetesPlugin } from './plugins/kubernetes/kubernetes.ts';
 import { createTransfer } from './plugins/kubernetes/transfer.ts';
 import { createRewrite } from './plugins/rewrite.ts';
 import { createStaticRecords } from './plugins/static-records.ts';
+import { createTemplate } from './plugins/template/template.ts';
+import type { TemplateMetrics } from './plugins/template/template.ts';
 import type { ServerBlock } from './server/server-block.ts';
 
 export interface BlockDeps {
@@ -33,7 +35,10 @@ export interface BlockDeps {
   readonly log: Logger;
   readonly forwardMetrics: ForwardMetrics;
   readonly cacheMetrics: CacheMetrics;
+  readonly templateMetrics: TemplateMetrics;
   readonly autopathSuccesses: Counter;
+  /** The server as CoreDNS labels its metrics. */
+  readonly server: string;
   /** Set when the block has a `kubernetes` section. */
   readonly clusterZone: ClusterZone | undefined;
 }
@@ -74,8 +79,14 @@ export function buildBlock(config: BlockConfig, deps: BlockDeps): BuiltBlock {
     const { autopathSuccesses: successes } = deps;
     if (config.autopath !== undefined)
       before.push(createAutopath(config.autopath, { zone: clusterZone, resolve: wholeChain, successes }));
-    before.push(createTransfer(clusterZone, config.transferTo));
   }
+  if (config.templates.length > 0) {
+    const labels = { server: deps.server, view: '' };
+    before.push(
+      createTemplate(config.templates, { resolve: wholeChain, metrics: deps.templateMetrics, log: deps.log, labels }),
+    );
+  }
+  if (clusterZone !== undefined) before.push(createTransfer(clusterZone, config.transferTo));
   if (config.hosts !== undefined) before.push(createHosts(config.hosts, deps));
   if (config.records.length > 0) before.push(createStaticRecords(config.records, wholeChain));
   let kubernetes: KubernetesPlugin | undefined;

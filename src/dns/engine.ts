@@ -11,6 +11,7 @@ import type { DnsConfig, KubernetesConfig } from './config/config.ts';
 import { autopathCounter } from './plugins/autopath.ts';
 import { CacheMetrics } from './plugins/cache.ts';
 import { ForwardMetrics } from './plugins/forward/forward.ts';
+import { TemplateMetrics } from './plugins/template/template.ts';
 import type { ClusterZone } from './plugins/kubernetes/cluster-zone.ts';
 import { formatQueryLog } from './server/query-log.ts';
 import { QueryMetrics } from './server/query-metrics.ts';
@@ -39,6 +40,7 @@ export class Engine {
   readonly #panics: Counter;
   readonly #forwardMetrics: ForwardMetrics;
   readonly #cacheMetrics: CacheMetrics;
+  readonly #templateMetrics: TemplateMetrics;
   readonly #autopathSuccesses: Counter;
   readonly #enabled: Gauge;
   #started = false;
@@ -54,6 +56,7 @@ export class Engine {
     this.#queryMetrics = new QueryMetrics(registry, `dns://:${options.config.port}`);
     this.#forwardMetrics = new ForwardMetrics(registry);
     this.#cacheMetrics = new CacheMetrics(registry);
+    this.#templateMetrics = new TemplateMetrics(registry);
     this.#autopathSuccesses = autopathCounter(registry);
     this.#enabled = registry.register(new Gauge('coredns_plugin_enabled', '1 for each plugin of a server block.'));
     this.#blocks = this.#build(options.config);
@@ -83,19 +86,22 @@ export class Engine {
 
   #build(config: DnsConfig): BuiltBlock[] {
     const { clock, log, zoneOf } = this.#options;
+    const server = `dns://:${config.port}`;
     const blocks = config.blocks.map((block) =>
       buildBlock(block, {
         clock,
         log,
         forwardMetrics: this.#forwardMetrics,
         cacheMetrics: this.#cacheMetrics,
+        templateMetrics: this.#templateMetrics,
         autopathSuccesses: this.#autopathSuccesses,
+        server,
         clusterZone: block.kubernetes === undefined ? undefined : zoneOf(block.kubernetes),
       }),
     );
     for (const block of blocks)
       for (const plugin of block.plugins)
-        this.#enabled.set(1, { server: `dns://:${config.port}`, zone: block.label, view: '', name: plugin.name });
+        this.#enabled.set(1, { server, zone: block.label, view: '', name: plugin.name });
     return blocks;
   }
 

@@ -8,6 +8,7 @@ import { systemClock } from '../clock/index.ts';
 import { parseRecord, ROOT } from '../dnswire/index.ts';
 import { defaultForward } from './config/config.ts';
 import type { RewriteRule } from './config/config.ts';
+import { parseCorefile } from './config/corefile/parse-corefile.ts';
 import { askUdp } from './testing/ask.ts';
 import { FIXTURE_F } from './testing/fixture-f.ts';
 import { startTestServer, testBlock, testConfig, zone } from './testing/test-server.ts';
@@ -87,6 +88,7 @@ test('rewrite: every way to match, and the asked name in the answer', async () =
     from: '',
     to: '',
     answerAuto: true,
+    answers: [],
     next: false,
     ...over,
   });
@@ -109,6 +111,32 @@ test('rewrite: every way to match, and the asked name in the answer', async () =
   assert.deepEqual((await askUdp(port, 'svc1.plain.example. A')).answers, [`svc1.${Z} 30 A 10.0.0.1`]);
   assert.deepEqual((await askUdp(port, `svc1.${Z} HINFO`)).answers, [`svc1.${Z} 30 A 10.0.0.1`]);
   assert.equal((await askUdp(port, 'svc1.testns.elsewhere. A')).rcode, 'REFUSED');
+});
+
+test('rewrite as Corefiles write it: answers by expression, TTLs, reply codes, lines in a block', async () => {
+  const text = `. {
+    rewrite stop {
+      name regex (.*)\\.my\\.example {1}.testns.svc.cluster.local
+      answer name (.*)\\.testns\\.svc\\.cluster\\.local {1}.my.example
+      answer value (.*)\\.testns\\.svc\\.cluster\\.local {1}.my.example
+    }
+    rewrite name regex (.*)\\.one\\.example {1}.testns.svc.cluster.local answer name (.*)\\.testns\\.(.*) {1}.one.example
+    rewrite continue ttl suffix testns.svc.cluster.local 7
+    rewrite continue ttl exact dns-version.cluster.local -100
+    rewrite rcode prefix nope. NXDOMAIN NOERROR
+  }`;
+  const rewriteRules = parseCorefile(text).blocks[0]?.rewrite ?? [];
+  await using running = await startTestServer(FIXTURE_F, { block: { rewrite: rewriteRules } });
+  const { port } = running.server;
+  const srv = await askUdp(port, '_http._tcp.svc1.my.example. SRV');
+  assert.deepEqual(srv.answers, ['_http._tcp.svc1.my.example. 30 SRV 0 100 80 svc1.my.example.']);
+  assert.deepEqual(srv.additionals, ['svc1.my.example. 30 A 10.0.0.1']);
+  assert.deepEqual((await askUdp(port, 'svc1.one.example. A')).answers, ['svc1.one.example. 30 A 10.0.0.1']);
+  assert.deepEqual((await askUdp(port, `svc1.${Z} A`)).answers, [`svc1.${Z} 7 A 10.0.0.1`]);
+  assert.deepEqual((await askUdp(port, 'dns-version.cluster.local. TXT')).answers, [
+    'dns-version.cluster.local. 100 TXT "1.1.0"',
+  ]);
+  assert.equal((await askUdp(port, `nope.${Z} A`)).rcode, 'NOERROR');
 });
 
 test('autopath: a name of the world below the first search domain is answered at once', async () => {

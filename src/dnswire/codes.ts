@@ -46,7 +46,11 @@ export const Rcode = {
   NXDOMAIN: 3,
   NOTIMP: 4,
   REFUSED: 5,
+  YXDOMAIN: 6,
+  YXRRSET: 7,
+  NXRRSET: 8,
   NOTAUTH: 9,
+  NOTZONE: 10,
   BADVERS: 16,
   BADCOOKIE: 23,
 } as const;
@@ -83,6 +87,11 @@ const rcodeNames = invert(Rcode);
 export const typeName = (type: number): string => typeNames.get(type) ?? `TYPE${type}`;
 export const className = (value: number): string => classNames.get(value) ?? `CLASS${value}`;
 export const rcodeName = (rcode: number): string => rcodeNames.get(rcode) ?? `RCODE${rcode}`;
+
+/** The number of a reply code by its name; undefined when there is none. */
+export function parseRcode(text: string): number | undefined {
+  return (Rcode as Readonly<Record<string, number>>)[text.toUpperCase()];
+}
 
 /** The number of a type given as `AAAA`, `aaaa` or `TYPE28`; undefined when there is no such type. */
 export function parseType(text: string): number | undefined {

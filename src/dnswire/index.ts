@@ -6,6 +6,7 @@ export {
   EdnsOption,
   Flag,
   Opcode,
+  parseRcode,
   parseType,
   Rcode,
   rcodeName,
@@ -33,5 +34,7 @@ export { findOption, parseQuery, QueryView } from './query-view.ts';
 export type { Verdict } from './query-view.ts';
 export { nameAt, numberAt, rdataLayout, soaMinimum, soaRdata, srvRdata, txtRdata } from './rdata.ts';
 export type { Soa } from './rdata.ts';
-export { formatRdata, formatRecord, parseRecord, sameRecord } from './record-text.ts';
+export { formatRdata, formatRecord, sameRecord } from './format-record.ts';
+export { parseRecord } from './parse-record.ts';
+export { parseMasterFile } from './master-file.ts';
 export { DnsWireError } from './wire-error.ts';

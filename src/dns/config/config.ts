@@ -5,6 +5,7 @@ import { CACHE_DEFAULTS } from '../plugins/cache.ts';
 import type { CacheConfig } from '../plugins/cache.ts';
 import type { AclRule } from '../plugins/acl.ts';
 import type { Dns64Config } from '../plugins/dns64.ts';
+import type { TemplateRule } from '../plugins/template/template.ts';
 import type { PodMode } from '../plugins/kubernetes/cluster-zone.ts';
 import type { UpstreamAddress } from '../plugins/forward/exchange.ts';
 
@@ -55,12 +56,15 @@ export interface HostsConfig {
 }
 
 export interface RewriteRule {
-  readonly field: 'name' | 'type' | 'class';
+  readonly field: 'name' | 'type' | 'class' | 'ttl' | 'rcode';
   readonly match: 'exact' | 'prefix' | 'suffix' | 'substring' | 'regex';
   readonly from: string;
+  /** The new name, type or class; a TTL or a range of them; two reply codes, the old and the new. */
   readonly to: string;
   /** Put the asked name back into the owners of the answer. */
   readonly answerAuto: boolean;
+  /** Owners, or names inside of record data, of the answer that match a regular expression. */
+  readonly answers: readonly { readonly part: 'name' | 'value'; readonly from: string; readonly to: string }[];
   /** Go on with the next rule after this one matched. */
   readonly next: boolean;
 }
@@ -78,6 +82,7 @@ export interface BlockConfig {
   readonly hosts?: HostsConfig;
   readonly rewrite: readonly RewriteRule[];
   readonly records: readonly ResourceRecord[];
+  readonly templates: readonly TemplateRule[];
   readonly autopath?: AutopathConfig;
   readonly acl: readonly AclRule[];
   readonly dns64?: Dns64Config;
@@ -143,6 +148,7 @@ export function defaultBlock(over: Partial<BlockConfig> = {}): BlockConfig {
     cache: CACHE_DEFAULTS,
     rewrite: [],
     records: [],
+    templates: [],
     acl: [],
     transferTo: [],
     loop: true,

@@ -326,11 +326,20 @@ function rewriteOf(at: Fields): RewriteRule {
   if (from === undefined || to === undefined) throw at.fail('from', 'and "to" are both needed');
   const match = at.oneOf('match', ['exact', 'prefix', 'suffix', 'substring', 'regex']) ?? 'exact';
   const out: RewriteRule = {
-    field: at.oneOf('field', ['name', 'type', 'class']) ?? 'name',
+    field: at.oneOf('field', ['name', 'type', 'class', 'ttl', 'rcode']) ?? 'name',
     match,
     from,
     to,
     answerAuto: at.boolean('restoreName') ?? true,
+    answers: (at.list('answers') ?? []).map((answer) => {
+      const change = {
+        part: answer.oneOf('part', ['name', 'value']) ?? ('name' as const),
+        from: answer.string('from') ?? '',
+        to: answer.string('to') ?? '',
+      };
+      answer.end();
+      return change;
+    }),
     next: at.boolean('continue') ?? false,
   };
   at.end();

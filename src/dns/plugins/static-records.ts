@@ -1,11 +1,10 @@
 // Records written in the configuration: any type, exact names. Names that are not there go on.
 import { lowerName, Rcode, Type } from '../../dnswire/index.ts';
-import type { ResourceRecord, WireName } from '../../dnswire/index.ts';
+import type { ResourceRecord } from '../../dnswire/index.ts';
 import { emptyAnswer } from '../plugin.ts';
-import type { Answer, DnsPlugin, Query } from '../plugin.ts';
+import type { Answer, DnsPlugin } from '../plugin.ts';
 import type { Resolve } from '../chain.ts';
-
-const MAX_ALIASES = 10;
+import { followAlias } from './follow-alias.ts';
 
 export function createStaticRecords(records: readonly ResourceRecord[], resolve: Resolve): DnsPlugin {
   const byName = Map.groupBy(records, (r) => lowerName(r.name));
@@ -14,12 +13,6 @@ export function createStaticRecords(records: readonly ResourceRecord[], resolve:
     authoritative: true,
     answers,
   });
-  const follow = async (query: Query, cname: ResourceRecord): Promise<Answer> => {
-    const target = lowerName(cname.rdata as WireName);
-    if (query.depth >= MAX_ALIASES) return emptyAnswer(Rcode.SERVFAIL, 'records');
-    const end = await resolve({ ...query, name: target, key: target, depth: query.depth + 1 });
-    return { ...end, authoritative: true, answers: [cname, ...end.answers], from: 'records' };
-  };
   return {
     name: 'records',
     concerns: (key) => byName.has(key),
@@ -28,7 +21,7 @@ export function createStaticRecords(records: readonly ResourceRecord[], resolve:
       if (own === undefined) return next();
       const named = own.map((r) => ({ ...r, name: query.name })).filter((r) => r.class === query.class);
       const cname = named.find((r) => r.type === Type.CNAME);
-      if (cname !== undefined && query.type !== Type.CNAME) return follow(query, cname);
+      if (cname !== undefined && query.type !== Type.CNAME) return followAlias(query, cname, resolve, 'records');
       return Promise.resolve(answer(named.filter((r) => r.type === query.type || query.type === Type.ANY)));
     },
   };

@@ -4,12 +4,14 @@ import { defaultDnsConfig, DnsConfigError } from '../config.ts';
 import type { BlockConfig, DnsConfig, ForwardBlockConfig, RewriteRule } from '../config.ts';
 import { durationMs, integerOf, zonesOf } from '../values.ts';
 import { aclRules, dns64 } from './access.ts';
+import { template } from './answers.ts';
 import { cache } from './cache.ts';
 import { at, mistake } from './directive.ts';
 import type { Mutable } from './directive.ts';
 import { forward } from './forward.ts';
 import { kubernetes } from './kubernetes.ts';
-import { autopath, hosts, rewrite } from './names.ts';
+import { autopath, hosts } from './names.ts';
+import { rewrite } from './rewrite.ts';
 import { parseCorefileSyntax } from './syntax.ts';
 import type { CoreBlock, CorefileOptions, Directive } from './syntax.ts';
 
@@ -40,7 +42,16 @@ function parseBlock(block: CoreBlock, global: Global, ports: Set<number>): Block
     ports.add(port === undefined ? 53 : integerOf(port, where, 1, 65535));
     return zonesOf(name === '' ? '.' : name, where);
   });
-  const draft: Draft = { zones, forward: [], rewrite: [], records: [], acl: [], transferTo: [], loop: false };
+  const draft: Draft = {
+    zones,
+    forward: [],
+    rewrite: [],
+    records: [],
+    templates: [],
+    acl: [],
+    transferTo: [],
+    loop: false,
+  };
   for (const directive of block.directives) apply(directive, draft, global);
   return draft;
 }
@@ -71,6 +82,9 @@ const DIRECTIVES: Readonly<Record<string, Apply>> = {
   },
   autopath: (d, draft) => {
     draft.autopath = autopath(d);
+  },
+  template: (d, draft) => {
+    draft.templates = [...draft.templates, template(d, draft.zones)];
   },
   acl: (d, draft) => {
     draft.acl = [...draft.acl, ...aclRules(d, draft.zones)];
