@@ -136,7 +136,7 @@ const STAGES: Readonly<Record<string, () => Promise<Outcome>>> = {
   kernel: () =>
     runFiles(
       'kernel tests',
-      find('src/**/*.kernel.test.ts', 'tools/**/*.kernel.test.ts'),
+      find('src/**/*.kernel.test.ts', 'tools/**/*.kernel.test.ts', 'bench/**/*.kernel.test.ts'),
       ['--test-concurrency=2', '--test-timeout=180000'],
       900_000,
     ),

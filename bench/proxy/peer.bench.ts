@@ -17,7 +17,6 @@ import { median, report } from '../report.ts';
 import { benchService, benchSlice, inThrowawayNetns, serviceName } from './synthetic-cluster.ts';
 
 const ENDPOINTS = 10;
-const CHANGES = 9;
 /** Number of the first service: the first addresses are those of the cluster itself. */
 const FIRST = 100;
 const PATIENCE_MS = 600_000;
@@ -30,12 +29,14 @@ const { values } = parseArgs({
   options: {
     peer: { type: 'string' },
     'peer-services': { type: 'string', default: '1000' },
+    'peer-changes': { type: 'string', default: '9' },
     child: { type: 'string' },
   },
   strict: false,
 });
 const text = (v: string | boolean | undefined): string => (typeof v === 'string' ? v : '');
 const count = Number(text(values['peer-services']));
+const changes = Number(text(values['peer-changes']));
 
 const sleep = (ms: number) => new Promise((r) => setTimeout(r, ms));
 
@@ -87,6 +88,32 @@ async function fill(client: Client): Promise<void> {
   }
 }
 
+/**
+ * kube-proxy's own flags (`kube-proxy --help`), which `portico proxy` takes as well. The size of the connection table
+ * belongs to the machine: in a namespace of its own kube-proxy could not set it, and would end.
+ */
+const flagsFor = (kubeconfig: string): string[] => [
+  `--kubeconfig=${kubeconfig}`,
+  `--hostname-override=${NODE}`,
+  '--proxy-mode=nftables',
+  '--cluster-cidr=10.128.0.0/9',
+  '--conntrack-max-per-core=0',
+  '--kube-api-content-type=application/json',
+];
+
+const MOST_WORDS = 2000;
+
+/** Rejects when the proxy ends, with what it said last. */
+function unexpectedEnd(proxy: ChildProcess): Promise<never> {
+  let said = '';
+  proxy.stderr?.on('data', (d) => (said = `${said}${String(d)}`.slice(-MOST_WORDS)));
+  const ended = once(proxy, 'close').then(([code]) =>
+    Promise.reject(new Error(`the proxy ended (${String(code)}); it said last:\n${said}`)),
+  );
+  ended.catch(() => undefined);
+  return ended;
+}
+
 async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null) return;
   const ended = once(child, 'exit');
@@ -131,15 +158,11 @@ async function measure(peer: string): Promise<void> {
       users: [{ name: 'bench', user }],
     };
     writeFileSync(at('kubeconfig'), JSON.stringify(kubeconfig), { mode: 0o600 });
-    const flags = ['--kubeconfig', at('kubeconfig'), '--hostname-override', NODE, '--proxy-mode', 'nftables'];
-    flags.push('--cluster-cidr', '10.128.0.0/9');
+    const flags = flagsFor(at('kubeconfig'));
+    const [program, ...first] = peer === '' ? [process.execPath, CLI, 'proxy'] : [peer];
     const began = performance.now();
-    proxy =
-      peer === ''
-        ? spawn(process.execPath, [CLI, 'proxy', ...flags], { stdio: 'ignore' })
-        : spawn(peer, flags, { stdio: 'ignore' });
-    const failed = once(proxy, 'exit').then(([code]) => Promise.reject(new Error(`the proxy ended (${String(code)})`)));
-    failed.catch(() => undefined);
+    proxy = spawn(program ?? '', [...first, ...flags], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const failed = unexpectedEnd(proxy);
     const ipOf = (i: number) => benchService(i).spec?.clusterIP ?? '';
     const some = Array.from({ length: 20 }, (_, i) => FIRST + Math.floor((i * (count - 1)) / 19));
     await Promise.race([failed, Promise.all(some.map((i) => answers(ipOf(i), 8080)))]);
@@ -150,7 +173,7 @@ async function measure(peer: string): Promise<void> {
     };
     report({ bench: 'proxy/peer/start', ...figure, seconds: (performance.now() - began) / 1000 });
     const times: number[] = [];
-    for (let i = 0; i < CHANGES; i++) {
+    for (let i = 0; i < changes; i++) {
       const port = PORTS[(i + 1) % 2] ?? 0;
       // A service whose turn has not come for long: nothing of it waits anywhere.
       await sleep(1500);
@@ -175,7 +198,8 @@ else {
   const peer = text(values.peer);
   for (const which of peer === '' ? [''] : ['', path.resolve(peer)]) {
     await inThrowawayNetns(async (netns) => {
-      const args = [import.meta.filename, `--child=${which}`, '--peer-services', String(count)];
+      const sizes = [`--peer-services=${count}`, `--peer-changes=${changes}`];
+      const args = [import.meta.filename, `--child=${which}`, ...sizes];
       const child = spawnIn(netns, process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit'] });
       const [code]: unknown[] = await once(child, 'exit');
       if (code !== 0) process.exitCode = 1;
