@@ -1,31 +1,32 @@
 // Finds the namespace of a pod on a node whose pods were made by somebody else: by the pod's address and the link that
-// leads to it. Other clusters on the machine may use the same address.
+// leads to it. Other clusters on the machine may use the same address, and links of the same numbers: the kernel says
+// which namespace the link's other end is in.
 import { listNetns, openRtnl } from '../linux/index.ts';
-import type { Link } from '../linux/index.ts';
+import type { Link, Rtnl } from '../linux/index.ts';
 
 /** Among the namespaces in `/run/netns`, where CNI runtimes keep them; undefined when none is the other end. */
 export function findPodNetns(nodeNetns: string, ips: readonly string[]): string | undefined {
-  const outside = ips.flatMap((ip) => linkTo(nodeNetns, ip) ?? [])[0];
-  if (outside === undefined) return undefined;
-  return listNetns().find((netns) => {
-    try {
-      return holds(netns, ips, outside);
-    } catch {
-      // Removed meanwhile.
-      return false;
-    }
-  });
-}
-
-/** The node's end of the link that its route to the address leads over. */
-function linkTo(nodeNetns: string, ip: string): Link | undefined {
   const rtnl = openRtnl(nodeNetns);
   try {
-    const device = rtnl.routeTo(ip)?.device;
-    return rtnl.links().find((link) => link.index === device && link.kind === 'veth');
+    const outside = ips.flatMap((ip) => linkTo(rtnl, ip) ?? [])[0];
+    if (outside === undefined) return undefined;
+    return listNetns().find((netns) => {
+      try {
+        return rtnl.netnsNumber(netns) === outside.lowerNetns && holds(netns, ips, outside);
+      } catch {
+        // Removed meanwhile.
+        return false;
+      }
+    });
   } finally {
     rtnl.close();
   }
+}
+
+/** The node's end of the link that its route to the address leads over. */
+function linkTo(rtnl: Rtnl, ip: string): Link | undefined {
+  const device = rtnl.routeTo(ip)?.device;
+  return rtnl.links().find((link) => link.index === device && link.kind === 'veth');
 }
 
 function holds(netns: string, ips: readonly string[], outside: Link): boolean {

@@ -140,9 +140,13 @@ export function hasPorts(entry: ConntrackEntry): boolean {
   return entry.original.sourcePort !== undefined;
 }
 
-/** The part of a filter that the kernel (since 5.8) applies itself; older ones ignore it. */
+/**
+ * The part of a filter that the kernel (since 5.8) applies itself; older ones ignore it. IPv6 addresses are no part of
+ * it: the kernel (seen in 6.18, ctnetlink_filter_match_tuple) takes equal ones for different and the other way round.
+ */
 export function writeFilter(w: MessageWriter, filter: ConntrackFilter): void {
-  const { protocol, source, destination, sourcePort, destinationPort, replySource, replySourcePort } = filter;
+  const { protocol, sourcePort, destinationPort, replySourcePort } = filter;
+  const { source, destination, replySource }: ConntrackFilter = filter.family === 6 ? {} : filter;
   const tuple = { source, destination, protocol, sourcePort, destinationPort };
   const reply = { source: replySource, protocol, sourcePort: replySourcePort };
   const flagsOf = (t: Partial<Record<keyof ConntrackTuple, unknown>>): number =>

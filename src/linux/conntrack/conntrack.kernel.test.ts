@@ -4,7 +4,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { after, describe, it } from 'node:test';
-import type { ConntrackEvent } from '../index.ts';
+import type { ConntrackEvent, ConntrackFilter } from '../index.ts';
 import {
   boundPort,
   connectTcpIn,
@@ -58,6 +58,31 @@ async function sendFrom(count: number, to = '10.96.0.10'): Promise<number[]> {
 }
 
 describe('Conntrack', () => {
+  it('finds IPv6 connections by their addresses, which the kernel does not', async () => {
+    const place = { family: 'ip6', table: 'x', chain: 'out' } as const;
+    const nft6 = openNft({ netns: name });
+    await nft6.run(
+      new NftTransaction()
+        .add({ kind: 'table', family: 'ip6', name: 'x' })
+        .add({ kind: 'chain', ...place, name: 'out', base: { type: 'nat', hook: 'output', priority: -100 } })
+        .add(ruleFromText('ip6 daddr fd00:10:96::a meta l4proto udp dnat to [::1]:5353', place)),
+    );
+    nft6.close();
+    execFileSync('ip', ['-n', name, '-6', 'route', 'add', 'fd00:10:96::/112', 'dev', 'lo']);
+    const socket = createSocket('udp6').bind({ fd: openUdpSocketIn(name, { address: '::1', port: 0 }) });
+    await new Promise<void>((resolve, reject) =>
+      socket.send('x', 53, 'fd00:10:96::a', (error) => (error ? reject(error) : resolve())),
+    );
+    socket.close();
+    const found = (filter: ConntrackFilter) => conntrack.entries({ protocol: 'udp', ...filter }).length;
+    assert.equal(found({ source: '::1' }), 1);
+    assert.equal(found({ destination: 'fd00:10:96:0::a', destinationPort: 53 }), 1);
+    assert.equal(found({ replySource: '::1', replySourcePort: 5353 }), 1);
+    for (const other of [{ source: '::2' }, { destination: 'fd00:10:96::b' }, { replySource: '::2' }])
+      assert.equal(found(other), 0);
+    conntrack.flush();
+  });
+
   it('shows where a virtual address led, as conntrack(8) does', async () => {
     conntrack.flush();
     const [port = 0] = await sendFrom(1);

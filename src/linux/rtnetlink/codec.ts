@@ -60,6 +60,7 @@ export const IFLA = {
   IFALIAS: 20,
   NET_NS_FD: 28,
   EXT_MASK: 29,
+  LINK_NETNSID: 37,
 } as const;
 export const IFLA_INFO = { KIND: 1, DATA: 2 } as const;
 export const VXLAN = {
@@ -111,6 +112,7 @@ export function decodeLink(payload: Buffer): Link {
     operationalState: OPERATIONAL[a.get(IFLA.OPERSTATE)?.[0] ?? 0] ?? 'unknown',
     master: a.get(IFLA.MASTER)?.readUInt32LE(),
     lower: a.get(IFLA.LINK)?.readUInt32LE() || undefined,
+    lowerNetns: a.get(IFLA.LINK_NETNSID)?.readInt32LE(),
     alias: attributeText(a.get(IFLA.IFALIAS)),
     vxlan: kind === 'vxlan' && vxlan !== undefined ? decodeVxlan(vxlan) : undefined,
   };

@@ -19,6 +19,8 @@ export interface Link {
   readonly master: number | undefined;
   /** Index of the peer of a veth pair (in the peer's namespace), or of the lower device. */
   readonly lower: number | undefined;
+  /** Of the namespace that `lower` is in, by the number that ours knows it by (see `netnsNumber`); undefined: ours. */
+  readonly lowerNetns: number | undefined;
   readonly alias: string | undefined;
   readonly vxlan: VxlanFacts | undefined;
 }
@@ -176,6 +178,8 @@ export type RtnlEvent =
 export interface Rtnl {
   links(): Link[];
   link(device: string | number): Link | undefined;
+  /** The number that this namespace knows another one by; undefined when it knows none. `links` makes them known. */
+  netnsNumber(netns: string): number | undefined;
   addLink(spec: LinkSpec): void;
   setLink(device: string | number, change: LinkChange): void;
   /** False when there was none. Deleting one end of a veth pair deletes both. */

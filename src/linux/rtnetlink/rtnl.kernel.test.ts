@@ -45,6 +45,9 @@ describe('links', () => {
     assert.equal(host?.up, true);
     assert.equal(host?.alias, 'default/web-0');
     assert.equal(host?.lower, pod?.index);
+    assert.equal(host?.lowerNetns, rtnl.netnsNumber(b));
+    assert.notEqual(host?.lowerNetns, undefined);
+    assert.equal(pod?.lowerNetns, other.netnsNumber(a));
     assert.equal(pod?.mac, '0e:00:0a:f4:01:02');
     assert.equal(pod?.mtu, 1440);
     assert.equal(pod?.up, true);

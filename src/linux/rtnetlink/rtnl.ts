@@ -12,6 +12,7 @@ import {
   NLM_F_EXCL,
   NLM_F_REPLACE,
   NLM_F_REQUEST,
+  parseAttributes,
 } from '../netlink/message.ts';
 import { NETLINK_ROUTE, NetlinkSocket } from '../netlink/socket.ts';
 import { isErrno, KernelError } from '../sys/kernel-error.ts';
@@ -70,7 +71,11 @@ const RTM = {
   NEWNEIGH: 28,
   DELNEIGH: 29,
   GETNEIGH: 30,
+  GETNSID: 90,
 } as const;
+
+/** include/uapi/linux/net_namespace.h */
+const NETNSA = { NSID: 1, FD: 3 } as const;
 
 const VETH_INFO_PEER = 1;
 const RTEXT_FILTER_SKIP_STATS = 1 << 3;
@@ -341,6 +346,18 @@ class NetlinkRtnl implements Rtnl {
     } catch (error) {
       if (isErrno(error, 'ESRCH', 'ENODEV')) return false;
       throw error;
+    }
+  }
+
+  netnsNumber(netns: string): number | undefined {
+    const fd = openSync(netnsPath(netns), 'r');
+    try {
+      const body = (w: MessageWriter) => w.u32(0).attrU32(NETNSA.FD, fd);
+      const decode = (payload: Buffer) => parseAttributes(payload.subarray(4)).get(NETNSA.NSID)?.readInt32LE();
+      const [number] = this.#query(RTM.GETNSID, 0, body, decode, `ask for the number of ${netns}`);
+      return number === undefined || number < 0 ? undefined : number;
+    } finally {
+      closeSync(fd);
     }
   }
 
