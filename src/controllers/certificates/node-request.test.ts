@@ -22,6 +22,7 @@ const node: Node = {
   status: {
     addresses: [
       { type: 'InternalIP', address: '10.0.0.1' },
+      { type: 'InternalIP', address: 'fd00::1' },
       { type: 'Hostname', address: 'host-a' },
     ],
   },
@@ -65,7 +66,7 @@ void describe('what a node may have', () => {
   });
 
   void it('approves a serving certificate for names and addresses of the node only', async () => {
-    const own = csr({ dnsNames: ['a', 'host-a'], ips: ['10.0.0.1'] });
+    const own = csr({ dnsNames: ['a', 'host-a'], ips: ['10.0.0.1', 'fd00:0:0:0:0:0:0:1'] });
     assert.equal((await judge(serving, own, facts({ node }))).say, 'approve');
     for (const foreign of [{ dnsNames: ['kubernetes'] }, { dnsNames: ['a'], ips: ['10.0.0.2'] }]) {
       assert.equal((await judge(serving, csr(foreign), facts({ node }))).say, 'deny');

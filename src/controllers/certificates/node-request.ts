@@ -1,6 +1,7 @@
 // May a certificate signing request be approved without a human? Only what a node may have: a client certificate in
 // its own name, and a serving certificate for its own name and addresses. Pure.
 import type { CertificateSigningRequest, Node } from '../../api/objects.ts';
+import { canonicalIp } from '../../ip/index.ts';
 import type { ParsedCsr } from '../../pki/index.ts';
 
 export const NODE_CLIENT_SIGNER = 'kubernetes.io/kube-apiserver-client-kubelet';
@@ -85,12 +86,17 @@ export async function judge(spec: Spec, csr: ParsedCsr, facts: ApprovalFacts): P
 function judgeServing(csr: ParsedCsr, name: string, node: Node | undefined): Verdict {
   const deny = (message: string): Verdict => ({ say: 'deny', reason: 'NotItsOwn', message });
   if (node === undefined) return deny(`there is no node ${name}`);
-  const addresses = new Set((node.status?.addresses ?? []).map((a) => a.address));
+  // An IPv6 address has many spellings.
+  const canonical = (address: string) => canonicalIp(address) ?? address;
+  const addresses = new Set((node.status?.addresses ?? []).map((a) => canonical(a.address)));
   const names = new Set([
     name,
     ...(node.status?.addresses ?? []).filter((a) => a.type === 'Hostname').map((a) => a.address),
   ]);
-  const foreign = [...csr.dnsNames.filter((n) => !names.has(n)), ...csr.ips.filter((ip) => !addresses.has(ip))];
+  const foreign = [
+    ...csr.dnsNames.filter((n) => !names.has(n)),
+    ...csr.ips.filter((ip) => !addresses.has(canonical(ip))),
+  ];
   if (foreign.length > 0) return deny(`${foreign.join(', ')}: not in the status of node ${name}`);
   return { say: 'approve', message: 'names and addresses are those of the node' };
 }
