@@ -65,7 +65,10 @@ export function openLocalView(parsed: Parsed): LocalView {
     client: createClient(loadKubeconfig(paths.kubeconfig)),
     environment: {
       nodeNetns: (node) => ifThere(names.node(node)),
-      podNetns: (pod) => ifThere(podNetnsName(spec.name, pod.uid)),
+      // Those of a container runtime have names of its own.
+      podNetns: ({ uid, node = '', ips }) =>
+        ifThere(podNetnsName(spec.name, uid)) ??
+        (netnsExists(names.node(node)) ? findPodNetns(names.node(node), ips) : undefined),
       externalNetns: () => ifThere(names.fabric),
       clusterDomain: spec.clusterDomain,
       network: spec.network,

@@ -19,6 +19,7 @@ import { startNodeAgent, type NodeAgent } from '../../src/node/index.ts';
 import { startContainerd, type TestContainerd } from '../../src/node/testing/containerd.ts';
 import { startPodNetwork, type PodNetwork } from '../../src/podnet/index.ts';
 import { DEFAULT_PROXY_CONFIG, startProxy } from '../../src/proxy/index.ts';
+import { findPodNetns, inspectPod, traceConnection, type TraceEnvironment } from '../../src/trace/index.ts';
 
 const INSIDE = 'PORTICO_TEST_CRI_NODE';
 const IMAGE = 'localhost/busybox:1';
@@ -174,12 +175,14 @@ if (process.env[INSIDE] === undefined) {
       metadata: { name: 'web', namespace: 'default' },
       spec: { clusterIP: CLUSTER_IP, clusterIPs: [CLUSTER_IP], ipFamilies: ['IPv4'], type: 'ClusterIP', ports },
     });
+    const web = await ready('web');
+    const targetRef = { kind: 'Pod', namespace: 'default', name: 'web', uid: web.metadata.uid };
     await client.resource(endpointSlices).create({
       apiVersion: 'discovery.k8s.io/v1',
       kind: 'EndpointSlice',
       metadata: { name: 'web-1', namespace: 'default', labels: { 'kubernetes.io/service-name': 'web' } },
       addressType: 'IPv4',
-      endpoints: [{ addresses: [pod('web')?.status?.podIP ?? ''], conditions: { ready: true }, nodeName: 'node-1' }],
+      endpoints: [{ addresses: [web.status?.podIP ?? ''], conditions: { ready: true }, nodeName: 'node-1', targetRef }],
       ports: [{ name: '', port: 80, protocol: 'TCP' }],
     });
     assert.equal(await until('the Service answers the node', () => get(CLUSTER_IP)), 'web\n');
@@ -191,6 +194,29 @@ if (process.env[INSIDE] === undefined) {
     const said = readFileSync(file, 'utf8').replaceAll(/^\S+ std\w+ F /gm, '');
     assert.match(said, /^web\nsearch default\.svc\.cluster\.local|^web\nnameserver 10\.96\.0\.10/);
     await until('the address of a finished pod is free', () => (attached().length === 1 ? true : undefined));
+  });
+
+  test('a trace and an inspection enter its pods', async () => {
+    await create('shell', 'sleep 1000');
+    await ready('shell');
+    const environment: TraceEnvironment = {
+      nodeNetns: () => '/proc/self/ns/net',
+      podNetns: ({ ips }) => findPodNetns('/proc/self/ns/net', ips),
+      externalNetns: () => undefined,
+      clusterDomain: 'cluster.local',
+    };
+    const { report } = await traceConnection({ client, environment, from: 'shell', to: `${CLUSTER_IP}:80` });
+    assert.equal(report.verdict.code, 'ok', report.verdict.sentence);
+    const hops = report.walks[0]?.legs[0]?.hops.map(({ place, device, direction }) =>
+      [place.name, device.replace(/^lxc.*/, 'lxc'), direction].join(' '),
+    );
+    assert.deepEqual(hops, ['default/shell eth0 out', 'node-1 lxc in', 'node-1 lxc out', 'default/web eth0 in']);
+    const seen = await inspectPod({ client, environment, namespace: 'default', name: 'web', nodes: ['node-1'] });
+    assert.deepEqual(
+      seen.network.filter((row) => !row.ok),
+      [],
+    );
+    assert.ok(seen.network.some((row) => row.where === 'default/web'));
   });
 
   test('a container that fails is restarted in its pod, and its last state is told', async () => {
