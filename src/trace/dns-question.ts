@@ -7,7 +7,9 @@ export interface DnsAnswer {
   readonly addresses: readonly string[];
 }
 
-export const buildQuestion = (name: string, type: 'A' | 'AAAA'): Buffer => encodeQuery({ name, type });
+export type AddressType = 'A' | 'AAAA';
+
+export const buildQuestion = (name: string, type: AddressType): Buffer => encodeQuery({ name, type });
 
 /** Reads a reply; undefined when it is none. */
 export function parseAnswer(bytes: Uint8Array): DnsAnswer | undefined {

@@ -1,6 +1,7 @@
 // A trace as text for a terminal, and as comments in its pcapng. Pure.
 import type { CapturedFrame, Walk } from './contract.ts';
 import { changeText, formatWalk } from './format.ts';
+import { formatAddressPort } from './packet.ts';
 import { buildPcapng } from './pcapng.ts';
 import type { TraceReport } from './trace-connection.ts';
 
@@ -9,9 +10,9 @@ export function formatTraceReport(report: TraceReport): string {
   if (report.dns !== undefined) {
     const { questions, walk } = report.dns;
     parts.push(
-      ...questions.map(({ name, server, answer }) => {
+      ...questions.map(({ name, type, server, answer }) => {
         const said = answer === undefined ? 'no answer' : [answer.rcode, ...answer.addresses].join(' ');
-        return `dns ${name} @${server}: ${said}`;
+        return `dns ${name} ${type} @${server}: ${said}`;
       }),
       indent(formatWalk(walk)),
     );
@@ -32,7 +33,7 @@ function formatShares(walks: readonly Walk[]): string {
     const name =
       endpoint === undefined
         ? 'no endpoint'
-        : `${endpoint.place?.name ?? endpoint.address} ${endpoint.address}:${endpoint.port}`;
+        : [endpoint.place?.name ?? [], formatAddressPort(endpoint.address, endpoint.port)].flat().join(' ');
     counts.set(name, (counts.get(name) ?? 0) + 1);
   }
   const lines = [...counts].toSorted((a, b) => b[1] - a[1]).map(([name, n]) => `  ${String(n).padStart(5)}  ${name}`);

@@ -116,7 +116,7 @@ export async function addressGoal(wanted: Wanted, host: string): Promise<Goal> {
     if (known) return serviceGoal(wanted, service, host);
   }
   const pod = await view.podByIp(host);
-  if (pod !== undefined) return { ...podGoal(wanted, pod), host };
+  if (pod !== undefined) return podGoal(wanted, pod, host);
   const node = (await view.nodes()).find((candidate) => nodeIps(candidate).includes(host));
   if (node !== undefined) return { ...(await nodeGoal(wanted, node.metadata.name)), host };
   if (port === undefined)
@@ -124,9 +124,10 @@ export async function addressGoal(wanted: Wanted, host: string): Promise<Goal> {
   return { host, port, protocol: protocol ?? 'tcp', endpoints: [], nodes: [], http: port === 80 };
 }
 
-export function podGoal({ view, protocol: asked, port }: Wanted, pod: Pod): Goal {
+/** `address`: which of the pod's; the first one if not given. */
+export function podGoal({ view, protocol: asked, port }: Wanted, pod: Pod, address?: string): Goal {
   const name = nameOf(pod);
-  const [host] = podIps(pod);
+  const host = address ?? podIps(pod)[0];
   const declared = pod.spec?.containers.flatMap((container) => container.ports ?? [])[0];
   const number = port ?? declared?.containerPort;
   if (host === undefined) throw new UserError(`pod ${name} has no address yet`);

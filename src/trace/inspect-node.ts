@@ -2,6 +2,7 @@
 // service read back from its kernel, and what was counted.
 import type { Node } from '../api/objects.ts';
 import { UserError } from '../errors/index.ts';
+import { parseCidr } from '../ip/index.ts';
 import { readSysctl } from '../linux/index.ts';
 import { clusterIps, ClusterView, externalIps, podIps } from './cluster-view.ts';
 import type { Place } from './contract.ts';
@@ -114,17 +115,11 @@ async function inspectNetwork(view: ClusterView, options: InspectOptions, place:
   if (self === undefined) return [];
   const pods = await podsOnNode(view, place.name);
   const virtualIps = (await view.services()).flatMap(clusterIps);
-  const forwarding = readSysctl(place.netns, 'net.ipv4.ip_forward') ?? 'not there';
+  const families = new Set(self.podCidrs.map((cidr) => parseCidr(cidr)?.family));
   return [
-    {
-      layer: 'device',
-      where: place.name,
-      what: 'net.ipv4.ip_forward: packets of pods leave the node',
-      expected: '1',
-      found: forwarding,
-      ok: forwarding === '1',
-      command: commandIn(place.netns, 'sysctl net.ipv4.ip_forward'),
-    },
+    ...[...families].map((family) =>
+      checkForwarding(place, family === 6 ? 'net.ipv6.conf.all.forwarding' : 'net.ipv4.ip_forward'),
+    ),
     ...checkNodeNetwork({
       self,
       netns: place.netns,
@@ -170,4 +165,17 @@ async function inspectServices(view: ClusterView, node: Node, place: Place) {
       };
     });
   return { mode: rules.mode, all: [...own, ...nobodys] };
+}
+
+function checkForwarding({ name, netns }: Place, sysctl: string): NetworkCheck {
+  const found = readSysctl(netns, sysctl) ?? 'not there';
+  return {
+    layer: 'device',
+    where: name,
+    what: `${sysctl}: packets of pods leave the node`,
+    expected: '1',
+    found,
+    ok: found === '1',
+    command: commandIn(netns, `sysctl ${sysctl}`),
+  };
 }

@@ -6,7 +6,7 @@ import { clusterIps } from './cluster-view.ts';
 import type { ClusterView } from './cluster-view.ts';
 import type { Place, ProbeOutcome, Verdict, Walk } from './contract.ts';
 import { buildQuestion, parseAnswer } from './dns-question.ts';
-import type { DnsAnswer } from './dns-question.ts';
+import type { AddressType, DnsAnswer } from './dns-question.ts';
 import { addressGoal, nodeGoal, podGoal, serviceGoal, undiscoveredGoal } from './goal.ts';
 import type { Goal, Protocol, Wanted } from './goal.ts';
 import { prepareUdpProbe } from './probe.ts';
@@ -18,6 +18,7 @@ const UNWATCHED_TIMEOUT_MS = 1000;
 
 export interface DnsStep {
   readonly name: string;
+  readonly type: AddressType;
   readonly server: string;
   /** Undefined when no answer came. */
   readonly answer?: DnsAnswer;
@@ -85,7 +86,11 @@ async function serviceCalled(view: ClusterView, name: string, clusterDomain: str
   return wanted && (await view.service(wanted.namespace, wanted.name));
 }
 
-/** The questions of a pod's resolver, one after the other, until one is answered with an address. */
+/**
+ * The questions of a pod's resolver, one after the other, until one is answered with an address: each name of the search
+ * path, and where it exists without an address of the one family, the other. In two families the one of the DNS server
+ * comes first.
+ */
 async function resolveByDns(request: ResolveRequest, wanted: Wanted, name: string): Promise<Resolved> {
   const { view, client, clusterDomain } = request;
   const dnsService = await view.service('kube-system', 'kube-dns');
@@ -97,20 +102,26 @@ async function resolveByDns(request: ResolveRequest, wanted: Wanted, name: strin
   }
   const goal = await serviceGoal({ view, protocol: 'udp', port: 53 }, dnsService, server);
   const names = searchNames(name, client.namespace, clusterDomain);
-  const ask = (candidate: string) => buildQuestion(candidate, isIpv6(server) ? 'AAAA' : 'A');
-  const walk = await request.walkTo(goal, ask(names[0] ?? name));
+  const types: readonly AddressType[] = isIpv6(server) ? ['AAAA', 'A'] : ['A', 'AAAA'];
+  const walk = await request.walkTo(goal, buildQuestion(names[0] ?? name, types[0] ?? 'A'));
   const questions: DnsStep[] = [];
   const dns = { questions, walk };
-  for (const [i, candidate] of names.entries()) {
-    const outcome = i === 0 ? walk.outcome : await askUnwatched(client.place, walk, ask(candidate));
-    const answer = outcome.kind === 'connected' ? parseAnswer(Buffer.from(outcome.answer ?? '', 'latin1')) : undefined;
-    questions.push({ name: candidate, server, ...(answer && { answer }) });
-    if (answer === undefined && i === 0) {
-      const sentence = `the name ${candidate} could not be resolved: ${walk.verdict.sentence}`;
-      return { verdict: { ok: false, code: walk.verdict.ok ? 'no-reply' : walk.verdict.code, sentence }, dns };
+  for (const candidate of names) {
+    for (const type of types) {
+      const isFirst = questions.length === 0;
+      const outcome = isFirst ? walk.outcome : await askUnwatched(client.place, walk, buildQuestion(candidate, type));
+      const answer =
+        outcome.kind === 'connected' ? parseAnswer(Buffer.from(outcome.answer ?? '', 'latin1')) : undefined;
+      questions.push({ name: candidate, type, server, ...(answer && { answer }) });
+      if (answer === undefined && isFirst) {
+        const sentence = `the name ${candidate} could not be resolved: ${walk.verdict.sentence}`;
+        return { verdict: { ok: false, code: walk.verdict.ok ? 'no-reply' : walk.verdict.code, sentence }, dns };
+      }
+      const host = answer?.addresses[0];
+      if (host !== undefined) return { goal: await answeredGoal(request, wanted, candidate, host), dns };
+      // A name that does not exist has no address of any family, and who did not answer will not.
+      if (answer?.rcode !== 'NOERROR') break;
     }
-    const host = answer?.addresses[0];
-    if (host !== undefined) return { goal: await answeredGoal(request, wanted, candidate, host), dns };
   }
   const sentence = await explainUnknownName({ view, clusterDomain, name, questions });
   return { verdict: { ok: false, code: 'name-not-found', sentence }, dns };

@@ -2,6 +2,7 @@
 import type { Pod } from '../api/objects.ts';
 import type { Client } from '../client/index.ts';
 import { UserError } from '../errors/index.ts';
+import { isIpv6 } from '../ip/index.ts';
 import { ClusterView } from './cluster-view.ts';
 import type { TraceEnvironment } from './cluster-view.ts';
 import type { CapturedFrame, Place, Verdict, Walk } from './contract.ts';
@@ -136,7 +137,8 @@ async function walkTo(tracer: Tracer, goal: Goal, payload?: Uint8Array): Promise
     host: goal.host,
     port: goal.port,
     nodes: view.nodePlaces([...from.nodes, ...goal.nodes]),
-    endpoints: goal.endpoints,
+    // A translation does not change the family.
+    endpoints: goal.endpoints.filter((endpoint) => isIpv6(endpoint.address) === isIpv6(goal.host)),
     timeoutMs: request.timeoutMs ?? 3000,
     vxlanPort: request.environment.vxlanPort ?? 4789,
     ...(goal.targetName === undefined ? {} : { targetName: goal.targetName }),

@@ -12,7 +12,7 @@ export interface UnknownName {
 }
 
 export async function explainUnknownName({ view, clusterDomain, name, questions }: UnknownName): Promise<string> {
-  const asked = `(asked: ${questions.map((q) => `${q.name} ${q.answer?.rcode ?? 'no answer'}`).join(', ')})`;
+  const asked = `(asked: ${questions.map((q) => `${q.name} ${q.type} ${q.answer?.rcode ?? 'no answer'}`).join(', ')})`;
   const services = questions.flatMap((q) => serviceOfName(q.name, clusterDomain) ?? []);
   // One that exists says most; then one in a namespace that exists; then the first.
   for (const wanted of services) {

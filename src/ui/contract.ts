@@ -116,6 +116,7 @@ export interface TraceReportView {
   readonly dns?: {
     readonly questions: readonly {
       readonly name: string;
+      readonly type: 'A' | 'AAAA';
       readonly server: string;
       readonly answer?: { readonly rcode: string; readonly addresses: readonly string[] };
     }[];

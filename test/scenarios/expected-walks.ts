@@ -2,8 +2,8 @@
 // TTLs, reckoned from what the API, routes and connection tracking say: nothing of it comes from a capture.
 import assert from 'node:assert/strict';
 
+import { isIpv6, joinHostPort } from '../../src/ip/index.ts';
 import type { Hop, Walk } from '../../src/trace/index.ts';
-import { must, type Cluster } from './cluster-fixture.ts';
 
 export type Network = 'native' | 'vxlan';
 
@@ -15,6 +15,12 @@ interface Step {
   readonly envelope?: readonly [string, string];
 }
 
+/** Where the nodes' addresses and routes are read. */
+export interface Nodes {
+  inNode(node: string, ...command: string[]): string;
+  kubectl(...args: string[]): string;
+}
+
 /** What the walk of this connection must be. `clientNode`: where the first rules are. */
 export interface ExpectedWalk {
   readonly client: 'pod' | 'node' | 'external';
@@ -24,22 +30,30 @@ export interface ExpectedWalk {
 }
 
 /** Compares both legs, what happens after the last hop, and the entry of connection tracking. */
-export function assertWalk(cluster: Cluster, network: Network, walk: Walk, expected: ExpectedWalk): void {
+export function assertWalk(cluster: Nodes, network: Network, walk: Walk, expected: ExpectedWalk): void {
   const { endpoint } = walk;
   assert.ok(endpoint?.place !== undefined && endpoint.node !== undefined, 'an endpoint that is a pod');
   const { clientNode } = expected;
   const steps = stepsOf(cluster, network, walk, expected);
-  const server = `${endpoint.address}:${endpoint.port}`;
-  const client = `${walk.source}:${walk.sourcePort}`;
-  const virtual = `${walk.destination}:${walk.destinationPort}`;
+  const server = joinHostPort(endpoint.address, endpoint.port);
+  const client = joinHostPort(walk.source, walk.sourcePort);
+  const virtual = joinHostPort(walk.destination, walk.destinationPort);
   const entry = walk.tracked.find((e) => e.node === clientNode);
-  assert.equal(`${entry?.original.source}:${entry?.original.sourcePort}`, client);
-  assert.equal(`${entry?.original.destination}:${entry?.original.destinationPort}`, virtual);
-  assert.equal(`${entry?.reply.source}:${entry?.reply.sourcePort}`, server);
+  assert.ok(entry !== undefined, `no entry on ${clientNode}`);
+  const { original, reply: answer } = entry;
   // Its port is the kernel's choice: the entry alone tells it.
-  const masquerade = `${masqueradeAddress(cluster, network, clientNode, endpoint.node)}:${entry?.reply.destinationPort}`;
+  const own = masqueradeAddress(cluster, network, clientNode, walk);
+  const masquerade = joinHostPort(own, answer.destinationPort);
   const seenBy = expected.masquerade ? masquerade : client;
-  assert.equal(`${entry?.reply.destination}:${entry?.reply.destinationPort}`, seenBy);
+  assert.deepEqual(
+    [
+      joinHostPort(original.source, original.sourcePort),
+      joinHostPort(original.destination, original.destinationPort),
+      joinHostPort(answer.source, answer.sourcePort),
+      joinHostPort(answer.destination, answer.destinationPort),
+    ],
+    [client, virtual, server, seenBy],
+  );
 
   const snat = expected.masquerade ? [[client, masquerade] as const] : [];
   const there = [`dnat ${virtual} ${server}`, ...snat.map(([from, to]) => `snat ${from} ${to}`)];
@@ -70,7 +84,7 @@ export function assertWalk(cluster: Cluster, network: Network, walk: Walk, expec
 }
 
 /** The devices that the request passes, in order. */
-function stepsOf(cluster: Cluster, network: Network, walk: Walk, { client, clientNode }: ExpectedWalk): Step[] {
+function stepsOf(cluster: Nodes, network: Network, walk: Walk, { client, clientNode }: ExpectedWalk): Step[] {
   const { endpoint } = walk;
   const node = endpoint?.node ?? '';
   const step = (place: string, device: string, direction: 'in' | 'out'): Step => ({ place, device, direction });
@@ -124,33 +138,40 @@ function ttls(steps: readonly Step[]): { step: Step; ttl: number }[] {
   });
 }
 
-const isNode = (place: string) => /^node-\d+$/.test(place);
+const isNode = (place: string) => place !== 'external' && !place.includes('/');
 
-function lineOf(cluster: Cluster, step: Step, tuple: string, ttl: number, changes: readonly string[]): string {
+function lineOf(cluster: Nodes, step: Step, tuple: string, ttl: number, changes: readonly string[]): string {
   const [from, to] = (step.envelope ?? []).map((node) => nodeAddress(cluster, node));
   const envelope = from === undefined ? '' : ` in ${from} > ${to}`;
   return `${step.place} ${step.device} ${step.direction} ${tuple} ttl ${ttl}${envelope}${changes.map((c) => ` ${c}`).join('')}`;
 }
 
 function seenLine({ place, device, direction, packet, envelope, changes }: Hop): string {
-  const tuple = `${packet.source}:${packet.sourcePort} > ${packet.destination}:${packet.destinationPort}`;
+  const [from, to] = [
+    joinHostPort(packet.source, packet.sourcePort),
+    joinHostPort(packet.destination, packet.destinationPort),
+  ];
+  const tuple = `${from} > ${to}`;
   const outer = envelope === undefined ? '' : ` in ${envelope.source} > ${envelope.destination}`;
   const texts = changes.flatMap((change) => ('from' in change ? ` ${change.kind} ${change.from} ${change.to}` : []));
   return `${place.name} ${device} ${direction} ${tuple} ttl ${packet.ttl}${outer}${texts.join('')}`;
 }
 
-/** `node-1` has 172.30.0.11, and so on. */
-const nodeAddress = (cluster: Cluster, node: string): string =>
-  /inet ([\d.]+)/.exec(cluster.inNode(node, 'ip', '-4', '-o', 'address', 'show', 'dev', 'eth0'))?.[1] ?? '';
+/** On its link to the other nodes. */
+function nodeAddress(cluster: Nodes, node: string, v6 = false): string {
+  const shown = cluster.inNode(node, 'ip', v6 ? '-6' : '-4', '-o', 'address', 'show', 'dev', 'eth0', 'scope', 'global');
+  return /inet6? ([\w.:]+)/.exec(shown)?.[1] ?? '';
+}
 
 /** The node's address on the device that leads to the endpoint; the overlay's own one is that of its pod range. */
-function masqueradeAddress(cluster: Cluster, network: Network, clientNode: string, endpointNode: string): string {
-  if (network === 'native' || clientNode === endpointNode) return nodeAddress(cluster, clientNode);
+function masqueradeAddress(cluster: Nodes, network: Network, clientNode: string, { source, endpoint }: Walk): string {
+  if (network === 'native' || clientNode === endpoint?.node) return nodeAddress(cluster, clientNode, isIpv6(source));
   const cidr = cluster.kubectl('get', 'node', clientNode, '-o', 'jsonpath={.spec.podCIDR}');
   return cidr.replace(/\/.*/, '');
 }
 
-function podDevice(cluster: Cluster, node: string, address: string): string {
-  const route = must('ip', ['-n', cluster.netns(node), 'route', 'show', `${address}/32`]);
+function podDevice(cluster: Nodes, node: string, address: string): string {
+  const v6 = isIpv6(address);
+  const route = cluster.inNode(node, 'ip', v6 ? '-6' : '-4', 'route', 'show', `${address}/${v6 ? 128 : 32}`);
   return / dev (lxc\S+)/.exec(route)?.[1] ?? '';
 }

@@ -54,8 +54,11 @@ export function TracePanel() {
           {report.dns !== undefined && (
             <ul class="questions">
               {report.dns.questions.map((q) => (
-                <li key={q.name}>
-                  <code>{q.name}</code> <span class="arrow">→</span>{' '}
+                <li key={`${q.name} ${q.type}`}>
+                  <code>
+                    {q.name} {q.type}
+                  </code>{' '}
+                  <span class="arrow">→</span>{' '}
                   <code>{q.answer === undefined ? 'no answer' : q.answer.addresses.join(' ') || q.answer.rcode}</code>
                 </li>
               ))}
