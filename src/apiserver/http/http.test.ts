@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect as http2Connect, type ClientHttp2Session } from 'node:http2';
-import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttpServer, type RequestListener } from 'node:http';
 import { createServer as createHttpsServer, request as httpsRequest } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { describe, it } from 'node:test';
-import { gunzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { parse as parseYaml } from 'yaml';
 import { createCa, issueCert } from '../../pki/index.ts';
 import { listenTls, startTestServer, type Loose, type TestServer, type TlsTestServer } from '../testing/test-server.ts';
@@ -52,6 +52,7 @@ function get(
         let text = '';
         response.setEncoding(more.encoding ?? 'utf8');
         response.on('data', (chunk: string) => (text += chunk));
+        response.once('error', reject);
         response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, text }));
       },
     );
@@ -357,27 +358,72 @@ void describe('connections to node agents', () => {
     node.close();
   });
 
-  void it('lead through redirects of what is proxied', async () => {
-    const web = createHttpServer((request, response) => {
-      response.writeHead(302, { location: `http://${request.headers.host}/next?a=1` }).end();
-    });
+  /** A pod that is a web server of this process, and the path to it through the API. */
+  const proxied = async (answer: RequestListener) => {
+    const web = createHttpServer(answer);
     web.listen(0, '127.0.0.1');
     await once(web, 'listening');
-    const { port } = web.address() as AddressInfo;
-    await using server = await startTestServer();
+    const server = await startTestServer();
     await withNode(server, 1);
     const podIp = { status: { podIP: '127.0.0.1', podIPs: [{ ip: '127.0.0.1' }] } };
     const merge = { 'content-type': 'application/merge-patch+json' };
     await server.ok('PATCH', '/api/v1/namespaces/default/pods/p/status', podIp, { headers: merge });
     const tls = await listenTls(server);
-    const proxy = `/api/v1/namespaces/default/pods/p:${port}/proxy`;
-    const first = await get(tls, `${proxy}?b=2`, admin(tls));
+    return {
+      proxy: `/api/v1/namespaces/default/pods/p:${(web.address() as AddressInfo).port}/proxy`,
+      read: (path: string, more = {}) => get(tls, path, admin(tls), more),
+      async [Symbol.asyncDispose]() {
+        web.close();
+        await server[Symbol.asyncDispose]();
+      },
+    };
+  };
+
+  void it('lead through redirects of what is proxied', async () => {
+    await using pod = await proxied((request, response) => {
+      response.writeHead(302, { location: `http://${request.headers.host}/next?a=1` }).end();
+    });
+    const { proxy, read } = pod;
+    const first = await read(`${proxy}?b=2`);
     assert.deepEqual([first.status, first.headers['location']], [301, `${proxy}/?b=2`]);
-    const inside = await get(tls, `${proxy}/deep/page`, admin(tls));
+    const inside = await read(`${proxy}/deep/page`);
     assert.deepEqual([inside.status, inside.headers['location']], [302, `${proxy}/next?a=1`]);
-    const posted = await get(tls, proxy, admin(tls), { method: 'POST', body: 'x' });
+    const posted = await read(proxy, { method: 'POST', body: 'x' });
     assert.equal(posted.status, 302, 'only reads are led to the folder');
-    web.close();
+  });
+
+  void it('lead the links of proxied pages through the proxy, compressed or not', async () => {
+    const page = '<a href="/next?a=1&amp;b=2">ü</a><img src="i.png"><a href="https://example.com/">';
+    const asked: unknown[] = [];
+    await using pod = await proxied((request, response) => {
+      asked.push(request.headers['x-forwarded-uri']);
+      response.setHeader('access-control-allow-origin', '*');
+      response.setHeader('content-type', request.url === '/text' ? 'text/plain' : 'text/html; charset=utf-8');
+      if (request.url === '/gzip') response.setHeader('content-encoding', 'gzip').end(gzipSync(page));
+      else if (request.url === '/odd') response.setHeader('content-encoding', 'br').end(page);
+      else response.setHeader('content-length', Buffer.byteLength(page)).end(page);
+    });
+    const { proxy, read } = pod;
+    for (const path of ['/plain', '/gzip']) {
+      const { status, text, headers } = await read(`${proxy}${path}`);
+      assert.deepEqual([status, text], [200, page.replace('/next', `${proxy}/next`)], path);
+      assert.equal(headers['content-encoding'], undefined);
+      assert.equal(headers['access-control-allow-origin'], undefined);
+    }
+    assert.deepEqual(asked, [`${proxy}/plain`, `${proxy}/gzip`]);
+    assert.equal((await read(`${proxy}/plain`, { method: 'HEAD' })).text, '');
+    // No page, and one that nobody here can read.
+    for (const path of ['/text', '/odd']) assert.equal((await read(`${proxy}${path}`)).text, page);
+  });
+
+  void it('end a proxied page that turns out broken, and go on', async () => {
+    await using pod = await proxied((request, response) => {
+      response.setHeader('content-type', 'text/html');
+      if (request.url === '/broken') response.setHeader('content-encoding', 'gzip');
+      response.end('no gzip');
+    });
+    await assert.rejects(pod.read(`${pod.proxy}/broken`));
+    assert.equal((await pod.read(`${pod.proxy}/whole`)).text, 'no gzip');
   });
 
   void it('say what is wrong when the agent cannot be reached', async () => {
