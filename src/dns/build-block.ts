@@ -28,6 +28,7 @@ import { createRewrite } from './plugins/rewrite.ts';
 import { createStaticRecords } from './plugins/static-records.ts';
 import { createTemplate } from './plugins/template/template.ts';
 import type { TemplateMetrics } from './plugins/template/template.ts';
+import { compileView } from './view/view.ts';
 import type { ServerBlock } from './server/server-block.ts';
 
 export interface BlockDeps {
@@ -45,8 +46,6 @@ export interface BlockDeps {
 
 export interface BuiltBlock extends ServerBlock {
   readonly plugins: readonly DnsPlugin[];
-  /** The first zone, as CoreDNS labels its metrics. */
-  readonly label: string;
   /** To run once the sockets are open. */
   start(): void;
 }
@@ -81,7 +80,7 @@ export function buildBlock(config: BlockConfig, deps: BlockDeps): BuiltBlock {
       before.push(createAutopath(config.autopath, { zone: clusterZone, resolve: wholeChain, successes }));
   }
   if (config.templates.length > 0) {
-    const labels = { server: deps.server, view: '' };
+    const labels = { server: deps.server, view: config.view?.name ?? '' };
     before.push(
       createTemplate(config.templates, { resolve: wholeChain, metrics: deps.templateMetrics, log: deps.log, labels }),
     );
@@ -106,6 +105,8 @@ export function buildBlock(config: BlockConfig, deps: BlockDeps): BuiltBlock {
     before,
     plugins,
     label: formatName(config.zones[0] ?? ROOT),
+    view: config.view?.name ?? '',
+    ...(config.view === undefined ? {} : { takes: compileView(config.view) }),
     start: () => {
       for (const start of starts) start();
     },

@@ -101,7 +101,7 @@ export class Engine {
     );
     for (const block of blocks)
       for (const plugin of block.plugins)
-        this.#enabled.set(1, { server, zone: block.label, view: '', name: plugin.name });
+        this.#enabled.set(1, { server, zone: block.label, view: block.view, name: plugin.name });
     return blocks;
   }
 
@@ -121,6 +121,7 @@ export class Engine {
       recursion: blocks.some((block) => block.forward.length > 0),
       serverId: hostname(),
       version: `Portico-${version}`,
+      port: this.config.port,
       metrics: this.#queryMetrics,
       clock,
       log,

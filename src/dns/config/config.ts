@@ -7,6 +7,7 @@ import type { AclRule } from '../plugins/acl.ts';
 import type { Dns64Config } from '../plugins/dns64.ts';
 import type { TemplateRule } from '../plugins/template/template.ts';
 import type { PodMode } from '../plugins/kubernetes/cluster-zone.ts';
+import type { ViewConfig } from '../view/view.ts';
 import type { UpstreamAddress } from '../plugins/forward/exchange.ts';
 
 /** A configuration that cannot be used. The message says where and what to do. */
@@ -75,6 +76,8 @@ export interface AutopathConfig {
 }
 
 export interface BlockConfig {
+  /** Only questions that it takes; blocks of one zone are tried in their order. */
+  readonly view?: ViewConfig;
   readonly zones: readonly WireName[];
   readonly kubernetes?: KubernetesConfig;
   readonly forward: readonly ForwardBlockConfig[];

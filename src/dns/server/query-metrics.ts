@@ -14,8 +14,14 @@ const RCODES = 24;
 const DURATIONS = Array.from({ length: 16 }, (_, i) => 0.00025 * 2 ** i);
 const SIZES = [0, 100, 200, 300, 400, 511, 1023, 2047, 4095, 8291, 16000, 32000, 48000, 64000];
 
-/** What is counted for one server and zone. */
+/** Which server block answered; undefined: none, shown as zone "dropped". */
+export type AnsweredBy = { readonly label: string; readonly view: string } | undefined;
+
+/** What is counted for one zone, view and plugin. */
 class Tally {
+  readonly zone: string;
+  readonly view: string;
+  readonly plugin: string;
   /** [proto][family][type] */
   readonly requests = new Float64Array(4 * SLOT_COUNT);
   readonly responses = new Float64Array(4 * RCODES);
@@ -23,19 +29,25 @@ class Tally {
   readonly durations = new Float64Array(4 * (DURATIONS.length + 2));
   readonly requestSizes = new Float64Array(4 * (SIZES.length + 2));
   readonly responseSizes = new Float64Array(4 * (SIZES.length + 2));
+
+  constructor(block: AnsweredBy, plugin: string) {
+    this.zone = block?.label ?? 'dropped';
+    this.view = block?.view ?? '';
+    this.plugin = plugin;
+  }
 }
 
 export class QueryMetrics {
   readonly #server: string;
   readonly #tallies = new Map<string, Tally>();
   /** Last used: nearly every query is for the same zone. */
-  #lastZone = '';
+  #lastBlock: AnsweredBy;
   #lastPlugin = '';
-  #last = new Tally();
+  #last = new Tally(undefined, '');
 
   constructor(registry: Registry, server: string) {
     this.#server = server;
-    this.#tallies.set('|', this.#last);
+    this.#tallies.set('||', this.#last);
     const row = (name: string, help: string, type: 'counter' | 'histogram', lines: () => Iterable<string>) =>
       registry.register({ name, help, type, lines });
     row('coredns_dns_requests_total', 'DNS requests by zone, protocol, family and type.', 'counter', () =>
@@ -57,11 +69,10 @@ export class QueryMetrics {
   }
 
   /**
-   * @param zone of the answering server block, '' for none (shown as "dropped").
    * @param lane 0–3: bit 0 TCP, bit 1 IPv6.
    */
   count(
-    zone: string,
+    block: AnsweredBy,
     plugin: string,
     lane: number,
     type: number,
@@ -72,12 +83,12 @@ export class QueryMetrics {
     durationMs: number,
   ): void {
     let tally = this.#last;
-    if (zone !== this.#lastZone || plugin !== this.#lastPlugin) {
-      const key = `${zone}|${plugin}`;
-      tally = this.#tallies.get(key) ?? new Tally();
+    if (block !== this.#lastBlock || plugin !== this.#lastPlugin) {
+      const key = `${block?.label ?? ''}|${block?.view ?? ''}|${plugin}`;
+      tally = this.#tallies.get(key) ?? new Tally(block, plugin);
       this.#tallies.set(key, tally);
       this.#last = tally;
-      this.#lastZone = zone;
+      this.#lastBlock = block;
       this.#lastPlugin = plugin;
     }
     bump(tally.requests, lane * SLOT_COUNT + (type < 512 ? (SLOT_OF[type] as number) : SLOTS.length));
@@ -88,43 +99,45 @@ export class QueryMetrics {
     observe(tally.responseSizes, lane, SIZES, responseSize);
   }
 
-  #labels(key: string, lane: number): string {
-    const [zone = '', plugin = ''] = key.split('|');
-    void plugin;
-    return `server="${this.#server}",zone="${zone === '' ? 'dropped' : zone}",view="",${laneLabels(lane)}`;
+  /** Zone and view are names of the configuration. */
+  #block({ zone, view }: Tally): string {
+    return `server="${this.#server}",zone="${zone}",view="${view}"`;
+  }
+
+  #labels(tally: Tally, lane: number): string {
+    return `${this.#block(tally)},${laneLabels(lane)}`;
   }
 
   *#requestLines(): Iterable<string> {
     const sums = new Map<string, number>();
-    for (const [key, tally] of this.#tallies)
+    for (const tally of this.#tallies.values())
       for (let lane = 0; lane < 4; lane++)
         for (let slot = 0; slot < SLOT_COUNT; slot++) {
           const value = tally.requests[lane * SLOT_COUNT + slot] as number;
           const type = SLOTS[slot];
-          const labels = `${this.#labels(key, lane)},type="${type === undefined ? 'other' : typeName(type)}"`;
+          const labels = `${this.#labels(tally, lane)},type="${type === undefined ? 'other' : typeName(type)}"`;
           if (value > 0) sums.set(labels, (sums.get(labels) ?? 0) + value);
         }
     for (const [labels, value] of sums) yield `coredns_dns_requests_total{${labels}} ${value}`;
   }
 
   *#responseLines(): Iterable<string> {
-    for (const [key, tally] of this.#tallies)
+    for (const tally of this.#tallies.values())
       for (let lane = 0; lane < 4; lane++)
         for (let rcode = 0; rcode < RCODES; rcode++) {
           const value = tally.responses[lane * RCODES + rcode] as number;
           if (value === 0) continue;
-          const plugin = key.split('|')[1] ?? '';
-          const labels = `${this.#labels(key, lane)},rcode="${rcodeName(rcode)}",plugin="${plugin}"`;
+          const labels = `${this.#labels(tally, lane)},rcode="${rcodeName(rcode)}",plugin="${tally.plugin}"`;
           yield `coredns_dns_responses_total{${labels}} ${value}`;
         }
   }
 
   *#dnssecLines(): Iterable<string> {
-    for (const [key, tally] of this.#tallies)
+    for (const tally of this.#tallies.values())
       for (let lane = 0; lane < 4; lane++) {
         const value = tally.dnssec[lane] as number;
         if (value > 0)
-          yield `coredns_dns_do_requests_total{${this.#labels(key, lane)},plugin="${key.split('|')[1] ?? ''}"} ${value}`;
+          yield `coredns_dns_do_requests_total{${this.#labels(tally, lane)},plugin="${tally.plugin}"} ${value}`;
       }
   }
 
@@ -136,11 +149,11 @@ export class QueryMetrics {
   ): Iterable<string> {
     const width = bounds.length + 2;
     const sums = new Map<string, Float64Array>();
-    for (const [key, tally] of this.#tallies)
+    for (const tally of this.#tallies.values())
       for (let lane = 0; lane < 4; lane++) {
         const from = of(tally).subarray(lane * width, (lane + 1) * width);
         if (from.every((v) => v === 0)) continue;
-        const zone = `server="${this.#server}",zone="${key.split('|')[0] || 'dropped'}",view=""`;
+        const zone = this.#block(tally);
         const labels = byLane ? `${zone},proto="${lane & 1 ? 'tcp' : 'udp'}"` : zone;
         const sum = sums.get(labels) ?? new Float64Array(width);
         for (let i = 0; i < width; i++) sum[i] = (sum[i] as number) + (from[i] as number);

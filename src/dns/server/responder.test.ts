@@ -142,9 +142,10 @@ test('the metrics of queries: zone, type, rcode, lanes', () => {
   const registry = new Registry();
   registry.register(new Counter('other', 'x'));
   const metrics = new QueryMetrics(registry, 'dns://:53');
-  metrics.count('.', 'kubernetes', 0, 1, 0, true, 40, 60, 0.1);
-  metrics.count('.', 'forward', 3, 65, 3, false, 40, 60, 300);
-  metrics.count('', '', 0, 65535, 5, false, 40, 12, 0.1);
+  const block = { label: '.', view: '' };
+  metrics.count(block, 'kubernetes', 0, 1, 0, true, 40, 60, 0.1);
+  metrics.count(block, 'forward', 3, 65, 3, false, 40, 60, 300);
+  metrics.count(undefined, '', 0, 65535, 5, false, 40, 12, 0.1);
   const text = registry.render();
   for (const line of [
     'coredns_dns_requests_total{server="dns://:53",zone=".",view="",proto="udp",family="1",type="A"} 1',

@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../clock/index.ts';
 import { asBuffer, Class, Ede, EdnsOption, findOption, parseQuery, QueryView, Rcode } from '../../dnswire/index.ts';
+import { className, formatName, opcodeOf, typeName } from '../../dnswire/index.ts';
 import type { Logger } from '../../log/index.ts';
 import { emptyAnswer } from '../plugin.ts';
 import type { Answer, Query, Transport } from '../plugin.ts';
@@ -13,10 +14,11 @@ import { encodeAnswer, flagsOf, messagesOf } from './encode-answer.ts';
 import type { ReplySettings } from './encode-answer.ts';
 import { ownAnswer } from './own-answer.ts';
 import type { ServerIdentity } from './own-answer.ts';
-import type { QueryMetrics } from './query-metrics.ts';
+import type { AnsweredBy, QueryMetrics } from './query-metrics.ts';
 import { queryOf } from './query-of.ts';
-import { blockOf, concerned, zoneLabel } from './server-block.ts';
+import { blockOf, concerned } from './server-block.ts';
 import type { ServerBlock } from './server-block.ts';
+import type { QuestionFacts } from '../view/view.ts';
 
 export interface QueryLogEntry {
   readonly query: Query;
@@ -30,6 +32,8 @@ export interface QueryLogEntry {
 
 export interface ResponderOptions extends Omit<ReplySettings, 'cookieSecret'>, ServerIdentity {
   readonly blocks: readonly ServerBlock[];
+  /** As configured. */
+  readonly port: number;
   readonly metrics: QueryMetrics;
   readonly clock: Clock;
   readonly log: Logger;
@@ -132,13 +136,32 @@ export class Responder {
     if (cookie !== undefined && !isCookie(cookie)) return this.#rejected(packet, Rcode.FORMERR, arrival);
     const { maxUdpSize } = this.#options;
     const limit = transport === 'tcp' ? 65535 : view.hasEdns ? Math.min(view.udpSize, maxUdpSize) : 512;
-    const block = blockOf(this.#options.blocks, view.key);
+    const block = blockOf(this.#options.blocks, view.key, () => this.#facts(arrival));
     const size = this.#prepared(block, packet, cookie, limit, arrival);
     if (size > 0) return size;
     const reply = later();
     const query = queryOf(view, packet, length, transport, reply.client, limit);
     void this.#resolve(block, query, view.id, cookie, arrival, reply);
     return 0;
+  }
+
+  /** The question as views see it. */
+  #facts({ client, transport, length }: Arrival): QuestionFacts {
+    const view = this.#view;
+    return {
+      id: view.id,
+      opcode: opcodeOf(view.flags),
+      name: formatName(view.key),
+      type: typeName(view.type),
+      class: className(view.class),
+      clientAddress: client.address,
+      clientPort: client.port,
+      serverPort: this.#options.port,
+      proto: transport,
+      size: length,
+      bufsize: view.udpSize,
+      dnssecOk: view.dnssecOk,
+    };
   }
 
   /** The short way; 0 when it does not lead to an answer. */
@@ -166,7 +189,7 @@ export class Responder {
       };
       size = appendOpt(this.out, size, limit, request, this.#settings, this.#options.clock.now());
     }
-    this.#count(zoneLabel(block), kubernetes.name, (this.out[3] as number) & 15, size, arrival);
+    this.#count(block, kubernetes.name, (this.out[3] as number) & 15, size, arrival);
     return size;
   }
 
@@ -196,10 +219,10 @@ export class Responder {
     }
     const durationMs = options.clock.monotonic() - arrival.startedMs;
     const lane = (query.transport === 'tcp' ? 1 : 0) | (query.client.address.includes(':') ? 2 : 0);
-    const zone = block === undefined || answer.from === '' ? '' : zoneLabel(block);
+    const by = answer.from === '' ? undefined : block;
     const dnssecOk = query.edns?.dnssecOk === true;
     const { rcode } = answer;
-    options.metrics.count(zone, answer.from, lane, query.type, rcode, dnssecOk, arrival.length, size, durationMs);
+    options.metrics.count(by, answer.from, lane, query.type, rcode, dnssecOk, arrival.length, size, durationMs);
     if (options.queryLog === undefined) return;
     const flags = flagsOf(answer, query, options.recursion);
     options.queryLog({ query, id, rcode, flags, requestSize: arrival.length, responseSize: size, durationMs });
@@ -210,16 +233,16 @@ export class Responder {
       rcode === Rcode.BADVERS
         ? writeBadVersion(packet, this.#options.maxUdpSize, this.out)
         : writeBareReply(packet, rcode, this.out);
-    this.#count('', '', rcode, size, arrival);
+    this.#count(undefined, '', rcode, size, arrival);
     return size;
   }
 
-  #count(zone: string, plugin: string, rcode: number, responseSize: number, arrival: Arrival): void {
+  #count(block: AnsweredBy, plugin: string, rcode: number, responseSize: number, arrival: Arrival): void {
     const { metrics, clock } = this.#options;
     const { type, dnssecOk } = this.#view;
     const lane = (arrival.transport === 'tcp' ? 1 : 0) | (arrival.client.family === 'IPv6' ? 2 : 0);
     const elapsed = clock.monotonic() - arrival.startedMs;
-    metrics.count(zone, plugin, lane, type, rcode, dnssecOk, arrival.length, responseSize, elapsed);
+    metrics.count(block, plugin, lane, type, rcode, dnssecOk, arrival.length, responseSize, elapsed);
   }
 }
 

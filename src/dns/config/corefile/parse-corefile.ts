@@ -1,8 +1,11 @@
 // From a Corefile to the configuration: the plugins of the default kubeadm file and those people add to it. What would
 // change answers and is not known here is an error; what only tunes CoreDNS itself is a warning.
+import { formatName } from '../../../dnswire/index.ts';
+import type { WireName } from '../../../dnswire/index.ts';
 import { defaultDnsConfig, DnsConfigError } from '../config.ts';
 import type { BlockConfig, DnsConfig, ForwardBlockConfig, RewriteRule } from '../config.ts';
 import { durationMs, integerOf, zonesOf } from '../values.ts';
+import { view } from './view.ts';
 import { aclRules, dns64 } from './access.ts';
 import { template } from './answers.ts';
 import { cache } from './cache.ts';
@@ -30,7 +33,21 @@ export function parseCorefile(text: string, options: CorefileOptions = {}): DnsC
     throw new DnsConfigError(
       `the Corefile listens on ports ${[...ports].join(' and ')}: one server has one port; start another for the other`,
     );
+  checkViews(blocks, parsed);
   return { ...global, port: [...ports][0] ?? 53, blocks: parsed };
+}
+
+/** Of blocks with the same zone only the last may be without a view: it would leave nothing to those behind it. */
+function checkViews(blocks: readonly CoreBlock[], parsed: readonly BlockConfig[]): void {
+  const taken = new Set<WireName>();
+  for (const [i, { zones, view }] of parsed.entries())
+    for (const zone of new Set(zones)) {
+      if (taken.has(zone))
+        throw new DnsConfigError(
+          `${blocks[i]?.where ?? ''}: a block above answers everything in ${formatName(zone)}; give it a view, or leave one out`,
+        );
+      if (view === undefined) taken.add(zone);
+    }
 }
 
 function parseBlock(block: CoreBlock, global: Global, ports: Set<number>): BlockConfig {
@@ -85,6 +102,9 @@ const DIRECTIVES: Readonly<Record<string, Apply>> = {
   },
   template: (d, draft) => {
     draft.templates = [...draft.templates, template(d, draft.zones)];
+  },
+  view: (d, draft) => {
+    draft.view = view(d, draft.view);
   },
   acl: (d, draft) => {
     draft.acl = [...draft.acl, ...aclRules(d, draft.zones)];
