@@ -114,17 +114,27 @@ function removeCluster(stateDir: string): void {
 }
 
 /** Mounts that a test made below its directory, the deepest first. */
-function unmountBelow(dir: string): void {
-  const mountPoints = readFileSync('/proc/self/mounts', 'utf8')
+function mountsBelow(dir: string): string[] {
+  return readFileSync('/proc/self/mounts', 'utf8')
     .split('\n')
     .map((line) => line.split(' ')[1] ?? '')
-    .filter((at) => at.startsWith(`${dir}/`));
-  for (const at of mountPoints.toReversed()) spawnSync('umount', ['--lazy', at]);
+    .filter((at) => at.startsWith(`${dir}/`))
+    .toReversed();
+}
+
+/** Disks that were frozen when their test was killed: nobody who writes to one can even be killed. */
+function thawBelow(dir: string): void {
+  for (const at of mountsBelow(dir).filter((m) => m.endsWith('-disk'))) spawnSync('fsfreeze', ['--unfreeze', at]);
+}
+
+function unmountBelow(dir: string): void {
+  for (const at of mountsBelow(dir)) spawnSync('umount', ['--lazy', at]);
 }
 
 /** Returns the names of the namespaces, groups and directories that it removed. */
 export function sweepLeftovers(): string[] {
   const dirs = names(tmpdir()).filter(ownerIsGone);
+  for (const dir of dirs) thawBelow(path.join(tmpdir(), dir));
   for (const dir of dirs) removeCluster(path.join(tmpdir(), dir));
   const namespaces = names('/run/netns').filter(ownerIsGone);
   for (const netns of namespaces) {

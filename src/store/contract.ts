@@ -155,3 +155,13 @@ export class UnavailableError extends Error {
     this.maybeWritten = maybeWritten;
   }
 }
+
+/** The disk below took no write (it is full, say): nothing of it was kept, and what was acknowledged before is there. */
+export class NotWrittenError extends Error {
+  constructor(place: string, cause: unknown) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    const hint = why.includes('full') ? ': free space there' : '';
+    super(`the store could not write to ${place}: ${why}${hint}; nothing of this write was kept`, { cause });
+    this.name = 'NotWrittenError';
+  }
+}

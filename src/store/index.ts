@@ -1,4 +1,4 @@
-export { CompactedError, FutureRevisionError, UnavailableError } from './contract.ts';
+export { CompactedError, FutureRevisionError, NotWrittenError, UnavailableError } from './contract.ts';
 export type {
   Change,
   CommitResult,

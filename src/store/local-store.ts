@@ -2,6 +2,7 @@
 // the event loop share one journal write ("group commit"), which is what makes durable writes cheap under load.
 import {
   FutureRevisionError,
+  NotWrittenError,
   type Change,
   type CommitResult,
   type Compare,
@@ -19,6 +20,8 @@ import { AGE_STEPS, defaultRetention, Replica, type Retention, type Row } from '
 
 /** Where committed changes go. Calls are synchronous: when `append` returns, the changes are durable. */
 export interface Journal {
+  /** Where it writes, for people. */
+  readonly name: string;
   /** Replays what is stored, oldest first. */
   load(replay: (row: Row) => void): { compactedRevision: Revision; currentRevision: Revision };
   append(changes: readonly Change[]): void;
@@ -159,7 +162,7 @@ export class LocalStore implements Store {
       this.#journal.append(changes);
     } catch (cause) {
       this.#replica.takeBack(changes);
-      const error = new Error('the store could not write to disk; nothing of this write was kept', { cause });
+      const error = new NotWrittenError(this.#journal.name, cause);
       for (const waiting of batch) waiting.reject(error);
       return;
     }

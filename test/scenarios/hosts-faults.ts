@@ -1,12 +1,15 @@
-// Faults at random, one after the other, repeatable by their seed: kill, freeze, pulled cable. Who is killed is started
-// again, as a service manager would.
+// Faults at random, one after the other, repeatable by their seed: kill, freeze, pulled cable, a clock that jumps, a full
+// disk and a slow one; of servers, agents and members of etcd. Who has ended is started again, as a service manager would.
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { AGENTS, type Hosts } from './hosts-fixture.ts';
+import { AGENTS, type Host, type Hosts, type Managed } from './hosts-fixture.ts';
+
+const KINDS = ['kill', 'freeze', 'cable', 'clock', 'full', 'slow'] as const;
+export type FaultKind = (typeof KINDS)[number];
 
 export interface Fault {
-  readonly kind: 'kill' | 'freeze' | 'cable';
-  readonly host: string;
+  readonly kind: FaultKind;
+  readonly host: Host;
   /** Monotonic milliseconds. */
   readonly from: number;
   readonly to: number;
@@ -26,38 +29,74 @@ export function seededRandom(seed: number): () => number {
 const RESTART_MS = 300;
 const LONGEST_MS = 3000;
 const PAUSE_MS = 1500;
+/** Below the five minutes by which certificates are dated back, as everywhere in Kubernetes. */
+const SKEW_MS = 240_000;
 
 export async function runFaults(
   hosts: Hosts,
   { seconds, random }: { seconds: number; random: () => number },
 ): Promise<Fault[]> {
-  const pick = <T>(list: readonly [T, ...T[]]): T => list[Math.floor(random() * list.length)] ?? list[0];
-  const done: Fault[] = [];
-  const end = performance.now() + seconds * 1000;
-  while (performance.now() < end) {
-    const kind = pick(['kill', 'kill', 'freeze', 'cable'] as const);
-    const host = pick(['server', ...AGENTS] as const);
-    const lasts = 500 + random() * (LONGEST_MS - 500);
-    const pause = random() * PAUSE_MS;
-    const process_ = host === 'server' ? hosts.server : hosts.agents[host];
-    const from = performance.now();
+  const pick = <T>(list: readonly T[]): T => {
+    const picked = list[Math.floor(random() * list.length)];
+    if (picked === undefined) throw new Error('nothing to pick from');
+    return picked;
+  };
+  const processes = new Map<Host, Managed>([
+    ...hosts.servers,
+    ...AGENTS.map((agent) => [agent, hosts.agents[agent]] as const),
+    ...hosts.members,
+  ]);
+  const all = [...processes.keys()];
+  // Members do not ask libc for the time, and their leases run by the monotonic clock.
+  const skewable = all.filter((host) => !hosts.members.has(host));
+  const targets: Record<FaultKind, readonly Host[]> = {
+    kill: all,
+    freeze: all,
+    cable: all,
+    clock: skewable,
+    full: [...hosts.disks.keys()],
+    slow: [...hosts.disks.keys()],
+  };
+
+  async function carryOut(kind: FaultKind, host: Host, lasts: number): Promise<void> {
+    const process_ = processes.get(host);
+    const disk = hosts.disks.get(host);
     switch (kind) {
       case 'kill':
-        await process_.stop('SIGKILL');
+        await process_?.stop('SIGKILL');
         await sleep(RESTART_MS);
-        process_.start();
-        break;
+        return process_?.start();
       case 'freeze':
-        process_.signal('SIGSTOP');
+        process_?.signal('SIGSTOP');
         await sleep(lasts);
-        process_.signal('SIGCONT');
-        break;
+        return process_?.signal('SIGCONT');
       case 'cable':
         hosts.cable(host, false);
         await sleep(lasts);
-        hosts.cable(host, true);
-        break;
+        return hosts.cable(host, true);
+      case 'clock':
+        hosts.clock(host).set((2 * random() - 1) * SKEW_MS);
+        await sleep(lasts);
+        return hosts.clock(host).set(0);
+      case 'full':
+        disk?.fill();
+        await sleep(lasts);
+        return disk?.empty();
+      case 'slow':
+        return disk?.slowFor(lasts);
     }
+  }
+
+  const done: Fault[] = [];
+  const end = performance.now() + seconds * 1000;
+  while (performance.now() < end) {
+    const kind = pick(KINDS);
+    const host = pick(targets[kind]);
+    const lasts = 500 + random() * (LONGEST_MS - 500);
+    const pause = random() * PAUSE_MS;
+    const from = performance.now();
+    await carryOut(kind, host, lasts);
+    for (const process_ of processes.values()) process_.start();
     done.push({ kind, host, from, to: performance.now() });
     await sleep(pause);
   }

@@ -1,6 +1,7 @@
 // Several hosts for a scenario: namespaces on two links with a router between them, a real `portico server` on one, real
-// `portico agent`s that joined by a token on the others. Whoever is killed stays down until the test starts it again.
-import type { ChildProcess } from 'node:child_process';
+// `portico agent`s that joined by a token on others, and room for a second server and etcd (hosts-etcd.ts). Each has a
+// clock of its own, and who keeps state a disk of its own. Whoever is killed stays down until the test starts it again.
+import type { ChildProcess, StdioOptions } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,12 +10,16 @@ import process from 'node:process';
 
 import { createClient, loadKubeconfig, type Client } from '../../src/client/index.ts';
 import { layFabric, removeRemains } from '../../src/cluster/index.ts';
-import { boundPort, connectTcpIn, listNetns, openRtnl, openTcpListenerIn, spawnIn } from '../../src/linux/index.ts';
+import { boundPort, listNetns, openRtnl, openTcpListenerIn, spawnIn } from '../../src/linux/index.ts';
 import { eventually, must, portico, run, type Ran } from './cluster-fixture.ts';
+import { hostClocks, type HostClock } from './hosts-clock.ts';
+import { makeDisk, type HostDisk } from './hosts-disk.ts';
 
 export const AGENTS = ['alpha', 'beta', 'gamma'] as const;
 export type AgentHost = (typeof AGENTS)[number];
-type Host = 'server' | AgentHost;
+export const MEMBERS = ['etcd-0', 'etcd-1', 'etcd-2'] as const;
+export type ServerHost = 'server' | 'server-2';
+export type Host = ServerHost | AgentHost | (typeof MEMBERS)[number];
 
 /** gamma stands behind the router. */
 const LINKS = [
@@ -22,11 +27,21 @@ const LINKS = [
     bridge: 'br0',
     address: '172.31.7.1',
     prefix: 24,
-    hosts: { server: '172.31.7.2', alpha: '172.31.7.11', beta: '172.31.7.12' },
+    hosts: {
+      server: '172.31.7.2',
+      'server-2': '172.31.7.3',
+      alpha: '172.31.7.11',
+      beta: '172.31.7.12',
+      'etcd-0': '172.31.7.20',
+      'etcd-1': '172.31.7.21',
+      'etcd-2': '172.31.7.22',
+    },
   },
   { bridge: 'br1', address: '172.31.8.1', prefix: 24, hosts: { gamma: '172.31.8.13' } },
 ] as const;
 const API_PORT = 6443;
+/** Address of a host on the first link. */
+export const addressOf = (host: Exclude<Host, 'gamma'>): string => LINKS[0].hosts[host];
 
 export interface Managed {
   readonly pid: number;
@@ -37,15 +52,31 @@ export interface Managed {
   signal(signal: NodeJS.Signals): void;
 }
 
+export interface Server extends Managed {
+  readonly client: Client;
+}
+
 export interface Hosts extends AsyncDisposable {
   readonly name: string;
   readonly dir: string;
   readonly kubeconfig: string;
   /** By which the agents joined. */
   readonly token: string;
+  /** The first one. */
   readonly server: Managed;
+  readonly servers: ReadonlyMap<ServerHost, Server>;
   readonly agents: Readonly<Record<AgentHost, Managed>>;
+  /** Members of etcd, where there are any. */
+  readonly members: Map<Host, Managed>;
+  /** Of servers, and of members of etcd. */
+  readonly disks: Map<Host, HostDisk>;
+  clock(host: Host): HostClock;
+  /** Of the first server. */
   readonly client: Client;
+  /** A server whose state is in `store`, in the place of one that has ended; the agents know nothing of it. */
+  placeServer(host: ServerHost, store?: string): Promise<void>;
+  /** Whatever else is to be undone at the end. */
+  readonly endings: (() => Promise<void>)[];
   kubectl(...args: string[]): string;
   portico(...args: string[]): Ran;
   apply(manifest: string): void;
@@ -56,7 +87,15 @@ export interface Hosts extends AsyncDisposable {
   log(host: Host): string;
 }
 
-function manage(netns: string, log: string, args: readonly string[], fds: readonly number[] = []): Managed {
+interface Command {
+  readonly netns: string;
+  readonly log: string;
+  readonly args: readonly string[];
+  readonly fds?: readonly number[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+function manage({ netns, log, args, fds = [], env }: Command): Managed {
   let child: ChildProcess | undefined;
   const running = () => child !== undefined && child.exitCode === null && child.signalCode === null;
   return {
@@ -66,7 +105,8 @@ function manage(netns: string, log: string, args: readonly string[], fds: readon
     start() {
       if (running()) return;
       const out = openSync(log, 'a');
-      child = spawnIn(netns, portico, args, { stdio: ['ignore', out, out, ...fds], detached: true, cwd: '/' });
+      const stdio: StdioOptions = ['ignore', out, out, ...fds];
+      child = spawnIn(netns, portico, args, { stdio, detached: true, cwd: '/', env: { ...process.env, ...env } });
       closeSync(out);
     },
     async stop(signal = 'SIGTERM') {
@@ -81,6 +121,9 @@ function manage(netns: string, log: string, args: readonly string[], fds: readon
   };
 }
 
+/** Room for the files that etcd makes in advance. */
+const DISK_MEGABYTES = 400;
+
 /** `graceSeconds`: silence after which a node counts as gone. */
 export async function startHosts({ graceSeconds }: { graceSeconds: number }): Promise<Hosts> {
   const name = `test-${process.pid}-hosts`;
@@ -94,41 +137,65 @@ export async function startHosts({ graceSeconds }: { graceSeconds: number }): Pr
       hosts: Object.entries(hosts).map(([host, address]) => ({ netns: `${name}-${host}`, port: host, address })),
     })),
   });
-  // Held here, as systemd would: who calls while the server is away waits instead of being refused.
-  const apiFd = openTcpListenerIn(undefined, { address: '127.0.0.1', port: 0 });
   const logFile = (host: Host) => path.join(dir, `${host}.log`);
-  const serverDir = path.join(dir, 'server');
-  const advertised = LINKS[0].hosts.server;
-  const server = manage(
-    netns('server'),
-    logFile('server'),
-    `server --cluster-name ${name} --state-dir ${serverDir} --advertise-address ${advertised} --listen-fd 3 --listen ${advertised}:${API_PORT} --node-grace ${graceSeconds} --no-dns --pod-routes`.split(
-      ' ',
-    ),
-    [apiFd],
-  );
   const kubeconfig = path.join(dir, 'admin.kubeconfig');
+  const makeClock = hostClocks(dir);
+  const clocks = new Map<Host, HostClock>();
+  const clock = (host: Host) => {
+    const it = clocks.get(host) ?? makeClock(host);
+    clocks.set(host, it);
+    return it;
+  };
+  const disks = new Map<Host, HostDisk>();
+  const servers = new Map<ServerHost, Server>();
+  /** Sockets of the API, held here as systemd would: who calls while a server is away waits instead of being refused. */
+  const apiFds = new Map<ServerHost, number>();
   const agents: Partial<Record<AgentHost, Managed>> = {};
-  const clients: Client[] = [];
+  const members = new Map<Host, Managed>();
+  const endings: (() => Promise<void>)[] = [];
+
+  async function placeServer(host: ServerHost, store?: string): Promise<void> {
+    await servers.get(host)?.stop('SIGKILL');
+    servers.get(host)?.client.close();
+    const disk = path.join(dir, `${host}-disk`);
+    if (!disks.has(host)) disks.set(host, makeDisk(disk, DISK_MEGABYTES));
+    const fd = apiFds.get(host) ?? openTcpListenerIn(undefined, { address: '127.0.0.1', port: 0 });
+    apiFds.set(host, fd);
+    const advertised = addressOf(host);
+    const stateDir = path.join(disk, 'server');
+    const where = store === undefined ? '' : ` --store ${store}`;
+    const flags = `--cluster-name ${name} --state-dir ${stateDir} --advertise-address ${advertised} --listen-fd 3 --listen ${advertised}:${API_PORT} --node-grace ${graceSeconds} --no-dns --pod-routes${where}`;
+    const args = ['server', ...flags.split(' ')];
+    const managed = manage({ netns: netns(host), log: logFile(host), args, fds: [fd], env: clock(host).env });
+    managed.start();
+    const made = path.join(stateDir, 'admin.kubeconfig');
+    await eventually(`${host} to write its kubeconfig`, () => readFileSync(made, 'utf8'));
+    const inside = `https://${advertised}:${API_PORT}`;
+    const text = readFileSync(made, 'utf8').replace(inside, `https://127.0.0.1:${boundPort(fd)}`);
+    const file = host === 'server' ? kubeconfig : path.join(dir, `${host}.kubeconfig`);
+    writeFileSync(file, text, { mode: 0o600 });
+    const client = createClient(loadKubeconfig(file));
+    // By descriptor: the pid changes.
+    servers.set(host, Object.defineProperties({ client } as Server, Object.getOwnPropertyDescriptors(managed)));
+    await eventually(`${host} to be ready`, async () => ((await client.get('/readyz')) === 'ok' ? true : undefined));
+  }
+  const serverAt = (host: ServerHost): Server => {
+    const server = servers.get(host);
+    if (server === undefined) throw new Error(`there is no ${host}`);
+    return server;
+  };
+
   const end = async () => {
-    for (const client of clients) client.close();
-    for (const one of [server, ...Object.values(agents)]) await one.stop('SIGKILL');
+    for (const one of [...servers.values(), ...Object.values(agents)]) await one.stop('SIGKILL');
+    for (const ending of endings) await ending();
+    for (const { client } of servers.values()) client.close();
     const namespaces = listNetns().filter((n) => n.startsWith(`${name}-`));
     await removeRemains({ namespaces, dir, cgroup: `portico-${name}` });
-    closeSync(apiFd);
+    for (const fd of apiFds.values()) closeSync(fd);
     rmSync(dir, { recursive: true, force: true });
   };
   try {
-    server.start();
-    const made = path.join(serverDir, 'admin.kubeconfig');
-    await eventually('the server to write its kubeconfig', () => readFileSync(made, 'utf8'));
-    const inside = `https://${advertised}:${API_PORT}`;
-    const text = readFileSync(made, 'utf8').replace(inside, `https://127.0.0.1:${boundPort(apiFd)}`);
-    writeFileSync(kubeconfig, text, { mode: 0o600 });
-    const client = createClient(loadKubeconfig(kubeconfig));
-    clients.push(client);
-    await eventually('the server to be ready', async () => ((await client.get('/readyz')) === 'ok' ? true : undefined));
-
+    await placeServer('server');
     // As people do it: the command that `token create` prints, on each host.
     const printed = await eventually('the first token', () =>
       must(portico, ['token', 'create', '--kubeconfig', kubeconfig]),
@@ -138,7 +205,8 @@ export async function startHosts({ graceSeconds }: { graceSeconds: number }): Pr
     for (const host of AGENTS) {
       const stateDir = path.join(dir, host);
       mkdirSync(stateDir, { mode: 0o700 });
-      agents[host] = manage(netns(host), logFile(host), [...join, '--node-name', host, '--state-dir', stateDir]);
+      const args = [...join, '--node-name', host, '--state-dir', stateDir];
+      agents[host] = manage({ netns: netns(host), log: logFile(host), args, env: clock(host).env });
       agents[host].start();
     }
     const hosts: Hosts = {
@@ -146,9 +214,19 @@ export async function startHosts({ graceSeconds }: { graceSeconds: number }): Pr
       dir,
       kubeconfig,
       token: join[join.indexOf('--token') + 1] ?? '',
-      server,
+      get server() {
+        return serverAt('server');
+      },
+      servers,
       agents: agents as Record<AgentHost, Managed>,
-      client,
+      members,
+      disks,
+      clock,
+      get client() {
+        return serverAt('server').client;
+      },
+      placeServer,
+      endings,
       kubectl: (...args) => must('kubectl', ['--kubeconfig', kubeconfig, ...args]),
       portico: (...args) => run(portico, [...args, '--kubeconfig', kubeconfig]),
       apply: (manifest) => void must('kubectl', ['--kubeconfig', kubeconfig, 'apply', '-f', '-'], { input: manifest }),
@@ -180,34 +258,5 @@ export async function startHosts({ graceSeconds }: { graceSeconds: number }): Pr
     });
     await end();
     throw new Error(`the hosts did not start\n${logs.join('\n')}`, { cause: e });
-  }
-}
-
-export interface Asked {
-  /** Milliseconds, monotonic: when it was asked, and when it was answered or given up. */
-  readonly from: number;
-  readonly to: number;
-  /** The pod that answered, or undefined and the reason. */
-  readonly pod: string | undefined;
-  readonly error: string;
-}
-
-const REQUEST_MS = 2000;
-
-/** One HTTP request on a connection of its own out of a network namespace. */
-export async function ask(netns: string, host: string, port = 80): Promise<Asked> {
-  const from = performance.now();
-  try {
-    const socket = connectTcpIn(netns, { host, port });
-    socket.setTimeout(REQUEST_MS, () => socket.destroy(new Error('timeout')));
-    socket.write('GET /hostname HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
-    let text = '';
-    for await (const chunk of socket) text += String(chunk);
-    const [head = '', body = ''] = text.split('\r\n\r\n');
-    if (!head.includes(' 200 ')) return { from, to: performance.now(), pod: undefined, error: head || 'no answer' };
-    const pod = /[a-z0-9-]{3,}/.exec(body)?.[0];
-    return { from, to: performance.now(), pod, error: '' };
-  } catch (e) {
-    return { from, to: performance.now(), pod: undefined, error: e instanceof Error ? e.message : String(e) };
   }
 }

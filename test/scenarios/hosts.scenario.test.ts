@@ -1,7 +1,9 @@
 // Beyond one machine: hosts that joined by a token, one of them behind a router. What of the control plane is away does
 // not stop traffic, a host that vanishes is replaced, and after faults at random everything agrees again.
-// By hand: HOSTS_AWAY_SECONDS=300 (the server's absence), HOSTS_FAULT_SECONDS=600, HOSTS_SEED=n (the same faults again).
+// By hand: HOSTS_AWAY_SECONDS=300 (the server's absence), HOSTS_FAULT_SECONDS=600 (on each store), HOSTS_SEED=n (the same
+// faults again).
 import assert from 'node:assert/strict';
+import path from 'node:path';
 import process from 'node:process';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,14 +11,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { endpointSlices, nodes, pods } from '../../src/api/index.ts';
 import { connectTcpIn, openRtnl } from '../../src/linux/index.ts';
 import { eventually } from './cluster-fixture.ts';
-import { checkHistory, startWriters } from './hosts-checker.ts';
-import { runFaults, seededRandom } from './hosts-faults.ts';
-import { AGENTS, ask, startHosts, type AgentHost, type Asked, type Hosts } from './hosts-fixture.ts';
+import { openEtcdStore, openSqliteStore } from '../../src/store/index.ts';
+import { moveToEtcd } from './hosts-etcd.ts';
+import { faultsAtRandom } from './hosts-fault-run.ts';
+import { AGENTS, startHosts, type AgentHost, type Hosts } from './hosts-fixture.ts';
+import { ask } from './hosts-requests.ts';
 import { failuresIn, startConstantLoad } from './load.ts';
 
 const GRACE_SECONDS = 6;
 const AWAY_SECONDS = Number(process.env['HOSTS_AWAY_SECONDS'] ?? 12);
-const FAULT_SECONDS = Number(process.env['HOSTS_FAULT_SECONDS'] ?? 25);
+const FAULT_SECONDS = Number(process.env['HOSTS_FAULT_SECONDS'] ?? 14);
 const SEED = Number(process.env['HOSTS_SEED'] ?? Date.now() % 1_000_000);
 const CONVERGE_MS = 30_000;
 
@@ -62,6 +66,7 @@ spec:
 
 let hosts: Hosts;
 let vip: string;
+let etcdUrl = '';
 const clientNetns = new Map<string, string>();
 
 before(async () => {
@@ -268,59 +273,56 @@ test('a host that vanishes: its endpoints leave, its pods are replaced, and it c
   await eventually('the old pods to end', async () => ((await webPods()).length === 4 ? true : undefined), 30_000);
 });
 
-test(`faults at random for ${FAULT_SECONDS} s, seed ${SEED}: nothing is lost, nothing given twice, everything agrees again`, async (t) => {
-  const writers = await startWriters(hosts.client);
-  const asked: Asked[] = [];
-  const stop = new AbortController();
-  const asking = ['alpha', 'gamma'].map(async (host) => {
-    while (!stop.signal.aborted) {
-      asked.push(await ask(from(host), vip));
-      await sleep(50);
-    }
-  });
-  const faults = await runFaults(hosts, { seconds: FAULT_SECONDS, random: seededRandom(SEED) });
-  const lastFault = performance.now();
+const whole = async () => {
   await allReady();
   await eventually(
     'four live pods, and no other',
     async () => ((await livePods()).length === 4 && (await webPods()).length === 4 ? true : undefined),
     CONVERGE_MS,
   );
-  for (const host of ['alpha', 'gamma']) {
-    await eventually(
-      `twenty answers in a row on ${host}`,
-      async () => {
-        for (let i = 0; i < 20; i++) assert.equal((await ask(from(host), vip)).error, '');
-        return true;
-      },
-      CONVERGE_MS,
-    );
-  }
-  const convergedMs = performance.now() - lastFault;
-  stop.abort();
-  await Promise.all(asking);
-  const written = await writers.stop();
+};
+const run = () => ({ hosts, seconds: FAULT_SECONDS, seed: SEED, vip, clients: clientNetns, whole });
 
-  // Kills and frozen processes never show in traffic; a pulled cable does until its endpoints have left.
-  const excused = faults
-    .filter((f) => f.kind === 'cable')
-    .map((f) => ({ from: f.from - 100, to: Math.max(f.to, f.from) + (GRACE_SECONDS + 10) * 1000 }));
-  const failed = asked.filter((a) => a.error !== '' && !excused.some((e) => a.to >= e.from && a.from <= e.to));
-  const at = (ms: number) => `${((ms - (faults[0]?.from ?? 0)) / 1000).toFixed(1)} s`;
-  const story = faults.map((f) => `${at(f.from)} ${f.kind} ${f.host} for ${((f.to - f.from) / 1000).toFixed(1)} s`);
-  t.diagnostic(
-    `${faults.length} faults, ${written.acknowledged} writes acknowledged, ${asked.length} requests of which ` +
-      `${asked.filter((a) => a.error !== '').length} failed, whole again after ${(convergedMs / 1000).toFixed(1)} s`,
-  );
-  assert.deepEqual(
-    failed.map((a) => `${at(a.from)}: ${a.error}`),
-    [],
-    `requests failed although no cable was pulled; the faults:\n${story.join('\n')}`,
-  );
-  assert.ok(asked.length > FAULT_SECONDS, 'there was traffic');
-  assert.ok(convergedMs < CONVERGE_MS, `whole again after ${convergedMs} ms`);
-  assert.ok(written.acknowledged > FAULT_SECONDS, `${written.acknowledged} writes`);
-  await checkHistory(hosts, written);
+test(`faults at random, embedded store, seed ${SEED}: nothing is lost, nothing given twice, everything agrees again`, async (t) => {
+  await faultsAtRandom(t, {
+    ...run(),
+    async withStore(use) {
+      // Only one process at a time may have it open.
+      await hosts.server.stop();
+      const store = openSqliteStore({ path: path.join(hosts.dir, 'server-disk', 'server', 'portico.db') });
+      try {
+        await use(store);
+      } finally {
+        await store.close();
+        hosts.server.start();
+      }
+    },
+  });
+});
+
+test('portico store migrate to an etcd of three members, two servers on it, and the hosts go on', async () => {
+  const running = loads();
+  const { printed, etcd } = await moveToEtcd(hosts);
+  etcdUrl = etcd.url;
+  assert.match(printed, /^copied \d+ keys to etcd:\S+, read back and compared: sha256 [0-9a-f]{64}\n$/);
+  await whole();
+  for (const host of AGENTS) await agentIsBack(host);
+  for (const load of running) assert.deepEqual(failuresIn(await load.stop()), []);
+});
+
+test(`faults at random, two servers on etcd, seed ${SEED}: the same holds`, async (t) => {
+  await faultsAtRandom(t, {
+    ...run(),
+    async withStore(use) {
+      const openTcp = (host: string, port: number) => connectTcpIn(hosts.netns('alpha'), { host, port });
+      const store = await openEtcdStore({ url: etcdUrl, openTcp });
+      try {
+        await use(store);
+      } finally {
+        await store.close();
+      }
+    },
+  });
 });
 
 test('portico node remove: the host leaves nothing, nowhere', async () => {

@@ -1,7 +1,7 @@
 // Failures and successes as Status objects.
 import { badRequest, internalError, StatusError, timeout } from '../../api/index.ts';
 import type { Logger } from '../../log/index.ts';
-import { UnavailableError } from '../../store/index.ts';
+import { NotWrittenError, UnavailableError } from '../../store/index.ts';
 import type { Answer } from './answer.ts';
 
 /** The answer to a failed request; what is not a StatusError is a fault of ours and is logged. */
@@ -16,6 +16,9 @@ export function failureAnswer(error: unknown, log: Logger, path: string): Answer
     failure = error.maybeWritten
       ? timeout(error.message)
       : new StatusError(503, 'ServiceUnavailable', error.message, { retryAfterSeconds: 1 });
+  } else if (error instanceof NotWrittenError) {
+    log.error('the store took no write', { path, error });
+    failure = internalError(error);
   } else {
     log.error('a request failed in a way that was not foreseen', { path, error });
     failure = internalError(error);

@@ -4,6 +4,7 @@ import { LocalStore, type Journal } from '../local-store.ts';
 import type { Retention } from '../replica.ts';
 
 const nothing: Journal = {
+  name: 'memory',
   load: () => ({ compactedRevision: 0, currentRevision: 0 }),
   append: () => undefined,
   compact: () => undefined,

@@ -11,6 +11,9 @@ import type { Row } from '../replica.ts';
 const SLOTS = 4096;
 /** Rows removed in one go; keeps the event loop free in between. */
 const BATCH = 500;
+const SWEEP_PAUSE_MS = 10;
+/** A disk that took no sweep (it is full) is asked again after this time. */
+const SWEEP_AGAIN_MS = 1000;
 
 const SCHEMA = `
 CREATE TABLE IF NOT EXISTS log (
@@ -25,16 +28,20 @@ INSERT OR IGNORE INTO meta VALUES ('format', 1), ('compacted', 0);
 `;
 
 export class SqliteJournal implements Journal {
+  readonly name: string;
   readonly #db: DatabaseSync;
   readonly #insert: StatementSync;
   readonly #delete: StatementSync;
   readonly #setCompacted: StatementSync;
   /** Ids of rows that nobody can read any more. */
   #garbage: { first: number; key: string }[] = [];
+  /** Up to here history is forgotten; in the file at the latest when the first row of it goes. */
+  #compacted: Revision = 0;
   #sweeping = false;
   #closed = false;
 
   constructor(path: string) {
+    this.name = path;
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     this.#db = openDatabase(path);
     this.#insert = this.#db.prepare('INSERT INTO log VALUES (?, ?, ?, ?, ?)');
@@ -44,6 +51,7 @@ export class SqliteJournal implements Journal {
 
   load(replay: (row: Row) => void): { compactedRevision: Revision; currentRevision: Revision } {
     const compacted = Number(this.#db.prepare("SELECT value FROM meta WHERE name = 'compacted'").get()?.['value'] ?? 0);
+    this.#compacted = compacted;
     let currentRevision = compacted;
     const newest = new Map<string, number>();
     for (const row of this.#db.prepare('SELECT * FROM log ORDER BY id').iterate()) {
@@ -81,10 +89,15 @@ export class SqliteJournal implements Journal {
   }
 
   compact(revision: Revision, dropped: readonly Change[]): void {
-    this.#setCompacted.run(revision);
+    this.#compacted = revision;
     for (const { key, revision: at, entry, previous } of dropped) {
       if (previous !== undefined) this.#discard(previous.revision, key);
       if (entry === undefined) this.#discard(at, key);
+    }
+    try {
+      this.#setCompacted.run(revision);
+    } catch {
+      // The disk is full: the sweep says it again. Until then the file holds more history than it need.
     }
     this.#sweep();
   }
@@ -98,18 +111,24 @@ export class SqliteJournal implements Journal {
     this.#garbage.push({ first: revision * SLOTS, key });
   }
 
-  #sweep(): void {
+  #sweep(pauseMs = SWEEP_PAUSE_MS): void {
     if (this.#sweeping || this.#garbage.length === 0) return;
     this.#sweeping = true;
     const timer = setTimeout(() => {
       this.#sweeping = false;
       if (this.#closed) return;
       const batch = this.#garbage.splice(0, BATCH);
-      this.#transaction(() => {
-        for (const { first, key } of batch) this.#delete.run(first, first + SLOTS, key);
-      });
+      try {
+        this.#transaction(() => {
+          this.#setCompacted.run(this.#compacted);
+          for (const { first, key } of batch) this.#delete.run(first, first + SLOTS, key);
+        });
+      } catch {
+        this.#garbage.unshift(...batch);
+        return this.#sweep(SWEEP_AGAIN_MS);
+      }
       this.#sweep();
-    }, 10);
+    }, pauseMs);
     timer.unref();
   }
 
@@ -141,7 +160,9 @@ function openDatabase(path: string): DatabaseSync {
     const text = cause instanceof Error ? cause.message : String(cause);
     const hint = text.includes('locked')
       ? 'is another server using it?'
-      : 'restore it from a copy, or remove it to start anew';
+      : text.includes('full')
+        ? 'free space there'
+        : 'restore it from a copy, or remove it to start anew';
     throw new Error(`cannot open the store ${path}: ${text} (${hint})`, { cause });
   }
 }

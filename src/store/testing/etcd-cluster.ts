@@ -12,6 +12,8 @@ export interface MemberPlace {
   readonly peerUrl: string;
   /** Words before the command: `ip netns exec NAME`. */
   readonly enter?: readonly string[];
+  /** Where it keeps its data. @default a temporary folder, removed at the end */
+  readonly dataDir?: string;
 }
 
 export interface EtcdMember {
@@ -19,6 +21,7 @@ export interface EtcdMember {
   /** HOST:PORT */
   readonly address: string;
   readonly pid: number;
+  /** Does nothing while it runs. */
   start(): void;
   /** SIGKILL, and gone when it resolves. */
   kill(): Promise<void>;
@@ -52,7 +55,7 @@ export async function startEtcd(options: EtcdClusterOptions = {}): Promise<EtcdC
   const members = places.map((place, i) => {
     const flags = [
       `--name=m${i}`,
-      `--data-dir=${path.join(dir, `m${i}`)}`,
+      `--data-dir=${place.dataDir ?? path.join(dir, `m${i}`)}`,
       `--initial-cluster=${all}`,
       `--listen-client-urls=${place.clientUrl}`,
       `--advertise-client-urls=${place.clientUrl}`,
@@ -78,6 +81,7 @@ export async function startEtcd(options: EtcdClusterOptions = {}): Promise<EtcdC
 
 function member(place: MemberPlace, flags: readonly string[]): EtcdMember {
   let child: ChildProcess | undefined;
+  const running = () => child !== undefined && child.exitCode === null && child.signalCode === null;
   const killAtExit = () => child?.kill('SIGKILL');
   process.once('exit', killAtExit);
   return {
@@ -87,12 +91,13 @@ function member(place: MemberPlace, flags: readonly string[]): EtcdMember {
       return child?.pid ?? 0;
     },
     start() {
+      if (running()) return;
       const [program = '', ...args] = [...(place.enter ?? []), 'etcd', ...flags];
       child = spawn(program, args, { stdio: ['ignore', 'ignore', process.env['ETCD_LOG'] ? 'inherit' : 'ignore'] });
     },
     async kill() {
       const ending = child;
-      if (ending === undefined || ending.exitCode !== null || ending.signalCode !== null) return;
+      if (ending === undefined || !running()) return;
       const ended = new Promise((resolve) => ending.once('exit', resolve));
       ending.kill('SIGKILL');
       await ended;
