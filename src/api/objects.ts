@@ -11,6 +11,7 @@ export * from './names.ts';
 export * from './quantity.ts';
 export * from './pod-requests.ts';
 export * from './system-priority.ts';
+export * from './volume-claims.ts';
 export * from './int-or-string.ts';
 export * from './age.ts';
 export * from './go-duration.ts';

@@ -27,6 +27,9 @@ import { createSharedInformers } from './runtime/shared-informers.ts';
 import { startServiceAccountController } from './service-account/service-account-controller.ts';
 import { startStatefulSetController } from './statefulset/statefulset-controller.ts';
 import { startTokenCleaner } from './token-cleaner/token-cleaner.ts';
+import { startEphemeralClaims } from './volumes/ephemeral-claims.ts';
+import { startVolumeBinder } from './volumes/volume-binder.ts';
+import { startVolumeProtection } from './volumes/volume-protection.ts';
 
 export interface ControllersOptions {
   /** To be parted among the nodes, the primary first; without them nodes are expected to bring their own. */
@@ -76,6 +79,9 @@ export function startControllers(start: StartControllers): Running {
     startEndpointSliceMirroringController(context),
     startPodGcController(context, { quarantineMs: nodeGraceMs }),
     startTokenCleaner(context),
+    startVolumeBinder(context),
+    startVolumeProtection(context),
+    startEphemeralClaims(context),
     startNodeLifecycleController(context, { graceMs: nodeGraceMs }),
     startGarbageCollector(context, resources.filter(isCollectable)),
   ];

@@ -74,16 +74,6 @@ test('a StatefulSet makes its pods in order, replaces one by its namesake, and r
   assert.deepEqual(podNames(client), ['db-0']);
 });
 
-test('a StatefulSet that asks for volumes says why it has no pods', async () => {
-  await using cluster = await startTestCluster();
-  const { client } = cluster;
-  const set = statefulSet(1);
-  if (set.spec !== undefined) set.spec.volumeClaimTemplates = [{ metadata: { name: 'data' } }];
-  await client.resource(statefulSets).create(set);
-  await cluster.until('event', () => client.objects(events).some((e) => e.message?.includes('PersistentVolumeClaims')));
-  assert.equal(client.objects(pods).length, 0);
-});
-
 test('a DaemonSet has one pod on each node, follows nodes, and rolls out one at a time', async () => {
   await using cluster = await startTestCluster({ nodes: 3 });
   const { client } = cluster;

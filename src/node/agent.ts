@@ -20,6 +20,8 @@ import { StartCounters } from './server/kubelet-metrics.ts';
 import { startKubeletServer } from './server/kubelet-server.ts';
 import { ObjectCache } from './volumes/object-cache.ts';
 import { TokenSource } from './volumes/token-source.ts';
+import { localVolumesDir } from './volumes/local-volumes-dir.ts';
+import { startVolumeSweep } from './volumes/volume-sweep.ts';
 
 const DEFAULT_MAX_PODS = 110;
 /** Starts at a time on one node: more only makes every one of them slower. */
@@ -149,6 +151,7 @@ export async function startNodeAgent(o: NodeAgentOptions): Promise<NodeAgent> {
     events.event(node, now.reachable ? 'Normal' : 'Warning', now.reason, now.message);
   });
   registration.start();
+  const volumeSweep = startVolumeSweep({ client: o.client, clock, log, dir: localVolumesDir(o.stateDir) });
   const starting = (async () => {
     await Promise.all([podInformer.synced(), serviceInformer.synced()]);
     hasServices = true;
@@ -159,6 +162,7 @@ export async function startNodeAgent(o: NodeAgentOptions): Promise<NodeAgent> {
 
   const stopWatching = () => {
     registration.stop();
+    volumeSweep[Symbol.dispose]();
     podInformer.stop();
     serviceInformer.stop();
     exits[Symbol.dispose]();

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
-import { kubernetesVersion, PEERS_UNREACHABLE, type core, type Node } from '../api/objects.ts';
+import { kubernetesVersion, LOCAL_VOLUMES, PEERS_UNREACHABLE, type core, type Node } from '../api/objects.ts';
 import { formatTime } from './pod/container-status.ts';
 
 export interface Machine {
@@ -51,6 +51,8 @@ export interface NodeFacts {
   readonly networkProblem: string | undefined;
   /** Whether packets reach the pods of the other nodes; undefined where nobody can be asked. */
   readonly peers?: { readonly reachable: boolean; readonly reason: string; readonly message: string } | undefined;
+  /** Folder for the volumes that are made on this node. */
+  readonly localVolumesDir: string;
 }
 
 export function nodeLabels(facts: NodeFacts): Record<string, string> {
@@ -64,6 +66,10 @@ export function nodeLabels(facts: NodeFacts): Record<string, string> {
     ...facts.labels,
   };
 }
+
+export const nodeAnnotations = (facts: NodeFacts): Record<string, string> => ({
+  [LOCAL_VOLUMES]: facts.localVolumesDir,
+});
 
 function resources(facts: NodeFacts): Record<string, string> {
   const { cpus, memoryBytes, diskBytes } = facts.machine;
@@ -147,6 +153,7 @@ export function isNodeStatusNews(before: core.NodeStatus | undefined, after: cor
 
 export function newNode(
   facts: NodeFacts,
-): Omit<Node, 'metadata'> & { metadata: { name: string; labels: Record<string, string> } } {
-  return { apiVersion: 'v1', kind: 'Node', metadata: { name: facts.name, labels: nodeLabels(facts) }, spec: {} };
+): Omit<Node, 'metadata'> & { metadata: Pick<Node['metadata'], 'name' | 'labels' | 'annotations'> } {
+  const metadata = { name: facts.name, labels: nodeLabels(facts), annotations: nodeAnnotations(facts) };
+  return { apiVersion: 'v1', kind: 'Node', metadata, spec: {} };
 }

@@ -8,12 +8,14 @@ import type { Logger } from '../log/index.ts';
 import {
   isNodeStatusNews,
   newNode,
+  nodeAnnotations,
   nodeLabels,
   nodeStatus,
   readMachine,
   type Machine,
   type NodeFacts,
 } from './node-object.ts';
+import { localVolumesDir } from './volumes/local-volumes-dir.ts';
 
 const LEASE_NAMESPACE = 'kube-node-lease';
 const DEFAULT_HEARTBEAT_MS = 10_000;
@@ -49,6 +51,10 @@ export interface NodeRegistrationOptions {
 
 const isReady = (node: Node) =>
   node.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') === true;
+
+function missingFrom(present: Readonly<Record<string, string>> | undefined, wanted: Readonly<Record<string, string>>) {
+  return Object.fromEntries(Object.entries(wanted).filter(([key, value]) => present?.[key] !== value));
+}
 
 export class NodeRegistration {
   readonly #o: NodeRegistrationOptions;
@@ -116,6 +122,7 @@ export class NodeRegistration {
       machine: this.machine,
       networkProblem: networkProblem(),
       peers: this.#o.peers?.(),
+      localVolumesDir: localVolumesDir(this.#o.stateDir),
     };
   }
 
@@ -168,10 +175,10 @@ export class NodeRegistration {
     const api = client.resource(nodes);
     const facts = this.#facts();
     let node = await this.#getOrCreate(facts);
-    const labels = nodeLabels(facts);
-    const missing = Object.entries(labels).filter(([k, v]) => node.metadata.labels?.[k] !== v);
-    if (missing.length > 0) {
-      node = await api.patch(name, { metadata: { labels: Object.fromEntries(missing) } }, { type: 'merge' });
+    const labels = missingFrom(node.metadata.labels, nodeLabels(facts));
+    const annotations = missingFrom(node.metadata.annotations, nodeAnnotations(facts));
+    if (Object.keys({ ...labels, ...annotations }).length > 0) {
+      node = await api.patch(name, { metadata: { labels, annotations } }, { type: 'merge' });
     }
     const isTakingOver = clock.monotonic() - this.#startedAtMs < TAKE_OVER_MS;
     if (isTakingOver && facts.networkProblem !== undefined && isReady(node)) return;

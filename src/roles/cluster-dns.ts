@@ -1,16 +1,8 @@
 // Cluster DNS as an add-on: a Deployment of two replicas behind the Service kube-system/kube-dns, with its
 // configuration in a ConfigMap that `kubectl edit` changes. What exists already is left as it is.
-import {
-  configMaps,
-  deployments,
-  isAlreadyExists,
-  serviceAccounts,
-  services,
-  type KubeObject,
-  type Resource,
-  type Unstored,
-} from '../api/objects.ts';
+import { configMaps, deployments, serviceAccounts, services } from '../api/objects.ts';
 import type { Client } from '../client/index.ts';
+import { createIfMissing } from './create-if-missing.ts';
 
 export interface ClusterDnsOptions {
   clusterIp: string;
@@ -51,17 +43,6 @@ function corefile({ clusterDomain, upstream }: ClusterDnsOptions): string {
     loadbalance
 }
 `;
-}
-
-async function createIfMissing<T extends KubeObject>(client: Client, r: Resource<T>, object: Unstored<T>) {
-  const namespace = object.metadata.namespace;
-  try {
-    await client
-      .resource(r)
-      .create(object, { fieldManager: 'portico', ...(namespace === undefined ? {} : { namespace }) });
-  } catch (e) {
-    if (!isAlreadyExists(e)) throw e;
-  }
 }
 
 /** Creates what is missing of cluster DNS. What its account may read is a role of the server's own: `system:coredns`. */

@@ -18,6 +18,7 @@ import { startPodRoutes } from './pod-routes.ts';
 import { openAuditLog } from './audit-log.ts';
 import { lead } from './lead.ts';
 import { aborted, endOnSignal } from './lifecycle.ts';
+import { applyStandardStorage } from './standard-storage.ts';
 
 export interface ServerOptions {
   log: Logger;
@@ -131,8 +132,10 @@ export async function runServer(options: ServerOptions): Promise<void> {
           heartbeatMs: (options.nodeGraceMs ?? DEFAULT_NODE_GRACE_MS) / BEATS_PER_GRACE,
         },
       });
+      const addons = clientFor('system:addons');
+      await applyStandardStorage(addons);
       if (options.clusterDns !== undefined) {
-        await applyClusterDns(clientFor('system:addons'), {
+        await applyClusterDns(addons, {
           clusterIp: options.clusterDns,
           clusterDomain: options.clusterDomain,
           upstream: options.upstreamDns ?? '/etc/resolv.conf',

@@ -2,6 +2,8 @@
 // and when it goes, not when another one is placed.
 import { nodeAllocatable, podHostPorts, podRequests } from '../api/objects.ts';
 import type { Namespace, Node, Pod, ResourceAmounts, WantedHostPort } from '../api/objects.ts';
+import { noStorage } from './pod-volumes.ts';
+import type { StorageView } from './pod-volumes.ts';
 import { usualRequests } from './usual-requests.ts';
 
 export interface NodeState {
@@ -19,6 +21,7 @@ export interface NodeState {
 
 export interface ClusterView {
   readonly nodes: readonly NodeState[];
+  readonly storage: StorageView;
   /** Labels of a namespace, for namespace selectors. */
   namespaceLabels(name: string): Readonly<Record<string, string>> | undefined;
 }
@@ -38,11 +41,16 @@ interface Slot extends Counted {
 }
 
 export class ClusterState implements ClusterView {
+  readonly storage: StorageView;
   #slots = new Map<string, Slot>();
   /** On which node each pod is counted, by uid. */
   #where = new Map<string, { node: string; pod: Pod }>();
   #namespaces = new Map<string, Namespace>();
   #nodes: NodeState[] | undefined;
+
+  constructor(storage: StorageView = noStorage) {
+    this.storage = storage;
+  }
 
   get nodes(): readonly NodeState[] {
     // Sorted once per change of the nodes: the same cluster always gives the same choice.
@@ -144,6 +152,7 @@ export function viewWith(view: ClusterView, changed: readonly NodeState[]): Clus
   const byName = new Map(changed.map((node) => [node.name, node]));
   return {
     nodes: view.nodes.map((node) => byName.get(node.name) ?? node),
+    storage: view.storage,
     namespaceLabels: (name) => view.namespaceLabels(name),
   };
 }

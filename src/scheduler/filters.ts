@@ -6,12 +6,14 @@ import {
   podRequests,
   tolerates,
   untoleratedTaint,
+  claimNames,
   type Pod,
 } from '../api/objects.ts';
 import type { ClusterView, NodeState } from './cluster-state.ts';
 import { viewWithNominated, type Nomination } from './nominations.ts';
 import { affinityFilter } from './pod-affinity.ts';
 import { refusedForGood, refusedForNow, type Refusal } from './refusal.ts';
+import { exclusiveClaims, volumeReasons } from './pod-volumes.ts';
 import { spreadFilter } from './topology-spread.ts';
 
 /** What speaks against this node; undefined: it fits. */
@@ -67,7 +69,39 @@ const resources: Rule = (pod) => {
   };
 };
 
-const RULES: readonly Rule[] = [unschedulable, taints, affinityToNode, ports, resources, spreadFilter, affinityFilter];
+const volumes: Rule = (pod, view) => {
+  const reasons = volumeReasons(pod, view.storage);
+  return ({ node }) => {
+    const against = reasons(node);
+    return against.length === 0 ? undefined : refusedForGood(...against);
+  };
+};
+
+const exclusiveVolumes: Rule = (pod, view) => {
+  const exclusive = exclusiveClaims(pod, view.storage);
+  if (exclusive.length === 0) return () => undefined;
+  const { namespace, uid } = pod.metadata;
+  const uses = (other: Pod) =>
+    other.metadata.uid !== uid &&
+    other.metadata.namespace === namespace &&
+    claimNames(other).some((name) => exclusive.includes(name));
+  const user = view.nodes.find(({ pods }) => pods.values().some(uses))?.name;
+  const why = 'node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode';
+  // Where the other pod is, its end would help.
+  return ({ name }) => (user === undefined ? undefined : name === user ? refusedForNow(why) : refusedForGood(why));
+};
+
+const RULES: readonly Rule[] = [
+  unschedulable,
+  taints,
+  affinityToNode,
+  ports,
+  resources,
+  exclusiveVolumes,
+  volumes,
+  spreadFilter,
+  affinityFilter,
+];
 
 /** The first rule that objects gives its reasons. */
 function allRules(pod: Pod, view: ClusterView): NodeFilter {

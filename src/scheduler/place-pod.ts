@@ -3,7 +3,8 @@ import type { Pod } from '../api/objects.ts';
 import type { ClusterView, NodeState } from './cluster-state.ts';
 import { filterFor } from './filters.ts';
 import { nominatedNode, type Nomination } from './nominations.ts';
-import { noneAvailable, type Refusal } from './refusal.ts';
+import { volumeProblem } from './pod-volumes.ts';
+import { noneAvailable, refusedForGood, type Refusal } from './refusal.ts';
 import { bestNode } from './scores.ts';
 
 export interface Unplaced {
@@ -19,6 +20,11 @@ export type Placement = { readonly node: string } | Unplaced;
 export function placePod(pod: Pod, view: ClusterView, nominations: readonly Nomination[] = []): Placement {
   const refusals = new Map<string, Refusal>();
   if (view.nodes.length === 0) return { unschedulable: 'no nodes available to schedule pods', refusals };
+  const problem = volumeProblem(pod, view.storage);
+  if (problem !== undefined) {
+    const unschedulable = `0/${view.nodes.length} nodes are available: ${problem}.`;
+    return { unschedulable, refusals: new Map(view.nodes.map(({ name }) => [name, refusedForGood(problem)])) };
+  }
   const filter = filterFor(pod, view, nominations);
   const fitting: NodeState[] = [];
   for (const node of view.nodes) {

@@ -1,5 +1,16 @@
 // Binds pods to nodes: the IO around the pure decision. Decides one pod after the other, writes many at a time.
-import { isConflict, isNotFound, namespaces, nodes, podDisruptionBudgets, pods } from '../api/objects.ts';
+import {
+  isClaimBound,
+  isConflict,
+  isNotFound,
+  namespaces,
+  nodes,
+  persistentVolumeClaims,
+  persistentVolumes,
+  podDisruptionBudgets,
+  pods,
+  storageClasses,
+} from '../api/objects.ts';
 import type { Node, Pod, core } from '../api/objects.ts';
 import { createEventRecorder, createInformer, createWorkQueue } from '../client/index.ts';
 import type { Client } from '../client/index.ts';
@@ -12,8 +23,10 @@ import { unschedulableStatus } from './conditions.ts';
 import { evictVictims, type Eviction } from './evict-victims.ts';
 import type { Nomination } from './nominations.ts';
 import { placePod, type Unplaced } from './place-pod.ts';
+import { delayedClaims } from './pod-volumes.ts';
 import { choosePreemption } from './preemption.ts';
 import { byUrgency, priorityOf } from './priority.ts';
+import { VolumePreparation } from './volume-preparation.ts';
 
 export interface SchedulerOptions {
   client: Client;
@@ -45,8 +58,12 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   const nodeInformer = createInformer(client, nodes, { log, clock });
   const namespaceInformer = createInformer(client, namespaces, { log, clock });
   const budgetInformer = createInformer(client, podDisruptionBudgets, { log, clock });
-  const informers = [podInformer, nodeInformer, namespaceInformer, budgetInformer];
-  const cluster = new ClusterState();
+  const claims = createInformer(client, persistentVolumeClaims, { log, clock });
+  const volumes = createInformer(client, persistentVolumes, { log, clock });
+  const classes = createInformer(client, storageClasses, { log, clock });
+  const informers = [podInformer, nodeInformer, namespaceInformer, budgetInformer, claims, volumes, classes];
+  const storage = { claims: claims.items, volumes: volumes.items, classes: classes.items };
+  const cluster = new ClusterState(storage);
   /** Waiting for a decision, by key. */
   const pending = new Map<string, Pod>();
   /** No node fits; asked again whenever the cluster changes in their favour. */
@@ -101,6 +118,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
       return;
     }
     if (!isOurs(after)) {
+      if (preparation.end(key) !== undefined) cluster.remove(uid);
       pending.delete(key);
       unschedulable.delete(key);
       nominations.delete(key);
@@ -110,7 +128,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     const promised = after.status?.nominatedNodeName ?? '';
     if (before === undefined && promised !== '') nominations.set(key, { pod: after, node: promised });
     // Between the decision and its event the pod may change; the decision stands.
-    if (binding.has(key)) return;
+    if (binding.has(key) || preparation.has(key)) return;
     if ((after.spec?.schedulingGates ?? []).length > 0) return;
     const waits = unschedulable.get(key);
     if (waits !== undefined && !podMatters(waits, after)) {
@@ -123,6 +141,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   });
   /** The pod has its node, or is gone: nothing is left to do for it. */
   const settle = (key: string) => {
+    preparation.end(key);
     for (const each of [pending, unschedulable, binding, said, refused, nominations]) each.delete(key);
     callOff(key);
   };
@@ -142,6 +161,38 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   });
   namespaceInformer.onChange(({ key, after }) => cluster.setNamespace(key, after));
 
+  /** The pod has its place no more: it is decided anew. */
+  const reconsider = (key: string): void => {
+    const pod = preparation.end(key);
+    if (pod === undefined) return;
+    cluster.remove(pod.metadata.uid);
+    const current = podInformer.items.get(key);
+    if (current !== undefined && isOurs(current)) pending.set(key, current);
+    schedule();
+  };
+  const preparation = new VolumePreparation({
+    client,
+    claims,
+    storage,
+    onReady: reconsider,
+    onRefused: (key, pod, failure) => {
+      if (failure !== undefined) {
+        recorder.event(pod, 'Warning', 'FailedScheduling', `binding volumes: ${failure}`);
+      }
+      clock.after(nextWaitMs(key), () => reconsider(key));
+    },
+  });
+  const nextWaitMs = (key: string): number => {
+    const tries = refused.get(key) ?? 0;
+    refused.set(key, tries + 1);
+    return Math.min(REFUSED_MS.first * 2 ** tries, REFUSED_MS.longest);
+  };
+  claims.onChange(({ before, after }) => {
+    if (before === undefined || after === undefined || isClaimBound(after) !== isClaimBound(before)) retryAll();
+  });
+  volumes.onChange(retryAll);
+  classes.onChange(retryAll);
+
   const decide = () => {
     scheduled = false;
     if (stopped || informers.some((informer) => !informer.hasSynced)) return;
@@ -151,7 +202,8 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
       const placement = placePod(pod, cluster, [...nominations.values()]);
       if ('node' in placement) {
         cluster.place(pod, placement.node);
-        binding.set(key, { pod, node: placement.node });
+        if (delayedClaims(pod, storage).length > 0) preparation.begin(key, pod, placement.node);
+        else binding.set(key, { pod, node: placement.node });
         nominations.delete(key);
         callOff(key);
         writes.add(key);
@@ -218,9 +270,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
       if (!isConflict(error)) {
         recorder.event(pod, 'Warning', 'FailedScheduling', `binding rejected: ${String(error)}`);
       }
-      const tries = refused.get(key) ?? 0;
-      refused.set(key, tries + 1);
-      clock.after(Math.min(REFUSED_MS.first * 2 ** tries, REFUSED_MS.longest), retryAll);
+      clock.after(nextWaitMs(key), retryAll);
       return;
     }
     const assigned = `Successfully assigned ${namespace}/${podName} to ${node}`;
@@ -247,6 +297,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     process: async (key) => {
       const decided = binding.get(key);
       if (decided !== undefined) return bind(key, decided.pod, decided.node);
+      if (preparation.has(key)) return preparation.tell(key);
       // It may be waiting for the next decision already; what was said still has to be written.
       const pod = podInformer.items.get(key);
       const message = said.get(key);

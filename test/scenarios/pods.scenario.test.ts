@@ -303,6 +303,53 @@ test('a killed agent comes back without a pod of its node leaving its Service', 
   assert.doesNotMatch(seen, /false/);
 });
 
+test('the data of a StatefulSet’s claims outlives its pods, on the node where it lies, and goes with the claims', async () => {
+  const script = 'hostname >> /data/log; cat /data/log; exec sleep 10000';
+  const volume = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Mi' } } };
+  cluster.apply(
+    JSON.stringify({
+      apiVersion: 'apps/v1',
+      kind: 'StatefulSet',
+      metadata: { name: 'db' },
+      spec: {
+        replicas: 2,
+        podManagementPolicy: 'Parallel',
+        persistentVolumeClaimRetentionPolicy: { whenScaled: 'Delete' },
+        selector: { matchLabels: { app: 'db' } },
+        template: {
+          metadata: { labels: { app: 'db' } },
+          spec: {
+            terminationGracePeriodSeconds: 0,
+            containers: [
+              {
+                name: 'c',
+                image: 'portico/shell',
+                ...sh(script),
+                volumeMounts: [{ name: 'data', mountPath: '/data' }],
+              },
+            ],
+          },
+        },
+        volumeClaimTemplates: [{ metadata: { name: 'data' }, spec: volume }],
+      },
+    }),
+  );
+  cluster.kubectl('rollout', 'status', 'statefulset/db', '--timeout=60s');
+  const node = get('db-1', '.spec.nodeName');
+  assert.notEqual(node, get('db-0', '.spec.nodeName'), 'one pod a node');
+  cluster.kubectl('delete', 'pod', 'db-0', 'db-1');
+  cluster.kubectl('rollout', 'status', 'statefulset/db', '--timeout=60s');
+  assert.equal(get('db-1', '.spec.nodeName'), node);
+  await eventually('both lines', () => (cluster.kubectl('logs', 'db-1') === 'db-1\ndb-1\n' ? true : undefined));
+  const volumes = () => cluster.kubectl('get', 'pv', '-o', 'jsonpath={.items[*].spec.local.path}').split(' ');
+  const folders = volumes();
+  assert.equal(folders.filter((folder) => existsSync(folder)).length, 2);
+  cluster.kubectl('scale', 'statefulset/db', '--replicas=0');
+  await eventually('no claim', () => (cluster.kubectl('get', 'pvc', '-o', 'name') === '' ? true : undefined));
+  await eventually('no folder', () => (folders.some((folder) => existsSync(folder)) ? undefined : true), 40_000);
+  cluster.kubectl('delete', 'statefulset', 'db');
+});
+
 test('output is kept and rotated: a container that writes much leaves a bounded number of bounded files', async () => {
   cluster.apply(
     pod('chatty', sh('yes "$(head -c 900 /dev/zero | tr "\\0" a)" | head -c 70000000; echo; echo END; sleep 1000')),

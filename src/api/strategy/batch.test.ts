@@ -151,9 +151,14 @@ test('volumes, claims and classes', () => {
   assert.deepEqual(errors(r.storageClasses, { provisioner: 'example.com/p' }), []);
   assert.deepEqual(errors(r.storageClasses, { provisioner: '' }), ['provisioner: Required value']);
   for (const resource of [r.persistentVolumeClaims, r.persistentVolumes, r.storageClasses]) {
-    assert.match(
-      strategyOf(resource).warnings(made(resource, {})).join(),
-      /nothing in this cluster provisions volumes/,
-    );
+    assert.deepEqual(strategyOf(resource).warnings(made(resource, {})), []);
   }
+  assert.deepEqual(
+    changed(
+      r.persistentVolumeClaims,
+      claim,
+      (o) => ((o['spec'] as Value)['resources'] = { requests: { storage: '1' } }),
+    ),
+    ['spec.resources.requests.storage: Forbidden: field can not be less than status.capacity'],
+  );
 });

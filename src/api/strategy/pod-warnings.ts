@@ -76,6 +76,8 @@ const makeableVolumes: ReadonlySet<string> = new Set([
   'secret',
   'downwardAPI',
   'projected',
+  'persistentVolumeClaim',
+  'ephemeral',
 ]);
 
 /** What pods that run as processes of the host cannot have. */

@@ -1,5 +1,4 @@
-// PersistentVolume, PersistentVolumeClaim, StorageClass: stored and served. Nothing in this cluster provisions volumes or
-// binds claims to them.
+// PersistentVolume, PersistentVolumeClaim, StorageClass.
 import type { FieldError } from '../field-error.ts';
 import { forbidden, invalidValue, notSupported, required } from '../field-error.ts';
 import { deepEqual } from '../json.ts';
@@ -16,7 +15,6 @@ const ACCESS_MODES = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWri
 const VOLUME_MODES = ['Block', 'Filesystem'];
 const RECLAIM = ['Delete', 'Recycle', 'Retain'];
 const BINDING_MODES = ['Immediate', 'WaitForFirstConsumer'];
-const noneHere = 'nothing in this cluster provisions volumes or binds claims: it is stored, and stays as it is';
 
 function validateAccessModes(modes: readonly string[] | undefined, path: string): FieldError[] {
   if ((modes ?? []).length === 0) return [required(path, 'at least 1 access mode is required')];
@@ -58,7 +56,12 @@ function validateClaimUpdate(next: core.PersistentVolumeClaim, previous: core.Pe
     // An unbound claim may be bound.
     return { ...rest, ...((previous.spec?.volumeName ?? '') === '' ? {} : { volumeName }) };
   };
-  if (deepEqual(fixed(next), fixed(previous))) return [];
+  const size = (claim: core.PersistentVolumeClaim) => claim.spec?.resources?.requests?.['storage'] ?? '0';
+  if (deepEqual(fixed(next), fixed(previous))) {
+    return (parseQuantity(size(next))?.nano ?? 0n) < (parseQuantity(size(previous))?.nano ?? 0n)
+      ? [forbidden('spec.resources.requests.storage', 'field can not be less than status.capacity')]
+      : [];
+  }
   const what =
     'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims';
   return [forbidden('spec', what)];
@@ -143,12 +146,10 @@ export const storageStrategies = [
       if (spec.hostPath !== undefined) spec.hostPath.type ??= '';
     },
     prepareForCreate(draft) {
-      // No one binds it, and so it stays.
       draft.status = { phase: 'Pending' };
     },
     validate: validateVolume,
     validateUpdate: validateVolumeUpdate,
-    warnings: (_volume, previous) => (previous === undefined ? [noneHere] : []),
   }),
   defineStrategy<core.PersistentVolumeClaim>({
     resource: persistentVolumeClaims,
@@ -161,7 +162,6 @@ export const storageStrategies = [
     },
     validate: validateClaim,
     validateUpdate: validateClaimUpdate,
-    warnings: (_claim, previous) => (previous === undefined ? [noneHere] : []),
   }),
   defineStrategy<storage.StorageClass>({
     resource: storageClasses,
@@ -177,6 +177,5 @@ export const storageStrategies = [
       ...immutable(next.reclaimPolicy, previous.reclaimPolicy, 'reclaimPolicy'),
       ...immutable(next.volumeBindingMode, previous.volumeBindingMode, 'volumeBindingMode'),
     ],
-    warnings: (_class, previous) => (previous === undefined ? [noneHere] : []),
   }),
 ];

@@ -140,15 +140,34 @@ export function validateReplicaSet(r: apps.ReplicaSet): FieldError[] {
   ];
 }
 
+/** The template as pods get it: with a volume for each claim. */
+function withClaimVolumes({ template, volumeClaimTemplates = [] }: apps.StatefulSetSpec): core.PodTemplateSpec {
+  if (template.spec === undefined || volumeClaimTemplates.length === 0) return template;
+  const claims = volumeClaimTemplates.map((t) => ({
+    name: t.metadata?.name ?? '',
+    persistentVolumeClaim: { claimName: t.metadata?.name ?? '' },
+  }));
+  const others = (template.spec.volumes ?? []).filter((v) => !claims.some((c) => c.name === v.name));
+  return { ...template, spec: { ...template.spec, volumes: [...others, ...claims] } };
+}
+
 export function validateStatefulSet(s: apps.StatefulSet): FieldError[] {
   const { spec } = s;
   if (spec === undefined) return [required('spec.selector')];
   const errors = [
     ...nonNegative(spec.replicas, 'spec.replicas'),
-    ...validateSelectorAndTemplate(spec.selector, spec.template, 'statefulset'),
+    ...validateSelectorAndTemplate(spec.selector, withClaimVolumes(spec), 'statefulset'),
+    ...nonNegative(spec.minReadySeconds, 'spec.minReadySeconds'),
     ...nonNegative(spec.updateStrategy?.rollingUpdate?.partition, 'spec.updateStrategy.rollingUpdate.partition'),
     ...nonNegative(spec.ordinals?.start, 'spec.ordinals.start'),
   ];
+  const retention = ['Delete', 'Retain'];
+  for (const when of ['whenDeleted', 'whenScaled'] as const) {
+    const policy = spec.persistentVolumeClaimRetentionPolicy?.[when] ?? 'Retain';
+    if (!retention.includes(policy)) {
+      errors.push(notSupported(`spec.persistentVolumeClaimRetentionPolicy.${when}`, policy, retention));
+    }
+  }
   const management = ['OrderedReady', 'Parallel'];
   if (!management.includes(spec.podManagementPolicy ?? '')) {
     errors.push(

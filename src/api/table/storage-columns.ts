@@ -1,5 +1,6 @@
 // Tables of volumes, claims, classes and disruption budgets.
 import type { core, policy, storage } from '../types.ts';
+import { DEFAULT_CLASS } from '../volume-claims.ts';
 import { ageColumn, nameColumn } from './cells.ts';
 import type { Column } from './contract.ts';
 
@@ -61,8 +62,6 @@ export const claimColumns: readonly Column<core.PersistentVolumeClaim>[] = [
   ageColumn,
   { name: 'VolumeMode', description: 'Filesystem or Block.', wide: true, cell: (c) => c.spec?.volumeMode ?? unset },
 ];
-
-const DEFAULT_CLASS = 'storageclass.kubernetes.io/is-default-class';
 
 export const storageClassColumns: readonly Column<storage.StorageClass>[] = [
   {

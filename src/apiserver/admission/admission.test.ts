@@ -193,3 +193,59 @@ void describe('nodes', () => {
     assert.deepEqual(spec.taints, [{ key: 'node.kubernetes.io/not-ready', effect: 'NoSchedule' }]);
   });
 });
+
+void describe('volumes and claims', () => {
+  const CLAIMS = '/api/v1/namespaces/default/persistentvolumeclaims';
+  const spec = (more: object = {}) => ({
+    accessModes: ['ReadWriteOnce'],
+    resources: { requests: { storage: '1Gi' } },
+    ...more,
+  });
+  const storageClass = (name: string, annotations: object, more: object = {}) => ({
+    metadata: { name, annotations },
+    provisioner: 'p/q',
+    ...more,
+  });
+
+  void it('are kept while in use, and get the default class unless they name one', async () => {
+    await using server = await startTestServer();
+    const without = await server.ok('POST', CLAIMS, { metadata: { name: 'early' }, spec: spec() });
+    assert.deepEqual(without.metadata.finalizers, ['kubernetes.io/pvc-protection']);
+    assert.equal(without.spec.storageClassName, undefined);
+    const isDefault = { 'storageclass.kubernetes.io/is-default-class': 'true' };
+    await server.ok('POST', '/apis/storage.k8s.io/v1/storageclasses', storageClass('standard', isDefault));
+    const late = await server.ok('POST', CLAIMS, { metadata: { name: 'late' }, spec: spec() });
+    assert.equal(late.spec.storageClassName, 'standard');
+    const none = await server.ok('POST', CLAIMS, { metadata: { name: 'none' }, spec: spec({ storageClassName: '' }) });
+    assert.equal(none.spec.storageClassName, '');
+    const volume = await server.ok('POST', '/api/v1/persistentvolumes', {
+      metadata: { name: 'v' },
+      spec: { accessModes: ['ReadWriteOnce'], capacity: { storage: '1Gi' }, hostPath: { path: '/v' } },
+    });
+    assert.deepEqual(volume.metadata.finalizers, ['kubernetes.io/pv-protection']);
+  });
+
+  void it('grow when they are bound and their class has it so', async () => {
+    await using server = await startTestServer();
+    const classes = '/apis/storage.k8s.io/v1/storageclasses';
+    await server.ok('POST', classes, storageClass('fixed', {}));
+    await server.ok('POST', classes, storageClass('elastic', {}, { allowVolumeExpansion: true }));
+    const grow = async (name: string) => {
+      // The answer is the server's own object.
+      const now = structuredClone(await server.ok('GET', `${CLAIMS}/${name}`));
+      now.spec.resources.requests.storage = '2Gi';
+      return server.call('PUT', `${CLAIMS}/${name}`, now);
+    };
+    for (const name of ['fixed', 'elastic']) {
+      const made = { metadata: { name }, spec: spec({ storageClassName: name }) };
+      await server.ok('POST', CLAIMS, made);
+      assert.match((await grow(name)).body.message, /Only bound persistent volume claims can be expanded/);
+      const now = await server.ok('GET', `${CLAIMS}/${name}`);
+      await server.ok('PUT', `${CLAIMS}/${name}/status`, { ...now, status: { phase: 'Bound' } });
+    }
+    const fixed = await grow('fixed');
+    assert.equal(fixed.status, 403);
+    assert.match(fixed.body.message, /the storageclass that provisions the pvc must support resize/);
+    assert.equal((await grow('elastic')).status, 200);
+  });
+});

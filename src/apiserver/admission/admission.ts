@@ -9,6 +9,7 @@ import { podSecurity } from './pod-security.ts';
 import { priority } from './priority.ts';
 import { addTolerations, taintNewNode } from './taints.ts';
 import { addServiceAccount } from './service-account.ts';
+import { storageAdmission } from './storage.ts';
 
 export interface AdmissionStep {
   create?(request: ResourceRequest, draft: ApiObject, store: Store): Promise<void> | void;
@@ -25,6 +26,7 @@ export function createAdmission(store: Store, more: readonly AdmissionStep[] = [
     { create: addTolerations },
     { create: taintNewNode },
     podSecurity,
+    storageAdmission,
     ...more,
   ];
   return {

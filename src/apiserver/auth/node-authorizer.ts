@@ -1,7 +1,7 @@
 // What node agents may do: read what pods, proxy and pod network of a node need; write their own node, lease and pods'
-// status. Secrets, configmaps and tokens only of pods that run on the node. Node restriction (admission) narrows the
+// status. Secrets, configmaps, claims and tokens only of pods that run on the node. Node restriction (admission) narrows the
 // writes further.
-import { pods, type core, type Pod } from '../../api/index.ts';
+import { claimNames, pods, type core, type Pod } from '../../api/index.ts';
 import type { ReadOptions, Store } from '../../store/index.ts';
 import { storedObject } from '../objects/stored-object.ts';
 import { keyPrefix } from '../objects/storage-key.ts';
@@ -19,6 +19,8 @@ const rule = (verbs: readonly string[], group: string, resources: string): Rule 
 
 const RULES: readonly Rule[] = [
   rule(READ, '', 'services endpoints namespaces'),
+  // By name: an agent asks whether the volume of a folder it keeps is still wanted.
+  rule(['get'], '', 'persistentvolumes'),
   rule([...READ, 'create', 'update', 'patch', 'delete'], '', 'nodes'),
   rule(['update', 'patch'], '', 'nodes/status'),
   rule([...READ, 'create', 'delete'], '', 'pods'),
@@ -34,7 +36,7 @@ const RULES: readonly Rule[] = [
   rule(['create'], 'authorization.k8s.io', 'subjectaccessreviews localsubjectaccessreviews'),
 ];
 
-const REFERENCED: ReadonlySet<string> = new Set(['secrets', 'configmaps', 'serviceaccounts']);
+const REFERENCED: ReadonlySet<string> = new Set(['secrets', 'configmaps', 'serviceaccounts', 'persistentvolumeclaims']);
 
 /** Undefined when the user is no node agent. */
 export function createNodeAuthorizer(store: Store): (attributes: Attributes) => Promise<Decision | undefined> {
@@ -62,8 +64,11 @@ async function isReferenced(store: Store, node: string, a: Attributes): Promise<
   const found = async (age: ReadOptions) => {
     const page = await store.list(keyPrefix(pods, a.namespace), age);
     return page.entries.some((entry) => {
-      const { spec } = storedObject(entry).object as Pod;
-      return spec?.nodeName === node && referencedNames(spec, a.resource).has(a.name);
+      const object = storedObject(entry).object as Pod;
+      const { spec } = object;
+      if (spec?.nodeName !== node) return false;
+      if (a.resource === 'persistentvolumeclaims') return claimNames(object).includes(a.name);
+      return referencedNames(spec, a.resource).has(a.name);
     });
   };
   // The pod may have been bound on another server just now.

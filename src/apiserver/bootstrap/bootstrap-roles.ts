@@ -203,6 +203,8 @@ export const bootstrapRoles: readonly BootstrapRole[] = [
     name: `${NODE_CLIENT}:selfnodeclient`,
     rules: [rule(['create'], CERTIFICATES, 'certificatesigningrequests/selfnodeclient')],
   },
+  // The add-ons' part that belongs to no namespace.
+  { name: 'system:addons', rules: [rule(['create'], 'storage.k8s.io', 'storageclasses')] },
   // Keeps the API server's own routes to pods.
   { name: 'system:pod-routes', rules: [rule(READ, '', 'nodes')] },
   {
@@ -214,6 +216,8 @@ export const bootstrapRoles: readonly BootstrapRole[] = [
       rule(['delete', ...READ], '', 'pods'),
       rule(['create'], '', 'bindings pods/binding'),
       rule(['patch', 'update'], '', 'pods/status'),
+      rule(['patch', 'update'], '', 'persistentvolumeclaims'),
+      rule(READ, 'storage.k8s.io', 'storageclasses'),
       rule(READ, 'apps', 'replicasets statefulsets'),
       rule(READ, 'policy', 'poddisruptionbudgets'),
       rule(['create'], 'authentication.k8s.io', 'tokenreviews'),
@@ -230,7 +234,7 @@ export const bootstrapRoles: readonly BootstrapRole[] = [
       rule(
         ['create'],
         '',
-        'configmaps endpoints namespaces pods secrets serviceaccounts serviceaccounts/token services',
+        'configmaps endpoints namespaces persistentvolumeclaims persistentvolumes pods secrets serviceaccounts serviceaccounts/token services',
       ),
       rule(['create'], 'apps', 'controllerrevisions replicasets'),
       rule(['create'], 'batch', 'jobs'),
@@ -271,6 +275,7 @@ export const bootstrapBindings: readonly BootstrapBinding[] = [
   { name: 'portico:node-bootstrap', role: 'system:node-bootstrapper', subjects: [['Group', NODE_BOOTSTRAPPERS]] },
   { name: 'portico:node-approve', role: `${NODE_CLIENT}:nodeclient`, subjects: [['Group', NODE_BOOTSTRAPPERS]] },
   { name: 'portico:node-renew', role: `${NODE_CLIENT}:selfnodeclient`, subjects: [['Group', 'system:nodes']] },
+  { name: 'system:addons', role: 'system:addons', subjects: [['User', 'system:addons']] },
   { name: 'system:pod-routes', role: 'system:pod-routes', subjects: [['User', 'system:pod-routes']] },
   { name: 'system:kube-scheduler', role: 'system:kube-scheduler', subjects: [['User', 'system:kube-scheduler']] },
   {

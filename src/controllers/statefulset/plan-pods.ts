@@ -17,7 +17,7 @@ export interface StatefulInput {
 }
 
 /** The number at the end of the name; undefined if the pod is none of this set's. */
-function ordinalOf(set: StatefulSet, pod: Pod): number | undefined {
+export function ordinalOf(set: StatefulSet, pod: Pod): number | undefined {
   const prefix = `${set.metadata.name}-`;
   const rest = pod.metadata.name.slice(prefix.length);
   return pod.metadata.name.startsWith(prefix) && /^(0|[1-9]\d*)$/.test(rest) ? Number(rest) : undefined;
@@ -25,6 +25,11 @@ function ordinalOf(set: StatefulSet, pod: Pod): number | undefined {
 
 const firstOrdinal = (set: StatefulSet): number => set.spec?.ordinals?.start ?? 0;
 const replicasOf = (set: StatefulSet): number => set.spec?.replicas ?? 1;
+
+/** Is the number one that the set wants no more? */
+export const isCondemned = (set: StatefulSet, ordinal: number): boolean =>
+  ordinal < firstOrdinal(set) || ordinal >= firstOrdinal(set) + replicasOf(set);
+
 const isOrdered = (set: StatefulSet): boolean => set.spec?.podManagementPolicy !== 'Parallel';
 const isRolling = (set: StatefulSet): boolean =>
   (set.spec?.updateStrategy?.type ?? 'RollingUpdate') === 'RollingUpdate';
@@ -64,7 +69,7 @@ export function planStatefulPods(input: StatefulInput): StatefulStep[] {
     if (ordered && !isHealthy(pod)) return steps;
   }
 
-  const condemned = [...byOrdinal].filter(([n]) => n < first || n >= end).toSorted(([a], [b]) => b - a);
+  const condemned = [...byOrdinal].filter(([n]) => isCondemned(set, n)).toSorted(([a], [b]) => b - a);
   for (const [, pod] of condemned) {
     if (!isDeleting(pod)) steps.push({ do: 'delete', pod, why: 'scale' });
     // One after the other, each only when the one before is gone.

@@ -4,6 +4,7 @@ import {
   isAlreadyExists,
   isNotFound,
   labelSelectorOf,
+  persistentVolumeClaims,
   pods,
   statefulSets,
 } from '../../api/objects.ts';
@@ -19,8 +20,10 @@ import type { PodTemplate } from '../runtime/pod-control.ts';
 import { availableAtMs, isDeleting, isPodReady } from '../runtime/pod-state.ts';
 import { startReconciler } from '../runtime/reconciler.ts';
 import { REVISION_HASH, ensureRevision, forgetRevisions, hashOf, templateOf } from '../runtime/revisions.ts';
-import { planStatefulPods } from './plan-pods.ts';
+import { createClaimControl } from './claim-control.ts';
+import { isCondemned, ordinalOf, planStatefulPods } from './plan-pods.ts';
 import type { StatefulStep } from './plan-pods.ts';
+import { withClaims } from './stateful-claims.ts';
 import { podNameOf, statefulTemplate } from './stateful-pod.ts';
 import { statefulStatus } from './stateful-status.ts';
 
@@ -35,7 +38,9 @@ export function startStatefulSetController(context: ControllerContext): Running 
   const podsByOwner = indexBy(podInformer, uidOrOrphan);
   const revisionsByOwner = indexBy(revisionInformer, (r) => [controllerOf(r)?.uid ?? '']);
   const byNamespace = indexBy(informer, (set) => [set.metadata.namespace ?? '']);
+  const claimInformer = informers.of(persistentVolumeClaims);
   const recorder = recorderOf(context, COMPONENT);
+  const claims = createClaimControl(client, claimInformer, recorder);
   const api = client.resource(statefulSets);
   const podApi = client.resource(pods);
 
@@ -51,9 +56,18 @@ export function startStatefulSetController(context: ControllerContext): Running 
     }
   });
 
+  claimInformer.onChange(({ before, after }) => {
+    // Sets wait for the end of a claim whose name they need again.
+    if (before === undefined || after !== undefined) return;
+    for (const [key, set] of byNamespace.get(before.metadata.namespace ?? '')) {
+      if ((set.spec?.volumeClaimTemplates ?? []).length > 0) queue.add(key);
+    }
+  });
+
   const create = async (set: StatefulSet, template: PodTemplate, ordinal: number, hash: string): Promise<void> => {
+    if (!(await claims.ensure(set, ordinal, undefined))) return;
     const name = podNameOf(set, ordinal);
-    const { metadata, spec } = statefulTemplate(set, template, ordinal, hash);
+    const { metadata, spec } = statefulTemplate(set, withClaims(set, template, ordinal), ordinal, hash);
     try {
       await podApi.create({
         apiVersion: 'v1',
@@ -116,16 +130,22 @@ export function startStatefulSetController(context: ControllerContext): Running 
     }
   };
 
+  /** Before a pod goes, its claims must know whether they go with it. */
+  const keepClaims = async (set: StatefulSet, mine: readonly Pod[]): Promise<void> => {
+    if ((set.spec?.volumeClaimTemplates ?? []).length === 0) return;
+    for (const pod of mine) {
+      const ordinal = ordinalOf(set, pod);
+      if (ordinal === undefined) continue;
+      const isScaledAway = isCondemned(set, ordinal);
+      if (pod.status?.phase === 'Pending' && !isDeleting(pod) && !isScaledAway) await claims.ensure(set, ordinal, pod);
+      await claims.handOver(set, ordinal, pod, isScaledAway);
+    }
+  };
+
   const reconcile = async (key: string): Promise<void> => {
     const set = informer.items.get(key);
     const template = set?.spec?.template;
     if (set === undefined || template === undefined) return;
-    if ((set.spec?.volumeClaimTemplates ?? []).length > 0) {
-      const text =
-        'volumeClaimTemplates need volumes for their PersistentVolumeClaims, which nothing provides here; use an emptyDir';
-      recorder.event(set, 'Warning', 'FailedCreate', text);
-      return;
-    }
     const selector = labelSelectorOf(set.spec?.selector);
     const candidates = [
       ...podsByOwner.get(set.metadata.uid).values(),
@@ -137,7 +157,10 @@ export function startStatefulSetController(context: ControllerContext): Running 
     const current = known.find((r) => r.metadata.name === set.status?.currentRevision) ?? update;
     const nowMs = clock.now();
     const input = { set, pods: mine, currentRevision: hashOf(current), updateRevision: hashOf(update), nowMs };
-    if (!isDeleting(set)) await carryOut(set, planStatefulPods(input), current, update);
+    if (!isDeleting(set)) {
+      await keepClaims(set, mine);
+      await carryOut(set, planStatefulPods(input), current, update);
+    }
 
     const status = statefulStatus(set, mine, current, update, nowMs);
     if (!sameValue({ ...set.status, ...status }, set.status))
@@ -157,7 +180,7 @@ export function startStatefulSetController(context: ControllerContext): Running 
 
   const queue = startReconciler(context, {
     name: COMPONENT,
-    needs: [informer, podInformer, revisionInformer],
+    needs: [informer, podInformer, revisionInformer, claimInformer],
     reconcile,
   });
   return {

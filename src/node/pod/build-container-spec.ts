@@ -219,7 +219,8 @@ function mountsOf(input: BuildInput, env: ReadonlyMap<string, string>): Containe
     }
     const subPath = m.subPathExpr === undefined ? (m.subPath ?? '') : expand(m.subPathExpr, env);
     // What comes from API objects is the API's to change.
-    return { source: mountSource(dir, subPath), target: m.mountPath, readOnly: m.readOnly === true || isLive(volume) };
+    const readOnly = m.readOnly === true || isLive(volume) || volume.persistentVolumeClaim?.readOnly === true;
+    return { source: mountSource(dir, subPath), target: m.mountPath, readOnly };
   });
 }
 

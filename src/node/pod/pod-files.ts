@@ -2,6 +2,7 @@
 import path from 'node:path';
 import type { Clock } from '../../clock/index.ts';
 import { errorText } from '../../errors/index.ts';
+import { localVolumesDir } from '../volumes/local-volumes-dir.ts';
 import { ensureVolumes, isLive, VolumeError, type VolumeContext } from '../volumes/pod-volumes.ts';
 import { specOf } from './pod-spec.ts';
 import type { WorkerScope } from './worker-scope.ts';
@@ -64,7 +65,13 @@ export class PodFiles {
   #context(): VolumeContext {
     const { ctx, uid } = this.#scope;
     const { objects, tokens, runtime, stateDir } = ctx;
-    return { objects, tokens, memoryDir: runtime.podDir(uid), diskDir: path.join(stateDir, 'pods', uid) };
+    return {
+      objects,
+      tokens,
+      memoryDir: runtime.podDir(uid),
+      diskDir: path.join(stateDir, 'pods', uid),
+      localVolumesDir: localVolumesDir(stateDir),
+    };
   }
 }
 

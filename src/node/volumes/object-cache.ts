@@ -1,6 +1,16 @@
-// ConfigMaps and Secrets of pods: read when needed, kept for a moment, because pods that start together want the
+// ConfigMaps, Secrets and claims of pods: read when needed, kept for a moment, because pods that start together want the
 // same ones.
-import { configMaps, isNotFound, secrets, type ConfigMap, type Secret } from '../../api/objects.ts';
+import {
+  configMaps,
+  isNotFound,
+  persistentVolumeClaims,
+  persistentVolumes,
+  secrets,
+  type ConfigMap,
+  type PersistentVolume,
+  type PersistentVolumeClaim,
+  type Secret,
+} from '../../api/objects.ts';
 import type { Client } from '../../client/index.ts';
 import type { Clock } from '../../clock/index.ts';
 
@@ -28,6 +38,15 @@ export class ObjectCache {
 
   secret(namespace: string, name: string): Promise<Secret | undefined> {
     return this.#read(`secret/${namespace}/${name}`, () => this.#client.resource(secrets).get(name, namespace));
+  }
+
+  claim(namespace: string, name: string): Promise<PersistentVolumeClaim | undefined> {
+    const get = () => this.#client.resource(persistentVolumeClaims).get(name, namespace);
+    return this.#read(`claim/${namespace}/${name}`, get);
+  }
+
+  volume(name: string): Promise<PersistentVolume | undefined> {
+    return this.#read(`volume/${name}`, () => this.#client.resource(persistentVolumes).get(name));
   }
 
   #read<T>(key: string, get: () => Promise<T>): Promise<T | undefined> {

@@ -1,10 +1,11 @@
 // Makes a pod's volumes on the node, keeps those made from API objects up to date, and finds the folder for a mount.
 import { chmodSync, chownSync, lstatSync, mkdirSync, realpathSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { core, Pod } from '../../api/objects.ts';
+import { claimNameOf, type core, type Pod } from '../../api/objects.ts';
 import type { DownwardFacts } from '../pod/downward.ts';
 import { namespaceOf, specOf } from '../pod/pod-spec.ts';
 import { writeAtomicDir, type VolumeFile } from './atomic-dir.ts';
+import { claimedFolder } from './claimed-volume.ts';
 import type { ObjectCache } from './object-cache.ts';
 import { configMapContent, DEFAULT_MODE, downwardFiles, keyFiles, safePath, secretContent } from './object-files.ts';
 import type { TokenSource } from './token-source.ts';
@@ -16,6 +17,8 @@ export interface VolumeContext {
   readonly memoryDir: string;
   /** On disk: emptyDir. */
   readonly diskDir: string;
+  /** On disk, and longer than the pod: the node's own volumes for claims. */
+  readonly localVolumesDir: string;
 }
 
 /** A volume that cannot be made; the message names it. */
@@ -46,6 +49,8 @@ export async function ensureVolumes(pod: Pod, ctx: VolumeContext, facts: Downwar
 async function ensureVolume(v: Volume, pod: Pod, ctx: VolumeContext, facts: DownwardFacts): Promise<string> {
   if (v.emptyDir !== undefined) return ensureEmptyDir(v, pod, ctx);
   if (v.hostPath !== undefined) return ensureHostPath(v.hostPath);
+  const claim = claimNameOf(pod.metadata.name, v);
+  if (claim !== undefined) return claimedFolder(namespaceOf(pod), claim, ctx, fsGroupOf(pod));
   const files = await filesOf(v, pod, ctx, facts);
   const dir = path.join(ctx.memoryDir, 'volumes', safePath(v.name));
   writeAtomicDir(dir, files, fsGroupOf(pod));
@@ -112,7 +117,7 @@ async function filesOf(
   if (v.projected !== undefined) return projectedFiles(v.projected, pod, ctx, facts);
   const kind = Object.keys(v).find((k) => k !== 'name') ?? 'unknown';
   throw new Error(
-    `volumes of type ${kind} are not available on this node; use emptyDir, hostPath, configMap, secret, downwardAPI or projected`,
+    `volumes of type ${kind} are not available on this node; use emptyDir, hostPath, configMap, secret, downwardAPI, projected or persistentVolumeClaim`,
   );
 }
 

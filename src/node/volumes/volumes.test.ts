@@ -71,6 +71,7 @@ const context = (name: string): VolumeContext => {
     tokens: new TokenSource(client, clock),
     memoryDir: path.join(root, name, 'memory'),
     diskDir: path.join(root, name, 'disk'),
+    localVolumesDir: path.join(root, name, 'volumes'),
   };
   for (const dir of [ctx.memoryDir, ctx.diskDir]) mkdirSync(dir, { recursive: true });
   return ctx;
