@@ -27,6 +27,8 @@ export interface ModeOptions {
 
 export interface ModeParts {
   sync(family: Family): RuleSync;
+  /** Addresses that take node ports; undefined: every one of the node. */
+  nodePortAddresses(family: Family): readonly string[] | undefined;
   failed(family: Family, kind: 'full' | 'partial'): void;
   /** After a sync of these changes, for what a mode does besides rules. */
   synced(family: Family, changes: StateChanges): void;

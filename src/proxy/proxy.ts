@@ -1,10 +1,10 @@
 // The service proxy of one node: informers in, kernel rules out. This file wires; the parts it wires know nothing of
 // each other.
 import type { Server } from 'node:http';
-import { endpointSlices, nodes, serviceCIDRs, services, type Node } from '../api/objects.ts';
+import { endpointSlices, nodes, serviceCIDRs, services } from '../api/objects.ts';
 import { createEventRecorder, createInformer, type Client, type Informer } from '../client/index.ts';
 import { systemClock, type Clock, type Timer } from '../clock/index.ts';
-import { canonicalIp, formatCidr, parseCidr } from '../ip/index.ts';
+import { formatCidr, parseCidr } from '../ip/index.ts';
 import { detectIptables, openConntrack, openRtnl, type IptablesVariant } from '../linux/index.ts';
 import { silentLogger, type Logger } from '../log/index.ts';
 import { Registry } from '../metrics/index.ts';
@@ -15,7 +15,6 @@ import { DEFAULT_PROXY_CONFIG, type ProxyConfig, type ProxyMode } from './config
 import {
   isExternallyAccessible,
   type Family,
-  type LocalDetector,
   type NodeFacts,
   type ServiceKey,
   type ServiceState,
@@ -30,9 +29,10 @@ import type { ModeOptions, ModeParts } from './mode.ts';
 import { createNftablesMode } from './nftables/mode.ts';
 import { ownAddresses } from './node-addresses.ts';
 import { applyProxySettings } from './node-settings.ts';
+import { UNKNOWN_NODE, localDetector, nodeView, type NodeView } from './node-view.ts';
 import { ServiceHealth } from './service-health.ts';
 import { hasIpv6 } from './sysctls.ts';
-import { HEADLESS_LABEL, PROXY_NAME_LABEL, familyOf, serviceView, sliceView } from './views.ts';
+import { HEADLESS_LABEL, PROXY_NAME_LABEL, serviceView, sliceView } from './views.ts';
 
 export interface ProxyOptions {
   readonly client: Client;
@@ -61,47 +61,8 @@ export interface Proxy {
   stop(): Promise<void>;
 }
 
-/** What of a Node object the proxy needs. */
-interface NodeView {
-  readonly zone: string | undefined;
-  readonly ips: readonly string[];
-  readonly podCidrs: readonly string[];
-  readonly eligible: boolean;
-}
-
 const ADDRESSES_SETTLE_MS = 200;
-const LEAVING_TAINT = 'ToBeDeletedByClusterAutoscaler';
-
-function nodeView(node: Node): NodeView {
-  const wanted = ['InternalIP', 'ExternalIP'];
-  const addresses = (node.status?.addresses ?? []).filter((a) => wanted.includes(a.type));
-  const ips = addresses
-    .toSorted((a, b) => wanted.indexOf(a.type) - wanted.indexOf(b.type))
-    .flatMap((a) => canonicalIp(a.address) ?? []);
-  const { podCIDRs, podCIDR, taints } = node.spec ?? {};
-  return {
-    zone: node.metadata.labels?.['topology.kubernetes.io/zone'],
-    ips,
-    podCidrs: podCIDRs ?? (podCIDR === undefined ? [] : [podCIDR]),
-    eligible: node.metadata.deletionTimestamp === undefined && !(taints ?? []).some((t) => t.key === LEAVING_TAINT),
-  };
-}
-
-/** How this node's pods are told from others, for one family. */
-export function localDetector(config: ProxyConfig, family: Family, podCidrs: readonly string[]): LocalDetector {
-  switch (config.detectLocalMode) {
-    case 'BridgeInterface':
-      return { kind: 'bridge', name: config.bridgeInterface };
-    case 'InterfaceNamePrefix':
-      return { kind: 'prefix', prefix: config.interfaceNamePrefix };
-    case 'ClusterCIDR':
-    case 'NodeCIDR': {
-      const cidrs = config.detectLocalMode === 'NodeCIDR' ? podCidrs : config.clusterCidrs;
-      const cidr = cidrs.find((c) => familyOf(c) === family);
-      return cidr === undefined ? { kind: 'none' } : { kind: 'cidr', cidr };
-    }
-  }
-}
+const EVERY_ADDRESS = { IPv4: '0.0.0.0', IPv6: '::' } as const;
 
 class RunningProxy implements Proxy {
   readonly synced: Promise<void>;
@@ -121,7 +82,7 @@ class RunningProxy implements Proxy {
   readonly #serviceHealth: ServiceHealth;
   readonly #conntrack: ConntrackReconciler;
   readonly #drainingFlows: DrainingFlows;
-  #node: NodeView = { zone: undefined, ips: [], podCidrs: [], eligible: false };
+  #node: NodeView = UNKNOWN_NODE;
   #serviceCidrs: readonly string[] = [];
   #ready = false;
   #addressTimer: Timer;
@@ -198,7 +159,7 @@ class RunningProxy implements Proxy {
     }
     this.#serviceHealth = new ServiceHealth({
       netns: options.netns,
-      addresses: () => (families.includes('IPv6') ? ['0.0.0.0', '::'] : ['0.0.0.0']),
+      addresses: () => families.flatMap((f) => this.#parts.nodePortAddresses(f) ?? EVERY_ADDRESS[f]),
       proxyHealthy: () => proxyHealth(health, false).healthy,
       log: this.#log,
       failed: (key, port, error) => {
@@ -347,6 +308,7 @@ class RunningProxy implements Proxy {
 
   /** Facts that every service's rules depend on changed. */
   #resyncAll(): void {
+    this.#serviceHealth.addressesChanged();
     for (const family of this.#active) {
       this.#parts.sync(family).requireFull();
       this.#loops.get(family)?.request();

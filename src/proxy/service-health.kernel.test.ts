@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { get, type IncomingHttpHeaders } from 'node:http';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { closeSync } from 'node:fs';
 import process from 'node:process';
 import { after, before, test } from 'node:test';
 import { connectTcpIn, createNetns, deleteNetns, openTcpListenerIn } from '../linux/index.ts';
@@ -33,6 +34,39 @@ function ask(): Promise<{ status: number; headers: IncomingHttpHeaders; body: un
     }).on('error', reject);
   });
 }
+
+test('health-check node ports listen where node ports do, also when that changes', () => {
+  let addresses: readonly string[] = [];
+  const refused: string[] = [];
+  const health = new ServiceHealth({
+    netns: NETNS,
+    addresses: () => addresses,
+    proxyHealthy: () => true,
+    log: silentLogger,
+    failed: (_, port) => void refused.push(String(port)),
+  });
+  const state = new InformedTracker([lb]).stateOf('ns/lb');
+  health.update('ns/lb', state === undefined ? [] : [state]);
+  /** Whether somebody else could listen there. */
+  const isFree = (address: string) => {
+    try {
+      closeSync(openTcpListenerIn(NETNS, { address, port: PORT }));
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  assert.deepEqual([isFree('127.0.0.1'), isFree('127.0.0.2')], [true, true], 'no address, no page');
+  addresses = ['127.0.0.1'];
+  health.addressesChanged();
+  assert.deepEqual([isFree('127.0.0.1'), isFree('127.0.0.2')], [false, true]);
+  addresses = ['127.0.0.2'];
+  health.addressesChanged();
+  assert.deepEqual([isFree('127.0.0.1'), isFree('127.0.0.2')], [true, false]);
+  health.stop();
+  assert.ok(isFree('127.0.0.2'));
+  assert.deepEqual(refused, []);
+});
 
 test('a health-check node port tells whether ready endpoints are here', async () => {
   const failed: string[] = [];

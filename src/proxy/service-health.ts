@@ -9,7 +9,7 @@ import type { ServiceKey, ServiceState } from './contract.ts';
 
 export interface ServiceHealthOptions {
   readonly netns?: string | undefined;
-  /** Addresses to listen on, e.g. `0.0.0.0` and `::`. */
+  /** Addresses to listen on, those that take node ports: `0.0.0.0` and `::`, or some of the node's own. */
   readonly addresses: () => readonly string[];
   readonly proxyHealthy: () => boolean;
   readonly log: Logger;
@@ -20,7 +20,8 @@ export interface ServiceHealthOptions {
 interface Check {
   port: number;
   localEndpoints: number;
-  servers: Server[];
+  /** By address. */
+  readonly servers: Map<string, Server>;
 }
 
 /** Ready endpoints on this node, each address once. */
@@ -47,7 +48,7 @@ export class ServiceHealth {
     const port = states.flatMap((s) => s.ports).find((p) => p.healthCheckNodePort !== 0)?.healthCheckNodePort ?? 0;
     const known = this.#checks.get(key);
     if (known !== undefined && known.port !== port) {
-      for (const s of known.servers) s.close();
+      for (const s of known.servers.values()) s.close();
       this.#checks.delete(key);
     }
     if (port === 0) return;
@@ -57,9 +58,25 @@ export class ServiceHealth {
       check.localEndpoints = localEndpoints;
       return;
     }
-    const created: Check = { port, localEndpoints, servers: [] };
+    const created: Check = { port, localEndpoints, servers: new Map() };
     this.#checks.set(key, created);
-    for (const address of this.#options.addresses()) this.#listen(key, created, address);
+    this.#listenOn(key, created, this.#options.addresses());
+  }
+
+  /** The addresses that take node ports may be others now. */
+  addressesChanged(): void {
+    if (this.#checks.size === 0) return;
+    const addresses = this.#options.addresses();
+    for (const [key, check] of this.#checks) this.#listenOn(key, check, addresses);
+  }
+
+  #listenOn(key: ServiceKey, check: Check, addresses: readonly string[]): void {
+    for (const [address, server] of check.servers) {
+      if (addresses.includes(address)) continue;
+      server.close();
+      check.servers.delete(address);
+    }
+    for (const address of addresses) if (!check.servers.has(address)) this.#listen(key, check, address);
   }
 
   #listen(key: ServiceKey, check: Check, address: string): void {
@@ -85,7 +102,7 @@ export class ServiceHealth {
       server.on('error', () => closeSync(fd));
       server.listen({ fd });
       server.unref();
-      check.servers.push(server);
+      check.servers.set(address, server);
     } catch (e) {
       fail(e instanceof Error ? e : new Error(String(e)));
     }
@@ -93,7 +110,7 @@ export class ServiceHealth {
 
   stop(): void {
     for (const check of this.#checks.values()) {
-      for (const s of check.servers) {
+      for (const s of check.servers.values()) {
         s.close();
         s.closeAllConnections();
       }

@@ -81,6 +81,18 @@ test('several slices are joined, each port name with its own number; of doubles 
   );
 });
 
+test('conditions that are absent mean ready, serving, and not terminating, each for itself', () => {
+  const ends = slice('ns/s', [{ ip: '10.1.0.1', ready: false, terminating: true }], { ports: SLICE_PORTS });
+  const tracker = new InformedTracker([service('ns/s', { clusterIP: '10.96.0.1', ports: PORTS }), ends]);
+  assert.deepEqual(
+    tracker.stateOf('ns/s')?.ports[0]?.cluster.map((e) => [e.ip, e.ready, e.serving, e.terminating]),
+    [['10.1.0.1', false, true, true]],
+    'it still serves',
+  );
+  const plain = sliceView({ ...ends, endpoints: [{ addresses: ['10.1.0.2'] }] }).endpoints[0];
+  assert.deepEqual([plain?.ready, plain?.serving, plain?.terminating], [true, true, false]);
+});
+
 test('dual stack: each family has its own state', () => {
   const objects = [
     service('ns/s', {

@@ -209,14 +209,13 @@ function readSlice(slice: EndpointSlice): SliceView {
     const ip = canonicalIp(e.addresses?.[0] ?? '');
     if (ip === undefined || familyOf(ip) !== family) continue;
     const hints: Hints | undefined = e.hints;
-    // Conditions that are absent mean ready, serving and not terminating.
-    const ready = e.conditions?.ready ?? true;
+    // Conditions that are absent mean ready, serving and not terminating, whatever the others say.
     // All of one shape, without a spread: there may be hundreds of thousands.
     endpoints.push({
       ip,
       node: shared(e.nodeName),
-      ready,
-      serving: e.conditions?.serving ?? ready,
+      ready: e.conditions?.ready ?? true,
+      serving: e.conditions?.serving ?? true,
       terminating: e.conditions?.terminating ?? false,
       zoneHints: hints?.forZones?.map((z) => z.name),
       nodeHints: hints?.forNodes?.map((n) => n.name),

@@ -41,6 +41,11 @@ export function createIptablesMode(options: ModeOptions, variant: IptablesVarian
             );
           },
         });
+  const addressesOf = (family: Family) => {
+    const nodeIps = options.nodeIps();
+    const wanted = config.nodePortAddresses;
+    return nodePortAddresses({ family, wanted, whenEmpty: 'all', nodeIps }, options.localAddresses);
+  };
   const create = (family: Family): IptablesSync =>
     new IptablesSync({
       kernel: openIptablesKernel(family, { variant, netns, watch }),
@@ -54,17 +59,14 @@ export function createIptablesMode(options: ModeOptions, variant: IptablesVarian
         nfacct: counters !== undefined,
       },
       context: () => {
-        const nodeIps = options.nodeIps();
-        const wanted = config.nodePortAddresses;
-        const addresses = nodePortAddresses({ family, wanted, whenEmpty: 'all', nodeIps }, options.localAddresses);
         return {
           family,
           detector: options.detector(family),
           masqueradeAll: settings.masqueradeAll,
-          nodeIp: nodeIps.find((ip) => familyOf(ip) === family),
+          nodeIp: options.nodeIps().find((ip) => familyOf(ip) === family),
           localhostNodePorts,
           nfacct: counters !== undefined,
-          tail: nodePortTail({ family, addresses, localhostNodePorts }),
+          tail: nodePortTail({ family, addresses: addressesOf(family), localhostNodePorts }),
         };
       },
     });
@@ -73,6 +75,7 @@ export function createIptablesMode(options: ModeOptions, variant: IptablesVarian
 
   return {
     sync: (family) => syncs[family],
+    nodePortAddresses: addressesOf,
     failed(family, kind) {
       metrics.restoreFailures.inc({ ip_family: family });
       if (kind === 'partial') metrics.partialRestoreFailures.inc({ ip_family: family });

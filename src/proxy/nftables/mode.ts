@@ -11,17 +11,20 @@ import { TableWatch } from './table-watch.ts';
 export function createNftablesMode(options: ModeOptions, apply: NftApply): ModeParts {
   const { config, netns, clock, log, metrics } = options;
   const settings = config.nftables;
-  const contextOf = (family: Family): TableContext => {
+  const addressesOf = (family: Family) => {
     const nodeIps = options.nodeIps();
     const wanted = config.nodePortAddresses;
+    return nodePortAddresses({ family, wanted, whenEmpty: 'primary', nodeIps }, options.localAddresses);
+  };
+  const contextOf = (family: Family): TableContext => {
     return {
       family,
       detector: options.detector(family),
       masqueradeAll: settings.masqueradeAll,
       masqueradeMark: 2 ** settings.masqueradeBit,
-      nodePortAddresses: nodePortAddresses({ family, wanted, whenEmpty: 'primary', nodeIps }, options.localAddresses),
+      nodePortAddresses: addressesOf(family),
       serviceCidrs: options.serviceCidrs().filter((c) => familyOf(c) === family),
-      nodeIp: nodeIps.find((ip) => familyOf(ip) === family),
+      nodeIp: options.nodeIps().find((ip) => familyOf(ip) === family),
     };
   };
   const watch = new TableWatch(netns, options.repair, apply === 'cli' ? { writer: 'nft' } : {});
@@ -39,6 +42,7 @@ export function createNftablesMode(options: ModeOptions, apply: NftApply): ModeP
   log.info('programming the kernel with nftables', { apply });
   return {
     sync: (family) => syncs[family],
+    nodePortAddresses: addressesOf,
     failed: (family) => metrics.nftablesFailures.inc({ ip_family: family }),
     synced: () => undefined,
     collect: () => undefined,
