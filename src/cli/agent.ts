@@ -52,14 +52,18 @@ function givenIdentity(parsed: Parsed, kubeconfig: string): AgentIdentity {
 function runtimeOptions(
   parsed: Parsed,
   cniSocket: string | undefined,
-): Pick<AgentOptions, 'cniSocket' | 'criEndpoint'> {
+): Pick<AgentOptions, 'cniSocket' | 'criEndpoint' | 'criCgroupParent'> {
   const runtime = choice('runtime', stringFlag(parsed, 'runtime') ?? 'process', ['process', 'cri']);
   const endpoint = stringFlag(parsed, 'cri-endpoint');
   if (runtime === 'process') {
     if (endpoint !== undefined) throw new UserError('--cri-endpoint needs --runtime cri');
     return cniSocket === undefined ? {} : { cniSocket };
   }
-  return { cniSocket: cniSocket ?? DEFAULT_CNI_SOCKET, criEndpoint: endpoint ?? CRI_ENDPOINT };
+  return {
+    cniSocket: cniSocket ?? DEFAULT_CNI_SOCKET,
+    criEndpoint: endpoint ?? CRI_ENDPOINT,
+    criCgroupParent: stringFlag(parsed, 'cri-cgroup-parent'),
+  };
 }
 
 function agentOptions(
@@ -121,6 +125,10 @@ export const command: Command = {
     'proxy-mode': { value: 'MODE', help: 'iptables or nftables.' },
     runtime: { value: 'KIND', help: 'What runs the pods: process trees of this host (process, the default) or cri.' },
     'cri-endpoint': { value: 'SOCKET', help: `With --runtime cri: the runtime's socket (default ${CRI_ENDPOINT}).` },
+    'cri-cgroup-parent': {
+      value: 'PATH',
+      help: "With --runtime cri: control groups of the pods (default the runtime's own place).",
+    },
     'cni-socket': {
       value: 'PATH',
       help: `Answer the CNI plugin of this host on this socket (default: do not; with --runtime cri ${DEFAULT_CNI_SOCKET}).`,

@@ -20,7 +20,7 @@ export const command: Command = {
       `cluster     ${spec.name}: ${spec.nodes} nodes, network ${spec.network}, proxy ${spec.proxyMode}`,
       `kubeconfig  ${status.kubeconfig}`,
       ...status.processes.map(
-        (p) => `process     ${p.name.padEnd(16)}${p.pid === undefined ? 'NOT RUNNING' : `pid ${p.pid}`}`,
+        (p) => `process     ${p.name.padEnd(20)}${p.pid === undefined ? 'NOT RUNNING' : `pid ${p.pid}`}`,
       ),
       ...status.nodes.map((n) => `node        ${n.name.padEnd(16)}${n.ready ? 'Ready' : 'NOT READY'}`),
     ];

@@ -16,6 +16,7 @@ function givenSpec(parsed: Parsed): Partial<ClusterSpec> {
     // Checked with the rest of the specification, where a wrong word gets its sentence.
     network: stringFlag(parsed, 'network'),
     proxyMode: stringFlag(parsed, 'proxy-mode'),
+    runtime: stringFlag(parsed, 'runtime'),
     podCidr: stringFlag(parsed, 'pod-cidr'),
     serviceCidr: stringFlag(parsed, 'service-cidr'),
     underlayCidr: stringFlag(parsed, 'underlay-cidr'),
@@ -35,6 +36,10 @@ export const command: Command = {
     nodes: { value: 'N', help: `Number of nodes (default ${D.nodes}).` },
     network: { value: 'MODE', help: `Between nodes: native routes or a vxlan overlay (default ${D.network}).` },
     'proxy-mode': { value: 'MODE', help: `iptables or nftables (default ${D.proxyMode}).` },
+    runtime: {
+      value: 'KIND',
+      help: 'Pods as process trees (process, the default), or in a containerd per node (cri).',
+    },
     'pod-cidr': { value: 'CIDR', help: `Range of pod addresses, a /24 a node (default ${D.podCidr}).` },
     'service-cidr': { value: 'CIDR', help: `Range of virtual addresses (default ${D.serviceCidr}).` },
     'underlay-cidr': { value: 'CIDR', help: `Range of node addresses (default ${D.underlayCidr}).` },

@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs';
 
 import { deleteNetns, netnsId } from '../linux/index.ts';
 import { clusterNamespaces } from './fabric.ts';
-import { removeCgroupTree, unmountBelow } from './leftovers.ts';
+import { cgroupProcesses, clusterCgroup, removeCgroupTree, removeShimSockets, unmountBelow } from './leftovers.ts';
 import { statePaths, type StatePaths } from './paths.ts';
 import { endProcess, identify, readRecords, signal, type ProcessRecord } from './process-record.ts';
 import type { ClusterSpec } from './spec.ts';
@@ -39,7 +39,9 @@ function readSpecIfWhole(paths: StatePaths): ClusterSpec | undefined {
 export async function removeRemains(o: { namespaces: readonly string[]; dir: string; cgroup: string }): Promise<void> {
   // Pods get no grace: everything they could say goodbye to is going away. Twice, for what was being born.
   for (let round = 0; round < 2; round++) {
-    const processes = processesIn(o.namespaces);
+    // Pods of a container runtime are in namespaces of its own making: their control groups tell whose they are.
+    const inGroups = cgroupProcesses(o.cgroup).flatMap((pid) => identify(pid) ?? []);
+    const processes = [...processesIn(o.namespaces), ...inGroups];
     for (const p of processes) signal(p, 'SIGKILL');
     await Promise.all(processes.map((p) => endProcess(p, 0)));
   }
@@ -62,7 +64,8 @@ export async function downCluster(name: string, stateDir: string): Promise<boole
   await Promise.all([...records.values()].map((r) => endProcess(r, 2_000)));
 
   const namespaces = clusterNamespaces(name);
-  await removeRemains({ namespaces, dir: paths.dir, cgroup: `portico-${name}` });
+  await removeRemains({ namespaces, dir: paths.dir, cgroup: clusterCgroup(name) });
+  removeShimSockets(paths.nodes);
   let hadFiles = true;
   try {
     readdirSync(paths.dir);

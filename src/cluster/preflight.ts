@@ -17,6 +17,15 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   setpriv: 'util-linux',
 };
 
+/** Of `--runtime cri` besides. */
+const CRI_PROGRAMS: Readonly<Record<string, string>> = {
+  containerd: 'containerd',
+  ctr: 'containerd',
+  runc: 'runc',
+  curl: 'curl',
+  busybox: 'busybox-static',
+};
+
 function onPath(program: string): boolean {
   return (process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin').split(':').some((dir) => {
     try {
@@ -66,7 +75,8 @@ function probeKernel(spec: ClusterSpec): void {
 export function preflight(spec: ClusterSpec, isNew: boolean): void {
   if (process.platform !== 'linux') throw new UserError('Portico needs Linux: it programs the Linux kernel');
   if (process.getuid?.() !== 0) throw new UserError('root is needed to make network namespaces: run with sudo');
-  const missing = Object.entries(PROGRAMS).filter(([program]) => !onPath(program));
+  const needed = { ...PROGRAMS, ...(spec.runtime === 'cri' ? CRI_PROGRAMS : {}) };
+  const missing = Object.entries(needed).filter(([program]) => !onPath(program));
   if (missing.length > 0) {
     const packages = [...new Set(missing.map(([, pkg]) => pkg))].join(' ');
     throw new UserError(

@@ -22,6 +22,8 @@ export interface ClusterSpec {
   apiPort?: number;
   /** Where questions outside the cluster go; empty: the nameservers of the host. */
   upstreamDns: readonly string[];
+  /** `cri`: every node has a containerd of its own, which runs the pods; left out: they are process trees. */
+  runtime?: 'process' | 'cri';
   /** Keep the state in this etcd instead of a file in the state directory. */
   etcd?: EtcdPlace;
 }
@@ -78,6 +80,9 @@ export function checkSpec(spec: ClusterSpec): void {
   }
   if (!['iptables', 'nftables'].includes(spec.proxyMode)) {
     throw new UserError(`--proxy-mode ${spec.proxyMode}: choose iptables or nftables`);
+  }
+  if (spec.runtime !== undefined && !['process', 'cri'].includes(spec.runtime)) {
+    throw new UserError(`--runtime ${spec.runtime}: choose process or cri`);
   }
   const { apiPort } = spec;
   if (apiPort !== undefined && (!Number.isInteger(apiPort) || apiPort < 1 || apiPort > 65535)) {

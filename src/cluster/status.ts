@@ -24,7 +24,9 @@ export async function clusterStatus(stateDir: string): Promise<ClusterStatus | u
   const paths = statePaths(stateDir);
   const spec = readSpec(paths);
   if (spec === undefined) return undefined;
-  const components = ['supervisor', 'server', ...nodeNames(spec).map((n) => `agent-${n}`)];
+  const names = nodeNames(spec);
+  const runtimes = spec.runtime === 'cri' ? names.map((n) => `containerd-${n}`) : [];
+  const components = ['supervisor', 'server', ...runtimes, ...names.map((n) => `agent-${n}`)];
   const status: ClusterStatus = {
     spec,
     kubeconfig: paths.kubeconfig,

@@ -15,6 +15,7 @@ import { openStore } from '../roles/open-store.ts';
 import { ensureCredentials, pkiFiles } from './credentials.ts';
 import { hostNameservers, parseUpstream, startDnsRelay } from './dns-relay.ts';
 import { ensureFabric } from './fabric.ts';
+import { clusterCgroup } from './leftovers.ts';
 import { statePaths, type StatePaths } from './paths.ts';
 import { endProcess, identify, readRecords, removeRecord, writeRecord } from './process-record.ts';
 import { addressPlan, namespaceNames, nodeNames, type ClusterSpec } from './spec.ts';
@@ -28,6 +29,8 @@ export type SupervisorMessage =
 interface Component {
   name: string;
   netns: string;
+  /** Another program than Portico. */
+  program?: string;
   args: readonly string[];
   /** Descriptors handed over as 3, 4, …; they stay open here for the next start. */
   fds: readonly number[];
@@ -128,7 +131,9 @@ function componentsOf(spec: ClusterSpec, paths: StatePaths, api: { fd: number; p
       }),
     ],
   };
-  const agents = nodeNames(spec).map((node, i) => ({
+  const nodes = nodeNames(spec);
+  const runtimes = spec.runtime === 'cri' ? nodes.map((node) => containerdOf(spec, paths, node)) : [];
+  const agents = nodes.map((node, i) => ({
     name: `agent-${node}`,
     netns: names.node(node),
     fds: [],
@@ -147,10 +152,31 @@ function componentsOf(spec: ClusterSpec, paths: StatePaths, api: { fd: number; p
         images: paths.images,
         network: spec.network,
         'proxy-mode': spec.proxyMode,
+        ...(spec.runtime === 'cri' ? criFlags(spec, paths, node) : {}),
       }),
     ],
   }));
-  return [server, ...agents];
+  return [server, ...runtimes, ...agents];
+}
+
+function containerdOf(spec: ClusterSpec, paths: StatePaths, node: string): Component {
+  return {
+    name: `containerd-${node}`,
+    netns: namespaceNames(spec.name).node(node),
+    program: 'containerd',
+    args: ['--config', paths.containerd(node).config, '--log-level', 'warn'],
+    fds: [],
+  };
+}
+
+function criFlags(spec: ClusterSpec, paths: StatePaths, node: string): Record<string, string> {
+  const { socket, cniSocket } = paths.containerd(node);
+  return {
+    runtime: 'cri',
+    'cri-endpoint': `unix://${socket}`,
+    'cri-cgroup-parent': `/${clusterCgroup(spec.name)}/${node}`,
+    'cni-socket': cniSocket,
+  };
 }
 
 /** Starts a component and starts it again whenever it ends, until `stop`. */
@@ -165,10 +191,11 @@ function keepRunning(component: Component, paths: StatePaths, log: Logger) {
     const logFd = openLog(paths.log(component.name));
     const stdio: StdioOptions = ['ignore', logFd, logFd, ...component.fds];
     const startedAt = performance.now();
+    const { program, args } = component;
     const started = spawnIn(
       component.netns,
-      process.execPath,
-      [...process.execArgv, ...MEMORY_FLAGS, main, ...component.args],
+      program ?? process.execPath,
+      program === undefined ? [...process.execArgv, ...MEMORY_FLAGS, main, ...args] : args,
       {
         stdio,
         cwd: '/',
@@ -245,6 +272,11 @@ export async function runSupervisor(
     log,
   );
 
+  if (spec.runtime === 'cri') {
+    // Loaded only where it is wanted: it costs every other cluster memory.
+    const { prepareContainerd } = await import('./containerd.ts');
+    for (const node of nodeNames(spec)) prepareContainerd(paths.containerd(node));
+  }
   const running = componentsOf(spec, paths, api).map((c) => keepRunning(c, paths, log));
   tell({ type: 'started', apiPort: api.port });
   log.info('cluster started', { name: spec.name, apiPort: api.port });

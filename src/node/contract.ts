@@ -96,6 +96,8 @@ export interface NodeAgentOptions {
   readonly heartbeatMs?: number | undefined;
   /** The socket of a container runtime (containerd) that runs the pods; left out: they run as process trees. */
   readonly criEndpoint?: string;
+  /** With `criEndpoint`: control groups of the node's pods, a path; absent: where the runtime puts them. */
+  readonly criCgroupParent?: string | undefined;
   /** How many pods the node takes. @default 110 */
   readonly maxPods?: number;
 }

@@ -1,4 +1,5 @@
 // What runs the node's pods: process trees of the node's own programs, or a container runtime. Each brings its images.
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Clock } from '../clock/index.ts';
 import type { Logger } from '../log/index.ts';
@@ -71,17 +72,30 @@ async function openCri(
   endpoint: string,
 ): Promise<NodeRuntime> {
   // Loaded only where it is wanted: HTTP/2 and the messages cost every other node memory.
-  const { CriRuntime } = await import('./cri/cri-runtime.ts');
+  const { CriRuntime, endpointPath } = await import('./cri/cri-runtime.ts');
   const { resolveCriImage } = await import('./cri/images.ts');
+  const { hostFiles, openOwnImages } = await import('./cri/own-images.ts');
+  const root = o.programRoot ?? programRoot();
+  const runDir = path.join(o.stateDir, 'run');
+  const shown = { programRoot: root, web: path.join(runDir, 'web.cjs') };
   const runtime = new CriRuntime({
     endpoint,
     node: `${o.clusterName}/${o.nodeName}`,
     podNetwork: o.podNetwork,
-    runDir: path.join(o.stateDir, 'run'),
+    runDir,
+    hostFiles: (needs) => hostFiles(needs, shown),
+    cgroupParent: o.criCgroupParent,
     clock,
     log,
   });
   await runtime.open();
+  writeFileSync(shown.web, readWebProgram(), { mode: 0o644 });
+  const resolveOwnImage = await openOwnImages({
+    grpc: runtime.grpc,
+    socket: endpointPath(endpoint),
+    dir: runDir,
+    entries: builtinEntries(programMain(root)),
+  });
   const readSecrets = async (namespace: string, names: readonly string[]) => {
     const secrets = await Promise.all(names.map((name) => objects.secret(namespace, name)));
     return secrets.flatMap((s) =>
@@ -92,6 +106,7 @@ async function openCri(
     runtime,
     version: runtime.version,
     podNetwork: runtime.sandboxes,
-    resolveImage: (request) => resolveCriImage(runtime.grpc, request, readSecrets),
+    resolveImage: async (request) =>
+      resolveOwnImage(request) ?? (await resolveCriImage(runtime.grpc, request, readSecrets)),
   };
 }

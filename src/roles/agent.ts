@@ -41,6 +41,8 @@ export interface AgentOptions {
   cniSocket?: string;
   /** The socket of a container runtime that runs the pods; left out: process trees. */
   criEndpoint?: string;
+  /** Control groups of that runtime's pods. */
+  criCgroupParent?: string | undefined;
   network: NetworkMode;
   uplink: string;
   heartbeatMs?: number | undefined;
@@ -95,6 +97,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
       log: log.with({ room: 'node' }),
       ...(options.imagesFile === undefined ? {} : { imagesFile: options.imagesFile }),
       ...(options.criEndpoint === undefined ? {} : { criEndpoint: options.criEndpoint }),
+      criCgroupParent: options.criCgroupParent,
     }),
     startProxy({
       client: proxyClient,

@@ -7,7 +7,16 @@ import net from 'node:net';
 import process from 'node:process';
 import { after, test } from 'node:test';
 
-import { must, run, shellManifest, startCluster, webManifest, portico, type Cluster } from './cluster-fixture.ts';
+import {
+  eventually,
+  must,
+  run,
+  shellManifest,
+  startCluster,
+  webManifest,
+  portico,
+  type Cluster,
+} from './cluster-fixture.ts';
 
 const clusters: Cluster[] = [];
 after(() => {
@@ -84,6 +93,33 @@ test('two clusters side by side; `down` of one removes it whole and leaves the o
   assert.match(two.down().stdout, /there is no cluster/);
 });
 
+test('--runtime cri: a containerd per node runs the pods; it may be killed, and `down` leaves nothing of it', async () => {
+  const c = start('--nodes', '1', '--runtime', 'cri');
+  c.apply([webManifest({ name: 'web', replicas: 2 }), shellManifest('shell')].join('---\n'));
+  c.kubectl('rollout', 'status', 'deployment/web', '--timeout=60s');
+  c.kubectl('wait', '--for=condition=Ready', 'pod/shell', '--timeout=60s');
+  assert.match(c.kubectl('get', 'nodes', '-o', 'wide'), /containerd:\/\//);
+  const ask = () => c.exec('shell', 'curl -sS --max-time 5 http://web/hostname');
+  assert.match(ask(), /^web-/);
+  const ids = () =>
+    c.kubectl('get', 'pods', '-o', 'jsonpath={range .items[*]}{.status.containerStatuses[0].containerID} {end}');
+  const before = ids();
+  assert.match(before, /^(containerd:\/\/[0-9a-f]{64} ){3}$/);
+  const killed = c.pid('containerd-node-1');
+  process.kill(killed, 'SIGKILL');
+  await eventually('another containerd', () => (c.pid('containerd-node-1') === killed ? undefined : true));
+  // exec goes through it.
+  await eventually('exec to work again', () => (ask().startsWith('web-') ? true : undefined));
+  assert.equal(ids(), before, 'the same containers');
+  const bundles = `${c.stateDir}/nodes/node-1/containerd/state/io.containerd.runtime.v2.task/k8s.io`;
+  const sockets = readdirSync(bundles).map((id) => readFileSync(`${bundles}/${id}/address`, 'utf8').slice(7));
+  assert.ok(sockets.length >= 6 && sockets.some(existsSync), 'shims listen in /run');
+  process.kill(c.pid('supervisor'), 'SIGKILL');
+  assert.equal(c.down().status, 0);
+  assert.deepEqual(tracesOf(c), []);
+  assert.deepEqual(sockets.filter(existsSync), []);
+});
+
 test('wrong flags, an overlap, a port in use are one sentence each, and leave nothing', async () => {
   const name = `test-${process.pid}-bad`;
   const dir = `/tmp/${name}`;
@@ -98,6 +134,7 @@ test('wrong flags, an overlap, a port in use are one sentence each, and leave no
     [['--nodes', 'three'], /--nodes three: give a whole number/],
     [['--nodes', '0'], /--nodes 0: give a number from 1 to 100/],
     [['--network', 'ipip'], /--network ipip: choose native or vxlan/],
+    [['--runtime', 'docker'], /--runtime docker: choose process or cri/],
     [['--proxy-mode', 'ipvs'], /--proxy-mode ipvs: choose iptables or nftables/],
     [['--pod-cidr', '10.96.0.0/16'], /--pod-cidr 10\.96\.0\.0\/16 and --service-cidr 10\.96\.0\.0\/12 overlap/],
     [['--service-cidr', 'ten'], /--service-cidr ten: not an IPv4 range/],

@@ -19,7 +19,9 @@ export interface ResolvedImage {
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly workingDir: string | undefined;
-  readonly needs: { readonly node: boolean; readonly program: boolean };
+  readonly needs: { readonly node: boolean; readonly program: boolean; readonly host?: boolean };
+  /** The whole command, for an image of a container runtime that knows none itself. */
+  readonly command?: readonly string[];
   /** Shown as imageID. */
   readonly ref: string;
   /** The user the image runs as, where it says so; undefined: root. */

@@ -5,13 +5,23 @@ import type { ContainerSpec, ResourceLimits } from '../runtime/contract.ts';
 import { namespaceMode, UNCONFINED, type ContainerConfig, type PodSandboxConfig } from './api.ts';
 import { LABEL, podLabels, recordAnnotations, type ContainerRecord } from './names.ts';
 
-export function sandboxConfig(node: string, pod: PodToAttach, spec: SandboxSpec, attempt: number): PodSandboxConfig {
+export interface SandboxConfigInput {
+  readonly node: string;
+  readonly pod: PodToAttach;
+  readonly spec: SandboxSpec;
+  readonly attempt: number;
+  /** Control groups of the node's pods; absent: where the runtime puts them. */
+  readonly cgroupParent: string | undefined;
+}
+
+export function sandboxConfig({ node, pod, spec, attempt, cgroupParent }: SandboxConfigInput): PodSandboxConfig {
   return {
     metadata: { name: pod.name, uid: pod.uid, namespace: pod.namespace, attempt },
     hostname: spec.hostNetwork ? '' : spec.hostname,
     logDirectory: spec.logDir,
     labels: podLabels(node, pod),
     linux: {
+      ...(cgroupParent === undefined ? {} : { cgroupParent: path.join(cgroupParent, pod.uid) }),
       securityContext: {
         namespaceOptions: {
           network: spec.hostNetwork ? namespaceMode.NODE : namespaceMode.POD,
@@ -30,10 +40,11 @@ function pidMode(spec: Pick<SandboxSpec, 'hostPid' | 'shareProcesses'>): number 
   return spec.shareProcesses ? namespaceMode.POD : namespaceMode.CONTAINER;
 }
 
-/** Written by the agent and shown in the container: file on the node → path in the container. */
+/** Shown in the container: file or folder of the node → path in the container. */
 export interface OwnFile {
   readonly source: string;
   readonly target: string;
+  readonly readOnly?: boolean;
 }
 
 export interface ContainerConfigInput {
@@ -55,7 +66,11 @@ export function containerConfig({ node, spec, record, files }: ContainerConfigIn
     envs: spec.env.map(([key, value]) => ({ key, value })),
     mounts: [
       ...spec.mounts.map((m) => ({ containerPath: m.target, hostPath: m.source, readonly: m.readOnly })),
-      ...files.map((file) => ({ containerPath: file.target, hostPath: file.source })),
+      ...files.map(({ source, target, readOnly = false }) => ({
+        containerPath: target,
+        hostPath: source,
+        readonly: readOnly,
+      })),
     ],
     labels: { ...podLabels(node, spec.pod), [LABEL.container]: spec.name },
     annotations: recordAnnotations(record),

@@ -67,13 +67,17 @@ const spec: ContainerSpec = {
 const input = { node: 'c/n', spec, record, files: [{ source: '/f', target: '/etc/hosts' }] };
 
 test('a sandbox: namespaces as the pod wants them, no host name on the host network', () => {
+  const config = (spec: SandboxSpec, cgroupParent?: string) =>
+    sandboxConfig({ node: 'c/n', pod, spec, attempt: 3, cgroupParent });
   const options = (more: Partial<SandboxSpec>) =>
-    sandboxConfig('c/n', pod, { ...sandbox, ...more }, 3).linux?.securityContext?.namespaceOptions;
+    config({ ...sandbox, ...more }).linux?.securityContext?.namespaceOptions;
   assert.deepEqual(options({}), { network: namespaceMode.POD, pid: namespaceMode.CONTAINER, ipc: namespaceMode.POD });
   assert.deepEqual(options({ hostNetwork: true, hostPid: true, hostIpc: true }), { network: 2, pid: 2, ipc: 2 });
   assert.equal(options({ shareProcesses: true })?.pid, namespaceMode.POD);
-  assert.equal(sandboxConfig('c/n', pod, { ...sandbox, hostNetwork: true }, 0).hostname, '');
-  assert.deepEqual(sandboxConfig('c/n', pod, sandbox, 3).metadata, { ...pod, attempt: 3 });
+  assert.equal(config({ ...sandbox, hostNetwork: true }).hostname, '');
+  assert.deepEqual(config(sandbox).metadata, { ...pod, attempt: 3 });
+  assert.equal(config(sandbox, '/all/n').linux?.cgroupParent, `/all/n/${pod.uid}`);
+  assert.equal(config(sandbox).linux?.cgroupParent, undefined);
 });
 
 test('a container: resources, user, mounts, where its log goes', () => {
@@ -88,7 +92,7 @@ test('a container: resources, user, mounts, where its log goes', () => {
   assert.equal(config.logPath, 'c/2.log');
   assert.deepEqual(config.mounts, [
     { containerPath: '/t', hostPath: '/s', readonly: true },
-    { containerPath: '/etc/hosts', hostPath: '/f' },
+    { containerPath: '/etc/hosts', hostPath: '/f', readonly: false },
   ]);
   const security = config.linux?.securityContext;
   assert.deepEqual(

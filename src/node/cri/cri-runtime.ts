@@ -27,11 +27,17 @@ export interface CriRuntimeOptions {
   readonly podNetwork: PodNetwork;
   /** The agent's own folder in memory. */
   readonly runDir: string;
+  /** What of the host a container is shown, by what its image needs. */
+  readonly hostFiles?: (needs: ContainerSpec['needs']) => readonly OwnFile[];
+  /** Control groups of the node's pods, a path below each hierarchy's root; absent: where the runtime puts them. */
+  readonly cgroupParent?: string | undefined;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
 const CALL_TIMEOUT_MS = 30_000;
+const START_TIMEOUT_MS = 20_000;
+const START_LOOK_MS = 50;
 /** As kubelet's pod lifecycle event generator. */
 const RELIST_MS = 1000;
 /** After the runtime has told of an end it needs a moment to know of it itself. */
@@ -78,7 +84,8 @@ export class CriRuntime implements ContainerRuntime {
     this.#o = o;
     this.#podsDir = path.join(o.runDir, 'pods');
     this.grpc = createGrpcClient({ unixPath: endpointPath(o.endpoint) });
-    this.sandboxes = new CriSandboxes({ grpc: this.grpc, node: o.node, base: o.podNetwork, log: o.log });
+    const { node, podNetwork: base, cgroupParent, log } = o;
+    this.sandboxes = new CriSandboxes({ grpc: this.grpc, node, base, cgroupParent, log });
   }
 
   /** As the Node object says it: `containerd://1.6.20`. */
@@ -89,11 +96,17 @@ export class CriRuntime implements ContainerRuntime {
   async open(): Promise<void> {
     const { endpoint, runDir } = this.#o;
     try {
-      const version = await this.grpc.unary(cri.version, {}, { timeoutMs: CALL_TIMEOUT_MS });
+      const version = await this.#firstAnswer();
       this.#name = version.runtimeName;
       this.#version = version.runtimeVersion;
     } catch (cause) {
       this.grpc.close();
+      if (cause instanceof GrpcError && cause.code === 'UNAVAILABLE') {
+        throw new UserError(
+          `no container runtime answers on ${endpoint} (${cause.details}): start it, or name its socket with --cri-endpoint`,
+          { cause },
+        );
+      }
       throw new UserError(`the container runtime on ${endpoint} does not speak runtime.v1: ${errorText(cause)}`, {
         cause,
       });
@@ -112,6 +125,21 @@ export class CriRuntime implements ContainerRuntime {
       for (const ms of HINT_DELAYS_MS) this.#o.clock.after(ms, () => void this.#relist());
     });
     this.#schedule();
+  }
+
+  /** Agent and runtime may be started together, in any order. */
+  async #firstAnswer() {
+    const { endpoint, log, clock } = this.#o;
+    const end = clock.monotonic() + START_TIMEOUT_MS;
+    for (let said = false; ; said = true) {
+      try {
+        return await this.grpc.unary(cri.version, {}, { timeoutMs: CALL_TIMEOUT_MS });
+      } catch (error) {
+        if (!(error instanceof GrpcError) || error.code !== 'UNAVAILABLE' || clock.monotonic() > end) throw error;
+        if (!said) log.info('waiting for the container runtime', { endpoint });
+        await this.#pause(START_LOOK_MS);
+      }
+    }
   }
 
   containers(podUid: string): readonly Container[] {
@@ -178,7 +206,8 @@ export class CriRuntime implements ContainerRuntime {
       messageFromLog: spec.messageFromLog,
       terminationMessage,
     };
-    return { record, files: [...files, { source: terminationMessage, target: spec.terminationMessagePath }] };
+    const shown = this.#o.hostFiles?.(spec.needs) ?? [];
+    return { record, files: [...shown, ...files, { source: terminationMessage, target: spec.terminationMessagePath }] };
   }
 
   /** The interface knows two signals: the image's own stop signal, and the end of patience. */

@@ -17,6 +17,7 @@ export interface CriSandboxesOptions {
   readonly node: string;
   /** The node's pod network, whose readiness is the node's. */
   readonly base: PodNetwork;
+  readonly cgroupParent: string | undefined;
   readonly log: Logger;
 }
 
@@ -81,14 +82,15 @@ export class CriSandboxes implements PodNetwork {
   }
 
   async attach(pod: PodToAttach): Promise<{ netns: string; ips: readonly string[] }> {
-    const { grpc, node, log } = this.#o;
+    const { grpc, node, cgroupParent, log } = this.#o;
     const spec = pod.sandbox;
     if (spec === undefined) throw new Error('a sandbox needs its specification');
     await this.refresh();
     let id = this.readySandbox(pod.uid);
     if (id === undefined) {
       const attempts = this.#items.filter((item) => podOf(item) === pod.uid).map((item) => item.metadata?.attempt ?? 0);
-      const config = sandboxConfig(node, pod, spec, Math.max(-1, ...attempts) + 1);
+      const attempt = Math.max(-1, ...attempts) + 1;
+      const config = sandboxConfig({ node, pod, spec, attempt, cgroupParent });
       id = (await grpc.unary(cri.runPodSandbox, { config }, { timeoutMs: RUN_TIMEOUT_MS })).podSandboxId;
       log.debug('made a sandbox', { pod: `${pod.namespace}/${pod.name}`, id });
       await this.refresh();

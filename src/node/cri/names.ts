@@ -53,3 +53,6 @@ export function recordOf(annotations: Readonly<Record<string, string>>): Contain
     return undefined;
   }
 }
+
+/** What holds a pod's namespaces, made on the node; for a containerd that is told so (`sandbox_image`). */
+export const PAUSE_IMAGE = 'localhost/portico/pause:1';

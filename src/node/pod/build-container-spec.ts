@@ -113,7 +113,7 @@ export async function buildContainerSpec(input: BuildInput): Promise<ContainerSp
     imageRef: image.ref,
     image: {
       name: c.image ?? '',
-      ...words,
+      ...(image.command === undefined ? words : { command: image.command, args: [] }),
       ...(image.pulledMs === undefined ? {} : { pulledMs: image.pulledMs }),
     },
     specHash: specHash(c),

@@ -59,7 +59,7 @@ export interface ContainerSpec {
   /** Folder for `<attempt>.log`. */
   readonly logDir: string;
   /** What the image's program wants to see of Portico itself. */
-  readonly needs: { readonly node: boolean; readonly program: boolean };
+  readonly needs: { readonly node: boolean; readonly program: boolean; readonly host?: boolean };
   /** What the catalog made of the image; kept with the container. */
   readonly imageRef: string;
   /** Hash of the container's part of the pod spec; a change means: restart. */

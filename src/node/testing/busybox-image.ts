@@ -1,104 +1,21 @@
-// A container image made on the spot: Debian's static busybox and links to it, as an OCI layout in a tar file that
-// `ctr images import` reads. No registry takes part.
-import { createHash } from 'node:crypto';
+// A container image for tests: Debian's static busybox and links to it.
 import { readFileSync } from 'node:fs';
+import { ociArchive, type ArchiveEntry, type ImageToMake } from '../cri/oci-archive.ts';
 
-const BLOCK = 512;
 const APPLETS = 'cat echo env false hostname httpd id ls nc nslookup ps pwd sh sleep sort stat test touch true wc wget'.split(' '); // prettier-ignore
 
-interface Entry {
-  readonly name: string;
-  readonly data?: Buffer;
-  readonly mode?: number;
-  readonly linkTo?: string;
-  readonly isDir?: boolean;
-}
-
-/** A tar archive (ustar). Names are short here. */
-function tar(entries: readonly Entry[]): Buffer {
-  const parts: Buffer[] = [];
-  for (const { name, data = Buffer.alloc(0), mode = 0o644, linkTo, isDir = false } of entries) {
-    const header = Buffer.alloc(BLOCK);
-    const octal = (value: number, at: number, length: number) =>
-      header.write(value.toString(8).padStart(length - 1, '0'), at, 'latin1');
-    header.write(name, 0, 'latin1');
-    octal(mode, 100, 8);
-    octal(0, 108, 8);
-    octal(0, 116, 8);
-    octal(data.length, 124, 12);
-    octal(0, 136, 12);
-    header.write(linkTo !== undefined ? '2' : isDir ? '5' : '0', 156, 'latin1');
-    header.write(linkTo ?? '', 157, 'latin1');
-    header.write('ustar\u{0}00', 257, 'latin1');
-    header.fill(0x20, 148, 156);
-    const sum = header.reduce((total, byte) => total + byte, 0);
-    header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
-    parts.push(header, data, Buffer.alloc((BLOCK - (data.length % BLOCK)) % BLOCK));
-  }
-  return Buffer.concat([...parts, Buffer.alloc(2 * BLOCK)]);
-}
-
-const digest = (data: Buffer) => createHash('sha256').update(data).digest('hex');
-
-export interface ImageOptions {
-  readonly name: string;
-  readonly entrypoint?: readonly string[];
-  readonly cmd?: readonly string[];
-  readonly env?: readonly string[];
-  readonly user?: string;
-}
+export type ImageOptions = Omit<ImageToMake, 'files'>;
 
 /** The tar file's content. */
 export function busyboxImage(images: readonly ImageOptions[]): Buffer {
-  const busybox = readFileSync('/bin/busybox');
-  const dir = (name: string, mode = 0o755): Entry => ({ name: `${name}/`, isDir: true, mode });
-  const layer = tar([
+  const dir = (name: string, mode = 0o755): ArchiveEntry => ({ name: `${name}/`, isDir: true, mode });
+  const files: ArchiveEntry[] = [
     ...['bin', 'dev', 'etc', 'proc', 'root', 'sys', 'usr', 'var'].map((name) => dir(name)),
     dir('tmp', 0o1777),
-    { name: 'bin/busybox', data: busybox, mode: 0o755 },
+    { name: 'bin/busybox', data: readFileSync('/bin/busybox'), mode: 0o755 },
     ...APPLETS.map((name) => ({ name: `bin/${name}`, linkTo: 'busybox' })),
     { name: 'etc/passwd', data: Buffer.from('root:x:0:0::/root:/bin/sh\nuser:x:1000:1000::/tmp:/bin/sh\n') },
     { name: 'etc/group', data: Buffer.from('root:x:0:\nuser:x:1000:\n') },
-  ]);
-  const blobs = new Map<string, Buffer>([[digest(layer), layer]]);
-  const put = (value: object) => {
-    const data = Buffer.from(JSON.stringify(value));
-    blobs.set(digest(data), data);
-    return { digest: `sha256:${digest(data)}`, size: data.length };
-  };
-  const manifests = images.map((image) => {
-    const config = put({
-      architecture: process.arch === 'arm64' ? 'arm64' : 'amd64',
-      os: 'linux',
-      config: {
-        ...(image.entrypoint === undefined ? {} : { Entrypoint: image.entrypoint }),
-        ...(image.cmd === undefined ? {} : { Cmd: image.cmd }),
-        Env: image.env ?? ['PATH=/bin'],
-        ...(image.user === undefined ? {} : { User: image.user }),
-      },
-      rootfs: { type: 'layers', diff_ids: [`sha256:${digest(layer)}`] },
-    });
-    const manifest = put({
-      schemaVersion: 2,
-      mediaType: 'application/vnd.oci.image.manifest.v1+json',
-      config: { mediaType: 'application/vnd.oci.image.config.v1+json', ...config },
-      layers: [
-        {
-          mediaType: 'application/vnd.oci.image.layer.v1.tar',
-          digest: `sha256:${digest(layer)}`,
-          size: layer.length,
-        },
-      ],
-    });
-    return {
-      mediaType: 'application/vnd.oci.image.manifest.v1+json',
-      ...manifest,
-      annotations: { 'io.containerd.image.name': image.name },
-    };
-  });
-  return tar([
-    { name: 'oci-layout', data: Buffer.from('{"imageLayoutVersion":"1.0.0"}') },
-    { name: 'index.json', data: Buffer.from(JSON.stringify({ schemaVersion: 2, manifests })) },
-    ...[...blobs].map(([hash, data]) => ({ name: `blobs/sha256/${hash}`, data })),
-  ]);
+  ];
+  return ociArchive(images.map((image) => ({ env: ['PATH=/bin'], ...image, files })));
 }
