@@ -4,15 +4,19 @@ import { allowedFlows, isStaleFlow } from './conntrack.ts';
 import { InformedTracker } from './fixtures/informed-tracker.ts';
 import { service, slice } from './fixtures/objects.ts';
 
-const DNS = service('ns/dns', {
-  type: 'NodePort',
-  clusterIP: '10.96.0.10',
-  externalIPs: ['192.0.2.1'],
-  ports: [
-    { name: 'u', port: 53, protocol: 'UDP', nodePort: 30_053 },
-    { name: 't', port: 53, protocol: 'TCP', nodePort: 30_053 },
-  ],
-});
+const DNS = service(
+  'ns/dns',
+  {
+    type: 'LoadBalancer',
+    clusterIP: '10.96.0.10',
+    externalIPs: ['192.0.2.1'],
+    ports: [
+      { name: 'u', port: 53, protocol: 'UDP', nodePort: 30_053 },
+      { name: 't', port: 53, protocol: 'TCP', nodePort: 30_053 },
+    ],
+  },
+  { status: { loadBalancer: { ingress: [{ ip: '192.0.2.2' }] } } },
+);
 const PORTS = [
   { name: 'u', port: 5353, protocol: 'UDP' },
   { name: 't', port: 5353, protocol: 'TCP' },
@@ -48,6 +52,8 @@ const FLOWS: readonly (readonly [string, string, number, string, number, boolean
   ['udp', '10.96.0.10', 53, '10.96.0.10', 53, true],
   ['udp', '10.96.0.10', 54, '10.1.0.9', 5353, false],
   ['udp', '192.0.2.1', 53, '10.1.0.9', 5353, true],
+  ['udp', '192.0.2.2', 53, '10.1.0.9', 5353, true],
+  ['udp', '192.0.2.2', 53, '10.1.0.1', 5353, false],
   ['udp', '172.31.0.1', 30_053, '10.1.0.9', 5353, true],
   ['udp', '172.31.0.1', 30_053, '10.1.0.1', 5353, false],
   // Somebody else's port of the same number.
@@ -67,10 +73,19 @@ test('a deleted service, and one without endpoints, allow nobody', () => {
   const tracker = new InformedTracker([DNS, SLICE]);
   tracker.commit(tracker.take());
   tracker.apply({ kind: 'slice', key: 'ns/dns-ipv4', object: undefined });
-  const entry = flow('udp', '10.96.0.10', 53, '10.1.0.1', 5353);
-  assert.ok(isStaleFlow(entry, allowedFlows(tracker.take()), isLocal));
+  const entries = [
+    ['10.96.0.10', 53],
+    ['192.0.2.1', 53],
+    ['192.0.2.2', 53],
+    ['172.31.0.1', 30_053],
+  ].map(([to, port]) => flow('udp', String(to), Number(port), '10.1.0.1', 5353));
+  const stale = () => {
+    const allowed = allowedFlows(tracker.take());
+    return entries.map((e) => isStaleFlow(e, allowed, isLocal));
+  };
+  assert.deepEqual(stale(), [true, true, true, true]);
   tracker.apply({ kind: 'service', key: 'ns/dns', object: undefined });
-  assert.ok(isStaleFlow(entry, allowedFlows(tracker.take()), isLocal));
+  assert.deepEqual(stale(), [true, true, true, true]);
 });
 
 test('services without UDP ports cost nothing', () => {

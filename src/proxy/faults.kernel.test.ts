@@ -4,7 +4,7 @@ import process from 'node:process';
 import { after, afterEach, beforeEach, test } from 'node:test';
 import { endpointSlices, events, services } from '../api/objects.ts';
 import { createFakeClient } from '../client/index.ts';
-import { createNetns, deleteNetns, runCommand, spawnIn } from '../linux/index.ts';
+import { createNetns, deleteNetns, runCommand, spawnIn, writeSysctl } from '../linux/index.ts';
 import { Registry } from '../metrics/index.ts';
 import { proxyConfigOf, type ProxyMode } from './config.ts';
 import { service, slice } from './fixtures/objects.ts';
@@ -119,6 +119,27 @@ for (const mode of ['iptables', 'nftables'] as const) {
     );
     assert.match(four, /198\.51\.100\.1/, 'what makes sense of a bad object counts');
     assert.doesNotMatch(four, /10\.96\.0\.7\b/);
+  });
+}
+
+for (const mode of ['iptables', 'nftables'] as const) {
+  test(`${mode}: a node without IPv6 has the IPv4 half of a dual-stack service`, async () => {
+    writeSysctl(NETNS, 'net.ipv6.conf.all.disable_ipv6', 1);
+    try {
+      const clusterIPs = ['10.96.0.1', 'fd00:96::1'];
+      await create(
+        service('ns/both', { clusterIP: '10.96.0.1', clusterIPs, ports: PORTS }),
+        slice('ns/both', [{ ip: '10.1.0.1' }]),
+        slice('ns/both', [{ ip: 'fd00:1::1' }]),
+      );
+      await start(mode);
+      assert.match(await rules(mode), /10\.96\.0\.1\b/);
+      const six = mode === 'nftables' ? await run('nft', 'list', 'tables', 'ip6') : await run('ip6tables-save');
+      assert.doesNotMatch(six, /KUBE-|portico/);
+      assert.doesNotMatch(metrics.render(), /IPv6|failures_total\{ip_family="IPv\d"\} [1-9]/);
+    } finally {
+      writeSysctl(NETNS, 'net.ipv6.conf.all.disable_ipv6', 0);
+    }
   });
 }
 

@@ -4,16 +4,24 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import process from 'node:process';
 import { after, before, test } from 'node:test';
-import { endpointSlices, services } from '../api/objects.ts';
+import { endpointSlices, nodes, services } from '../api/objects.ts';
 import { createFakeClient } from '../client/index.ts';
 import { openConntrack, openUdpSocketIn, runCommand } from '../linux/index.ts';
 import { KernelWorld } from './fixtures/kernel-world.ts';
 import { service, slice } from './fixtures/objects.ts';
 import { runStorm } from './fixtures/storm.ts';
-import { HOSTS, NODE_NAME, type HostName } from './fixtures/world.ts';
+import { HOSTS, NODE_NAME, WORLD, type HostName } from './fixtures/world.ts';
 import { cleanupProxyRules, proxyConfigOf, startProxy, type Proxy, type ProxyMode } from './index.ts';
 
 const VIP = '10.96.0.53';
+const NODE_PORT = 30_053;
+/** Every kind of address that leads to a service. */
+const WAYS = [
+  [VIP, 53],
+  [WORLD.nodeIp, NODE_PORT],
+  [WORLD.externalIp, 53],
+  [WORLD.loadBalancerIp, 53],
+] as const;
 const PORTS = [
   { name: 'u', port: 8053, protocol: 'UDP' },
   { name: 't', port: 8080, protocol: 'TCP' },
@@ -39,8 +47,12 @@ async function eventually(what: string, check: () => Promise<boolean>): Promise<
 class SteadyClient {
   readonly #socket: Socket = createSocket('udp4');
   readonly #ready: Promise<unknown>;
+  readonly #host: string;
+  readonly #port: number;
 
-  constructor(netns: string) {
+  constructor(netns: string, host: string, port: number) {
+    this.#host = host;
+    this.#port = port;
     const fd = openUdpSocketIn(netns, { address: '0.0.0.0', port: 0 });
     this.#ready = new Promise((r) => this.#socket.bind({ fd }, () => r(undefined)));
   }
@@ -48,7 +60,7 @@ class SteadyClient {
   /** Who answers; '' for nobody. */
   async ask(): Promise<string> {
     await this.#ready;
-    this.#socket.send('?', 53, VIP);
+    this.#socket.send('?', this.#port, this.#host);
     const answer = once(this.#socket, 'message', { signal: AbortSignal.timeout(250) });
     const text = await answer.then(
       ([m]) => String(m),
@@ -66,13 +78,21 @@ class SteadyClient {
 const at = (host: HostName) => `${HOSTS[host].ip}:8053`;
 
 for (const mode of ['iptables', 'nftables'] as const satisfies ProxyMode[]) {
-  test(`${mode}: a UDP client with a steady port follows the endpoints`, async () => {
+  test(`${mode}: UDP clients with a steady port follow the endpoints, on every kind of address`, async () => {
     const client = createFakeClient();
     const ports = [
-      { name: 'u', port: 53, protocol: 'UDP' },
-      { name: 't', port: 53, protocol: 'TCP' },
+      { name: 'u', port: 53, protocol: 'UDP', nodePort: NODE_PORT },
+      { name: 't', port: 53, protocol: 'TCP', nodePort: NODE_PORT },
     ];
-    await client.resource(services).create(service('ns/dns', { clusterIP: VIP, ports }));
+    const spec = { type: 'LoadBalancer', clusterIP: VIP, externalIPs: [WORLD.externalIp], ports };
+    const status = { loadBalancer: { ingress: [{ ip: WORLD.loadBalancerIp }] } };
+    await client.resource(services).create(service('ns/dns', spec, { status }));
+    await client.resource(nodes).create({
+      apiVersion: 'v1',
+      kind: 'Node',
+      metadata: { name: NODE_NAME },
+      status: { addresses: [{ type: 'InternalIP', address: WORLD.nodeIp }] },
+    });
     await client.resource(endpointSlices).create(slice('ns/dns', [{ ip: HOSTS.podA.ip }], { ports: PORTS }));
     const put = (endpoints: Parameters<typeof slice>[1]) =>
       client
@@ -86,25 +106,29 @@ for (const mode of ['iptables', 'nftables'] as const satisfies ProxyMode[]) {
       metricsBindAddress: '',
     });
     const proxy: Proxy = await startProxy({ client, nodeName: NODE_NAME, config, netns: world.node });
-    const steady = new SteadyClient(`test-${process.pid}-time-client`);
+    const steady = WAYS.map(([host, port]) => new SteadyClient(`test-${process.pid}-time-client`, host, port));
+    const answers = async () => (await Promise.all(steady.map((s) => s.ask()))).join(' ');
+    const allAnswer = (who: string) => async () => (await answers()) === WAYS.map(() => who).join(' ');
     try {
       await proxy.synced;
-      await eventually('the first endpoint answers', async () => (await steady.ask()) === at('podA'));
+      await eventually('the first endpoint answers', allAnswer(at('podA')));
       await move('farA');
-      await eventually('the flow moved to the new endpoint', async () => (await steady.ask()) === at('farA'));
+      await eventually('the flows moved to the new endpoint', allAnswer(at('farA')));
       // An endpoint that ends finishes what it began; a flow that rests is forgotten meanwhile.
       await put([{ ip: HOSTS.farA.ip, ready: false, serving: true, terminating: true }, { ip: HOSTS.podA.ip }]);
       const conntrack = openConntrack(world.node);
       const begun = { family: 4, protocol: 'udp', replySource: HOSTS.farA.ip } as const;
-      await eventually('the resting flow is forgotten', () => Promise.resolve(conntrack.entries(begun).length === 0));
+      await eventually('the resting flows are forgotten', () => Promise.resolve(conntrack.entries(begun).length === 0));
       conntrack.close();
-      assert.equal(await steady.ask(), at('podA'));
+      assert.ok(await allAnswer(at('podA'))());
       await move();
-      await eventually('nobody answers', async () => (await steady.ask()) === '');
+      await eventually('nobody answers', allAnswer(''));
       await move('podB');
-      await eventually('the flow came back to life', async () => (await steady.ask()) === at('podB'));
+      await eventually('the flows came back to life', allAnswer(at('podB')));
+      await client.resource(services).delete('dns', { namespace: 'ns' });
+      await eventually('the service is gone, and its flows', allAnswer(''));
     } finally {
-      steady.close();
+      for (const s of steady) s.close();
       await proxy.stop();
       client.close();
     }
