@@ -83,6 +83,34 @@ export async function openPage(browser: Browser, url: string, options: BrowserCo
   return { page, foreign, complaints, [Symbol.asyncDispose]: () => context.close() };
 }
 
+/**
+ * Texts whose colour is too near to what lies behind them: less than 4.5 to 1 (WCAG 2.2, 1.4.3 AA). What is disabled,
+ * or shown faintly on purpose as a whole, does not count.
+ */
+export function lowContrast(page: Page): Promise<unknown> {
+  return page.evaluate(`(() => {
+    const rgb = (text) => (text.match(/[\\d.]+/g) ?? []).map(Number);
+    const light = (c) => { const v = c / 255; return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; };
+    const luminance = ([r, g, b]) => 0.2126 * light(r) + 0.7152 * light(g) + 0.0722 * light(b);
+    const behind = (e) => {
+      for (let at = e; at; at = at.parentElement) {
+        const [r, g, b, a = 1] = rgb(getComputedStyle(at).backgroundColor);
+        if (a === 1) return [r, g, b];
+      }
+      return [255, 255, 255];
+    };
+    const faint = (e) => { for (let at = e; at; at = at.parentElement) if (getComputedStyle(at).opacity < 1) return true; };
+    const own = (e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim() !== '');
+    return [...document.querySelectorAll('body *:not(svg *)')]
+      .filter((e) => own(e) && e.checkVisibility() && !e.closest(':disabled') && !faint(e))
+      .flatMap((e) => {
+        const [a, b] = [luminance(rgb(getComputedStyle(e).color)), luminance(behind(e))];
+        const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+        return ratio < 4.5 ? [e.outerHTML.slice(0, 80) + ' ' + ratio.toFixed(2)] : [];
+      });
+  })()`);
+}
+
 /** Chooses both ends and presses Trace; resolves when the verdict is shown. */
 export async function traceOnPage(page: Page, from: string, to: string): Promise<void> {
   await page.getByLabel('From', { exact: true }).selectOption(from);

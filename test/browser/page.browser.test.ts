@@ -6,7 +6,7 @@ import type { Browser } from 'playwright-core';
 
 import { eventually, must, portico, shellManifest, startCluster, webManifest } from '../scenarios/cluster-fixture.ts';
 import type { Cluster } from '../scenarios/cluster-fixture.ts';
-import { launchBrowser, openPage, startUiProcess, traceOnPage } from './page-fixture.ts';
+import { launchBrowser, lowContrast, openPage, startUiProcess, traceOnPage } from './page-fixture.ts';
 import type { UiProcess } from './page-fixture.ts';
 
 const stack = new AsyncDisposableStack();
@@ -263,6 +263,9 @@ test('the keyboard alone chooses both ends, traces, and steps', async () => {
   await page.keyboard.press('.');
   await page.keyboard.press('.');
   assert.equal(await at(), start + 2);
+  // A screen reader hears where the packet is.
+  const said = await page.getByRole('group', { name: 'Player', exact: true }).getByRole('status').innerText();
+  assert.match(said, new RegExp(`^hop ${start + 3} of \\d+, request, node-2 out \\S+, .* to .*, DNAT `));
   await page.keyboard.press(',');
   assert.equal(await at(), start + 1);
 });
@@ -275,6 +278,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
       await page.locator('[data-pod="default/shell"]').waitFor();
       await traceOnPage(page, 'pod/default/shell', 'default/web 80 TCP');
       assert.equal(await page.evaluate('document.documentElement.scrollWidth'), width);
+      assert.deepEqual(await lowContrast(page), []);
       const luminance: unknown = await page.evaluate(
         '(() => { const [r, g, b] = getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number); return r + g + b; })()',
       );
@@ -289,6 +293,14 @@ for (const colorScheme of ['light', 'dark'] as const) {
         await page.evaluate(`location.hash = ${JSON.stringify(hash)}`);
         await page.locator('[data-check]').first().waitFor({ timeout: 20_000 });
         assert.equal(await page.evaluate('document.documentElement.scrollWidth'), width, hash);
+        assert.deepEqual(await lowContrast(page), [], hash);
+        // Filters are of the picture.
+        assert.equal(await page.getByRole('search').count(), 0);
+        // What scrolls sideways can be scrolled by key; at 390 pixels nothing needs to.
+        const hidden = await page.evaluate(
+          `[...document.querySelectorAll('.scroll')].filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.tabIndex)`,
+        );
+        assert.deepEqual(hidden, [], hash);
       }
       assert.deepEqual(open.foreign, []);
       assert.deepEqual(open.complaints, []);
@@ -306,6 +318,7 @@ test('every control has a name', async () => {
       .map((e) => e.outerHTML)`,
   );
   assert.deepEqual(nameless, []);
+  assert.equal(await page.locator('h1').count(), 1);
 });
 
 test('the tab key goes through the order of a trace as it is read', async () => {

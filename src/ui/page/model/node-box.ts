@@ -1,6 +1,7 @@
 // The inside of one node's frame: its kernel on the left, its pods beside it as cards or, when there are many, as dots
 // under the name of their workload. Pure: sizes and places relative to the frame.
 import type { PodView } from '../../contract.ts';
+import { fitText } from './fit-text.ts';
 import { bottomMiddle, rightMiddle } from './geometry.ts';
 import type { Box, Point } from './geometry.ts';
 
@@ -29,7 +30,9 @@ export interface NodeInside {
 const HEADER = 34;
 const PAD = 12;
 const CARD = { width: 142, height: 40, gap: 10, rowGap: 20 };
-const DOT = { size: 16, gap: 5, label: 18, group: 8 };
+const DOT = { size: 16, gap: 5, label: 18, group: 8, labelSize: 11 };
+/** Groups of dots stand in columns of at least this width. */
+const GROUP = { least: 160, gap: 18 };
 
 export function placePods(pods: readonly PodView[], width: number, density: Density, leastHeight: number): NodeInside {
   const kernelWidth = width < 420 ? 58 : 76;
@@ -78,25 +81,35 @@ function placeCards(pods: readonly PodView[], left: number, room: number): Insid
   return { pods: placed, labels: [], bottom: HEADER + 4 + rows * (CARD.height + CARD.rowGap) - CARD.rowGap / 2 };
 }
 
+/** Each group goes where there is most room left, so that a node with many workloads does not grow long. */
 function placeDots(pods: readonly PodView[], left: number, room: number): Inside {
-  const columns = Math.max(1, Math.floor((room + DOT.gap) / (DOT.size + DOT.gap)));
+  const groups = [...Map.groupBy(pods, (pod) => `${pod.namespace}/${pod.workload}`)];
+  const most = Math.max(1, Math.floor((room + GROUP.gap) / (GROUP.least + GROUP.gap)));
+  const columns = Math.max(1, Math.min(most, groups.length));
+  const width = (room - (columns - 1) * GROUP.gap) / columns;
+  const perRow = Math.max(1, Math.floor((width + DOT.gap) / (DOT.size + DOT.gap)));
+  const tops = Array.from({ length: columns }, () => HEADER + 2);
   const placed: Inside['pods'] = [];
   const labels: GroupLabel[] = [];
-  let top = HEADER + 2;
-  for (const [workload, members] of Map.groupBy(pods, (pod) => `${pod.namespace}/${pod.workload}`)) {
+  for (const [workload, members] of groups) {
+    const top = Math.min(...tops);
+    const column = tops.indexOf(top);
+    const x = left + column * (width + GROUP.gap);
     const ready = members.filter((pod) => pod.ready).length;
-    labels.push({
-      text: `${workload.slice(workload.indexOf('/') + 1)} · ${ready}/${members.length}`,
-      x: left,
-      y: top + 11,
-    });
-    top += DOT.label;
+    const count = ` · ${ready}/${members.length}`;
+    const name = fitText(workload.slice(workload.indexOf('/') + 1), width - count.length * 7, DOT.labelSize);
+    labels.push({ text: `${name}${count}`, x, y: top + 11 });
     for (const [i, pod] of members.entries()) {
-      const x = left + (i % columns) * (DOT.size + DOT.gap);
-      const y = top + Math.floor(i / columns) * (DOT.size + DOT.gap);
-      placed.push({ pod, box: { x, y, width: DOT.size, height: DOT.size }, below: DOT.gap / 2 });
+      const box = {
+        x: x + (i % perRow) * (DOT.size + DOT.gap),
+        y: top + DOT.label + Math.floor(i / perRow) * (DOT.size + DOT.gap),
+        width: DOT.size,
+        height: DOT.size,
+      };
+      placed.push({ pod, box, below: DOT.gap / 2 });
     }
-    top += Math.ceil(members.length / columns) * (DOT.size + DOT.gap) - DOT.gap + DOT.group;
+    const rows = Math.ceil(members.length / perRow);
+    tops[column] = top + DOT.label + rows * (DOT.size + DOT.gap) - DOT.gap + DOT.group;
   }
-  return { pods: placed, labels, bottom: top - DOT.group };
+  return { pods: placed, labels, bottom: Math.max(...tops) - DOT.group };
 }

@@ -53,6 +53,16 @@ for (const width of [390, 820, 1600]) {
   }
 }
 
+test('layoutPicture() puts groups of dots beside each other where there is room', () => {
+  const workloads = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => ({ ...podOn('node-1', `${name}-1`), workload: name }));
+  const heightAt = (width: number) =>
+    draw(smallTopology(...workloads), width, 'dots').nodes.find(({ node }) => node.key === 'node-1')?.box.height ?? 0;
+  assert.ok(heightAt(1600) < heightAt(390) * 0.75, `${heightAt(1600)} of ${heightAt(390)}`);
+  const [frame] = draw(smallTopology(...workloads), 1600, 'dots').nodes;
+  const rows = new Set(frame?.labels.map((label) => label.y));
+  assert.ok(rows.size < (frame?.labels.length ?? 0), 'labels share rows');
+});
+
 test('layoutPicture() keeps nodes in their order and puts services beside their endpoints', () => {
   const picture = draw(smallTopology());
   assert.deepEqual(

@@ -26,6 +26,7 @@ export function App() {
         </main>
       ) : service === undefined ? (
         <main id="main" class="desk" tabIndex={-1}>
+          <h1 class="unseen">Topology of the cluster and the walk of a packet</h1>
           <PictureView />
           <TracePanel />
         </main>

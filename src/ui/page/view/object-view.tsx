@@ -53,8 +53,8 @@ function Network({ read }: { read: ObjectPage }) {
   return (
     <section aria-labelledby="network-title">
       <h2 id="network-title">Network, as the kernels hold it</h2>
-      <div class="scroll">
-        <table>
+      <div class="scroll" role="group" aria-labelledby="network-title" tabIndex={0}>
+        <table class="stacked of-network">
           <thead>
             <tr>
               <th scope="col">State</th>

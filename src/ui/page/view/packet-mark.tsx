@@ -32,7 +32,7 @@ const aside = (path: readonly Point[], leg: string): Point[] => {
   return path.map((p) => ({ x: p.x + by, y: p.y + by }));
 };
 
-const LABEL = { width: 176, height: 36 };
+const LABEL = { width: 176, height: 36, character: 6.7 };
 
 /** What a kernel did, where it did it. */
 function Badge({ at, text }: { at: Point; text: string }) {
@@ -67,12 +67,14 @@ export function PacketMark() {
   // The addresses change where the kernel changes them, about half-way.
   const shown = rows.value[moving === undefined ? from : part < 0.5 ? from : from + 1];
   const changes = moving === undefined || part >= 0.4 ? step.hop.changes : [];
-  const { width } = picture.value;
-  const x = Math.min(Math.max(6, spot.x - LABEL.width / 2), width - LABEL.width - 6);
+  // IPv6 needs more room.
+  const characters = Math.max(shown?.source.length ?? 0, (shown?.destination.length ?? 0) + 2);
+  const width = Math.max(LABEL.width, characters * LABEL.character + 18);
+  const x = Math.max(6, Math.min(spot.x - width / 2, picture.value.width - width - 6));
   const badge = changes.length > 0 ? step.changedAt : undefined;
   const covers =
     badge !== undefined &&
-    Math.abs(badge.x - (x + LABEL.width / 2)) < 130 &&
+    Math.abs(badge.x - (x + width / 2)) < width / 2 + 42 &&
     spot.y > badge.y - 22 &&
     spot.y - badge.y < 80;
   const below = spot.y < LABEL.height + 26 || covers;
@@ -87,7 +89,7 @@ export function PacketMark() {
           class={`label${shown.changes.length > 0 ? ' changed' : ''}`}
           style={{ transform: `translate(${x}px, ${y}px)` }}
         >
-          <rect width={LABEL.width} height={LABEL.height} rx={6} />
+          <rect width={width} height={LABEL.height} rx={6} />
           <text x={9} y={15}>
             {shown.source}
           </text>

@@ -7,7 +7,7 @@ import type { Edge, Picture } from '../model/picture.ts';
 import { connection } from '../state/live.ts';
 import { answer, journey } from '../state/trace.ts';
 import { picture, pictureSize, related, selected, shownDensity, STACKED } from '../state/view.ts';
-import { NodeMark } from './node-mark.tsx';
+import { NodeMark, NodeTexts } from './node-mark.tsx';
 import { PacketMark, TrailMark } from './packet-mark.tsx';
 import { moveFocus } from './picture-keys.ts';
 import { PodMark } from './pod-mark.tsx';
@@ -53,6 +53,9 @@ export function PictureView() {
         ))}
         <Wires drawn={drawn} />
         <Edges drawn={drawn} />
+        {drawn.nodes.map((node) => (
+          <NodeTexts key={node.node.key} frame={node} />
+        ))}
         <TrailMark />
         {drawn.pods.map((placed) => (
           <PodMark key={placed.pod.uid} placed={placed} dots={shownDensity.value === 'dots'} />

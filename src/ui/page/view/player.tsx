@@ -1,3 +1,4 @@
+import type { HopRow } from '../model/hop-rows.ts';
 import {
   chooseWalk,
   chosenWalk,
@@ -20,12 +21,24 @@ const Icon = ({ path }: { path: string }) => (
   </svg>
 );
 
+const hopText = (row: HopRow, hops: number): string =>
+  [
+    `hop ${row.index + 1} of ${hops}, ${row.leg}`,
+    `${row.place} ${row.direction} ${row.device}`,
+    `${row.source} to ${row.destination}`,
+    ...row.changes,
+  ].join(', ');
+
 /** Which walk, and where in it. */
 export function Player() {
   const last = Math.max(0, rows.value.length - 1);
   const row = rows.value[reached.value];
   return (
     <div class="player" role="group" aria-label="Player">
+      {/* Who steps by key hears where the packet is; a walk that plays would only chatter. */}
+      <p class="unseen" role="status">
+        {playing.value || row === undefined ? '' : hopText(row, last + 1)}
+      </p>
       {walks.value.length > 1 && (
         <div class="walks" role="group" aria-label="Walk">
           {walks.value.map(({ name }, i) => (

@@ -53,7 +53,8 @@ function PodCard({ pod }: { pod: PodView }) {
 function ServiceCard({ service }: { service: ServiceView }) {
   const endpoints = Object.values(topology.value.slices)
     .filter((slice) => slice.service === service.key)
-    .flatMap((slice) => slice.endpoints);
+    .flatMap((slice) => slice.endpoints)
+    .toSorted((a, b) => a.address.localeCompare(b.address, 'en', { numeric: true }));
   return (
     <section class="card" aria-label={`Service ${service.key}`}>
       <h3>
@@ -73,7 +74,8 @@ function ServiceCard({ service }: { service: ServiceView }) {
             .join(', ') || 'none'}
         </dd>
       </dl>
-      <ul class="endpoints" aria-label="Endpoints">
+      {/* It scrolls: the keyboard must get at it. */}
+      <ul class="endpoints" aria-label="Endpoints" tabIndex={0}>
         {endpoints.map((e) => (
           <li key={e.address} class={e.ready ? 'ready' : e.serving ? 'leaving' : 'unready'}>
             <code>{e.address}</code>

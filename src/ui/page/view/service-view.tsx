@@ -60,8 +60,8 @@ function Endpoints({ read }: { read: ServicePage }) {
   return (
     <section aria-labelledby="endpoints-title">
       <h2 id="endpoints-title">Endpoints</h2>
-      <div class="scroll">
-        <table>
+      <div class="scroll" role="group" aria-labelledby="endpoints-title" tabIndex={0}>
+        <table class="stacked of-endpoints">
           <thead>
             <tr>
               <th scope="col">Address</th>
@@ -87,7 +87,7 @@ function Endpoints({ read }: { read: ServicePage }) {
                     .join(', ')}
                   {e.why !== undefined && <span class="why">{e.why}</span>}
                 </td>
-                <td>{e.connections}</td>
+                <td data-label="connections now">{e.connections}</td>
               </tr>
             ))}
           </tbody>

@@ -24,20 +24,26 @@ export function SharePlot() {
         {WINDOW_SECONDS} seconds; now {(points.at(-1)?.rate ?? 0).toFixed(1)} a second.
       </p>
       <div class="plot-and-table">
-        <svg
-          class="plot"
-          viewBox={`0 0 ${PLOT.width} ${PLOT.height}`}
-          preserveAspectRatio="none"
-          role="img"
-          aria-label={`Share of ${endpoints.length} endpoints over ${Math.round(span)} seconds; the table has the figures`}
-        >
-          {endpoints.map((endpoint, i) => (
-            <path key={endpoint} class={`series s${i % 8}`} d={bandPath(points, i, x)} />
-          ))}
-          {[0.25, 0.5, 0.75].map((part) => (
-            <path key={part} class="grid" d={`M0 ${part * PLOT.height} H${PLOT.width}`} />
-          ))}
-        </svg>
+        <figure>
+          <svg
+            class="plot"
+            viewBox={`0 0 ${PLOT.width} ${PLOT.height}`}
+            preserveAspectRatio="none"
+            role="img"
+            aria-label={`Share of ${endpoints.length} endpoints over ${Math.round(span)} seconds; the table has the figures`}
+          >
+            {endpoints.map((endpoint, i) => (
+              <path key={endpoint} class={`series s${i % 8}`} d={bandPath(points, i, x)} />
+            ))}
+            {[0.25, 0.5, 0.75].map((part) => (
+              <path key={part} class="grid" d={`M0 ${part * PLOT.height} H${PLOT.width}`} />
+            ))}
+          </svg>
+          <figcaption aria-hidden="true">
+            <span>{end >= span ? `${Math.round(span)} s ago` : 'opened'}</span>
+            <span>{end >= span ? 'now' : `${Math.round(span)} s later`}</span>
+          </figcaption>
+        </figure>
         <table>
           <thead>
             <tr>

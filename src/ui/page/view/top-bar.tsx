@@ -19,7 +19,7 @@ export function TopBar() {
       <span class={`live ${connection.value}`} role="status">
         {facts.value?.cluster ?? ''} <span class="state">{STATES[connection.value]}</span>
       </span>
-      {route.value.service === undefined && <Filters />}
+      {route.value.service === undefined && route.value.object === undefined && <Filters />}
       <button
         type="button"
         class="quiet theme"
