@@ -1,4 +1,4 @@
-// A node where kube-proxy ran, in either of its modes: its rules go once ours are in, and nobody else's.
+// A node where kube-proxy ran, in any of its modes: its rules go once ours are in, and nobody else's.
 import assert from 'node:assert/strict';
 import process from 'node:process';
 import { afterEach, beforeEach, test } from 'node:test';
@@ -13,6 +13,8 @@ beforeEach(async () => {
   createNetns(NETNS);
   await run('iptables-restore', ['--noflush'], IPTABLES);
   await run('nft', ['-f', '-'], NFTABLES);
+  // A dummy in truth, which not every kernel has.
+  await run('ip', ['link', 'add', 'kube-ipvs0', 'type', 'bridge']);
 });
 afterEach(() => void deleteNetns(NETNS));
 
@@ -25,7 +27,7 @@ async function run(command: string, args: readonly string[], input?: string): Pr
   return stdout;
 }
 
-/** Of kube-proxy, of the kubelet, and of the administrator. */
+/** Of kube-proxy (two modes, two versions), of the kubelet, and of the administrator. */
 const IPTABLES = `*mangle
 :KUBE-PROXY-CANARY - [0:0]
 :KUBE-KUBELET-CANARY - [0:0]
@@ -34,9 +36,13 @@ COMMIT
 *filter
 :KUBE-FIREWALL - [0:0]
 :KUBE-SERVICES - [0:0]
+:KUBE-IPVS-FILTER - [0:0]
+:KUBE-SOURCE-RANGES-FIREWALL - [0:0]
 :MINE - [0:0]
+-A INPUT -m comment --comment "kubernetes ipvs access filter" -j KUBE-IPVS-FILTER
 -A INPUT -j KUBE-FIREWALL
--A FORWARD -m conntrack --ctstate NEW -m comment --comment "kubernetes service portals" -j KUBE-SERVICES
+-A FORWARD -m comment --comment "in the words of an older kube-proxy" -j KUBE-SERVICES
+-A KUBE-IPVS-FILTER -j KUBE-SOURCE-RANGES-FIREWALL
 -A FORWARD -j MINE
 -A MINE -s 192.0.2.1 -j DROP
 COMMIT
@@ -44,8 +50,11 @@ COMMIT
 :KUBE-SERVICES - [0:0]
 :KUBE-SVC-ABCDEFGHIJKLMNOP - [0:0]
 :KUBE-SEP-ABCDEFGHIJKLMNOP - [0:0]
+:KUBE-MARK-MASQ - [0:0]
 :MINE - [0:0]
 -A PREROUTING -m comment --comment "kubernetes service portals" -j KUBE-SERVICES
+-A MINE -s 192.0.2.9/32 -j KUBE-MARK-MASQ
+-A KUBE-MARK-MASQ -j MARK --set-xmark 0x4000/0x4000
 -A PREROUTING -j MINE
 -A KUBE-SERVICES -d 10.96.0.99/32 -p tcp -m tcp --dport 80 -j KUBE-SVC-ABCDEFGHIJKLMNOP
 -A KUBE-SVC-ABCDEFGHIJKLMNOP -j KUBE-SEP-ABCDEFGHIJKLMNOP
@@ -61,13 +70,16 @@ table ip6 kube-proxy { }
 table inet mine { }
 `;
 
-const KUBELETS = ['KUBE-FIREWALL', 'KUBE-IPTABLES-HINT', 'KUBE-KUBELET-CANARY'];
+/** The kubelet's, and what a rule of the administrator leads to. */
+const STAYS = ['KUBE-FIREWALL', 'KUBE-IPTABLES-HINT', 'KUBE-KUBELET-CANARY', 'KUBE-MARK-MASQ'];
 const kubeChains = (save: string) => [...new Set(save.match(/KUBE-[A-Z0-9-]+/g))].toSorted();
 const nftTables = async () =>
   (await run('nft', ['list', 'tables']))
     .split('\n')
     .filter((t) => /portico|kube-proxy|mine/.test(t))
     .toSorted();
+
+const hasIpvsDevice = async () => (await run('ip', ['-o', 'link'])).includes('kube-ipvs0');
 
 async function withProxy(mode: ProxyMode, check: () => Promise<void>): Promise<void> {
   const client = createFakeClient();
@@ -100,11 +112,12 @@ test('nftables: both of kube-proxy’s rule sets go once ours are in', async () 
       await run('nft', ['list', 'table', 'ip', 'portico']),
       /10\.96\.0\.1 \. tcp \. 80 \. 0 : 10\.1\.0\.1 \. 80/,
     );
-    await eventually(async () => kubeChains(await run('iptables-save', [])), KUBELETS);
+    await eventually(async () => kubeChains(await run('iptables-save', [])), STAYS);
     await eventually(nftTables, ['table inet mine', 'table ip portico']);
+    assert.equal(await hasIpvsDevice(), false);
   });
   const mine = (await run('iptables-save', [])).split('\n').filter((l) => l.includes('MINE'));
-  assert.equal(mine.length, 5, 'the administrator’s chains and rules stay');
+  assert.equal(mine.length, 6, 'the administrator’s chains and rules stay');
 });
 
 test('iptables: chains of services that are gone, and kube-proxy’s nftables tables, go', async () => {
@@ -113,12 +126,15 @@ test('iptables: chains of services that are gone, and kube-proxy’s nftables ta
     assert.match(save, /-A KUBE-SERVICES -d 10\.96\.0\.1\/32 /);
     assert.doesNotMatch(save, /ABCDEFGHIJKLMNOP|10\.96\.0\.99/);
     await eventually(nftTables, ['table inet mine']);
+    assert.doesNotMatch(await run('iptables-save', []), /IPVS|SOURCE-RANGES/);
+    assert.equal(await hasIpvsDevice(), false);
   });
 });
 
 test('cleanupProxyRules() removes what kube-proxy left, in both modes, and says whether there was anything', async () => {
   assert.equal(await cleanupProxyRules({ netns: NETNS }), true);
-  assert.deepEqual(kubeChains(await run('iptables-save', [])), KUBELETS);
+  assert.deepEqual(kubeChains(await run('iptables-save', [])), STAYS);
   assert.deepEqual(await nftTables(), ['table inet mine']);
+  assert.equal(await hasIpvsDevice(), false);
   assert.equal(await cleanupProxyRules({ netns: NETNS }), false);
 });

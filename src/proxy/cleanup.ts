@@ -1,7 +1,7 @@
 // Removes the proxy's rules from a node: what `portico proxy --cleanup` and the end of a cluster call.
-import { detectIptables, type IptablesVariant } from '../linux/index.ts';
+import { detectIptables, openRtnl, type IptablesVariant } from '../linux/index.ts';
 import type { ProxyMode } from './config.ts';
-import { removeIptablesRules } from './iptables/cleanup.ts';
+import { removeIptablesRules, type RulesOf } from './iptables/cleanup.ts';
 import { openIptablesKernel } from './iptables/kernel.ts';
 import { KUBE_PROXY_TABLE, removeNftTables } from './nftables/cleanup.ts';
 import { TABLE } from './nftables/objects.ts';
@@ -12,17 +12,36 @@ export interface CleanupOptions {
   readonly netns?: string;
 }
 
+async function removeFromIptables(netns: string | undefined, which?: RulesOf): Promise<boolean> {
+  const variant: IptablesVariant | undefined = await detectIptables(netns === undefined ? {} : { netns });
+  if (variant === undefined) return false;
+  let removed = false;
+  for (const family of ['IPv4', 'IPv6'] as const) {
+    if (await removeIptablesRules(openIptablesKernel(family, { variant, netns }), which)) removed = true;
+  }
+  return removed;
+}
+
+/** kube-proxy's ipvs mode puts every virtual address on this device. */
+const IPVS_DEVICE = 'kube-ipvs0';
+
+/** Without it no packet comes to IPVS any more; its own table is left, since it may have entries of somebody else. */
+function removeIpvsDevice(netns: string | undefined): boolean {
+  const rtnl = openRtnl(netns);
+  try {
+    return rtnl.deleteLink(IPVS_DEVICE);
+  } finally {
+    rtnl.close();
+  }
+}
+
 /** True when there was something to remove. */
 export async function cleanupProxyRules(options: CleanupOptions = {}): Promise<boolean> {
   const { mode, netns } = options;
   let removed = false;
   if (mode !== 'nftables') {
-    const variant: IptablesVariant | undefined = await detectIptables(netns === undefined ? {} : { netns });
-    if (variant !== undefined) {
-      for (const family of ['IPv4', 'IPv6'] as const) {
-        if (await removeIptablesRules(openIptablesKernel(family, { variant, netns }))) removed = true;
-      }
-    }
+    if (await removeFromIptables(netns)) removed = true;
+    if (removeIpvsDevice(netns)) removed = true;
   }
   if (mode !== 'iptables') {
     for (const family of ['IPv4', 'IPv6'] as const) {
@@ -33,10 +52,14 @@ export async function cleanupProxyRules(options: CleanupOptions = {}): Promise<b
   return removed;
 }
 
-/** What another proxy left on this node: the other mode's rules, and in nftables mode kube-proxy's own table. */
+/** What another proxy left on this node: the other mode's rules, kube-proxy's own table, and what its ipvs mode had. */
 export async function removeForeignRules(ours: ProxyMode, netns: string | undefined): Promise<boolean> {
   const where = netns === undefined ? {} : { netns };
-  if (ours === 'iptables') return cleanupProxyRules({ mode: 'nftables', ...where });
+  if (ours === 'iptables') {
+    const ipvs = removeIpvsDevice(netns);
+    if (ipvs) await removeFromIptables(netns, 'ipvs');
+    return (await cleanupProxyRules({ mode: 'nftables', ...where })) || ipvs;
+  }
   let removed = await cleanupProxyRules({ mode: 'iptables', ...where });
   for (const family of ['IPv4', 'IPv6'] as const) {
     if (await removeNftTables(family, { netns, tables: [KUBE_PROXY_TABLE] })) removed = true;
