@@ -22,7 +22,7 @@ import {
   readSysctl,
   writeSysctl,
 } from '../linux/index.ts';
-import { silentLogger } from '../log/index.ts';
+import { createLogger, silentLogger } from '../log/index.ts';
 import { hostLinkName } from './names.ts';
 import type { NodeFacts } from './plan.ts';
 import { runPodNetwork } from './pod-network.ts';
@@ -576,4 +576,49 @@ test('a node notices when VXLAN does not pass to a peer whose host answers, and 
     reports.map((r) => r.reason),
     ['PeersAnswer', 'VXLANBlocked', 'PeersAnswer', 'PacketsTooLarge', 'PeersAnswer'],
   );
+});
+
+/** Runs a program in a namespace and returns what it prints. */
+const inside = (netns: string, ...command: string[]): string => {
+  const [program = '', ...args] = command;
+  const ran = inNetns(netns, () => spawnSync(program, args));
+  assert.equal(ran.status, 0, `${command.join(' ')}: ${ran.stderr.toString()}`);
+  return ran.stdout.toString();
+};
+
+for (const variant of ['nft', 'legacy'] as const) {
+  test(`a host whose iptables-${variant} drop what is forwarded: pods talk all the same, and nothing stays behind`, async () => {
+    await using lab = createLab(2);
+    const iptables = `iptables-${variant}`;
+    const before = inNetns(lab.netns(1), () => spawnSync(iptables, ['-P', 'FORWARD', 'DROP']));
+    assert.equal(before.status, 0, before.stderr.toString());
+    // As Docker leaves it.
+    inside(lab.netns(1), iptables, '-N', 'DOCKER-USER');
+    inside(lab.netns(1), iptables, '-A', 'FORWARD', '-j', 'DOCKER-USER');
+    const untouched = inside(lab.netns(1), iptables, '-S');
+    const [one, two] = [await lab.start(1), await lab.start(2)];
+    const [a, b] = [await one.attach(pod('a')), await two.attach(pod('b'))];
+    await until(() => inside(lab.netns(1), iptables, '-S').includes('-j PORTICO-FORWARD'));
+    assert.equal(await talk(a.netns, b.netns, b.ips[0] ?? ''), a.ips[0]);
+    assert.equal(await talk(b.netns, a.netns, a.ips[0] ?? ''), b.ips[0]);
+    await one.detach('uid-a');
+    await one.leave();
+    assert.equal(inside(lab.netns(1), iptables, '-S'), untouched);
+  });
+}
+
+test('a host without iptables rules gets none; another firewall that drops is told, with what to do', async () => {
+  await using lab = createLab(1);
+  const warnings: string[] = [];
+  const log = createLogger({ level: 'warn', write: (line) => warnings.push(line) });
+  const table =
+    'table inet firewalld { chain filter_FORWARD { type filter hook forward priority 10; ct state invalid drop; reject; }; }';
+  inside(lab.netns(1), 'nft', table);
+  await lab.start(1, { log });
+  await until(() => warnings.length > 0);
+  assert.match(
+    warnings.join(''),
+    /a firewall of this host may drop packets of pods, in the nftables chain inet firewalld filter_FORWARD: firewall-cmd --permanent --zone=trusted --add-source=10\.244\.0\.0\/16/,
+  );
+  assert.deepEqual(inside(lab.netns(1), 'nft', 'list', 'tables').trim(), 'table inet firewalld');
 });

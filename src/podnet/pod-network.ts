@@ -16,6 +16,7 @@ import { AttachmentRecord } from './attachment-record.ts';
 import type { RecordedAttachment } from './attachment-record.ts';
 import type { Attached, AttachmentHealth, PeersState, PodNetwork, PodNetworkOptions, PodToAttach } from './contract.ts';
 import { diffNetwork } from './diff.ts';
+import { startHostFirewall, type HostFirewall } from './host-firewall.ts';
 import { applyStep, readKernelNetwork } from './kernel-network.ts';
 import { GATEWAY_V4, GATEWAY_V6, HOST_MAC, hostLinkName, isHostLinkName, podMac, podNetnsName } from './names.ts';
 import { NodeRules } from './apply-node-rules.ts';
@@ -92,6 +93,7 @@ class NodePodNetwork implements PodNetwork {
   readonly #lossHandlers = new Set<(uid: string) => void>();
   readonly #peersHandlers = new Set<() => void>();
   readonly #peerCheck: PeerCheck;
+  readonly #firewall: HostFirewall;
   readonly #names: NetnsWatch;
   #reported = '';
   #stopped = false;
@@ -117,6 +119,8 @@ class NodePodNetwork implements PodNetwork {
         for (const handler of this.#peersHandlers) handler();
       },
     });
+    const { netns, podCidrs } = options;
+    this.#firewall = startHostFirewall({ netns, podCidrs, log: this.#log });
     this.#removeStrayLinks();
     options.nodes.onChange(({ before, after }) => {
       if (JSON.stringify(before) !== JSON.stringify(after)) this.#schedule(SETTLE_MS);
@@ -269,6 +273,7 @@ class NodePodNetwork implements PodNetwork {
       await sleep(LEAVE_LOOK_MS);
     }
     this.#removeStrayLinks();
+    await this.#firewall.leave();
     await this.#rules.apply(planNodeRules({ pods: [] }));
     this.#rtnl.close();
   }
@@ -281,6 +286,7 @@ class NodePodNetwork implements PodNetwork {
   #stopWatching(): void {
     this.#stopped = true;
     this.#peerCheck.stop();
+    this.#firewall.stop();
     clearInterval(this.#resync);
     clearTimeout(this.#strayTimer);
     if (this.#timer !== undefined) clearTimeout(this.#timer.handle);
