@@ -1,8 +1,10 @@
 // From the configuration of a server block to its chain of plugins. The order is fixed, as in CoreDNS:
-// dns64, acl, loop, rewrite, autopath, template, transfer, hosts, static records, kubernetes, cache, forward.
+// dns64, acl, loop, rewrite, autopath, template, transfer, hosts, static records, kubernetes, file, cache,
+// forward.
 import { readFileSync } from 'node:fs';
 import type { Clock } from '../clock/index.ts';
 import { formatName, ROOT } from '../dnswire/index.ts';
+import type { WireName } from '../dnswire/index.ts';
 import type { Logger } from '../log/index.ts';
 import type { Counter } from '../metrics/index.ts';
 import { chainOf } from './chain.ts';
@@ -19,13 +21,17 @@ import type { CacheMetrics } from './plugins/cache.ts';
 import { createForward } from './plugins/forward/forward.ts';
 import type { ForwardConfig, ForwardMetrics } from './plugins/forward/forward.ts';
 import { createLoopGuard } from './plugins/forward/loop-guard.ts';
+import { createFile } from './plugins/file/file.ts';
 import { createHosts } from './plugins/hosts.ts';
 import type { ClusterZone } from './plugins/kubernetes/cluster-zone.ts';
 import { createKubernetesPlugin } from './plugins/kubernetes/kubernetes.ts';
 import type { KubernetesPlugin } from './plugins/kubernetes/kubernetes.ts';
-import { createTransfer } from './plugins/kubernetes/transfer.ts';
+import { clusterTransfer } from './plugins/kubernetes/cluster-transfer.ts';
 import { createRewrite } from './plugins/rewrite.ts';
 import { createStaticRecords } from './plugins/static-records.ts';
+import { notifyTarget, sendNotify } from './plugins/transfer/notify.ts';
+import { allowedFor, createTransfer } from './plugins/transfer/transfer.ts';
+import type { TransferSource } from './plugins/transfer/transfer.ts';
 import { createTemplate } from './plugins/template/template.ts';
 import type { TemplateMetrics } from './plugins/template/template.ts';
 import { compileView } from './view/view.ts';
@@ -85,7 +91,8 @@ export function buildBlock(config: BlockConfig, deps: BlockDeps): BuiltBlock {
       createTemplate(config.templates, { resolve: wholeChain, metrics: deps.templateMetrics, log: deps.log, labels }),
     );
   }
-  if (clusterZone !== undefined) before.push(createTransfer(clusterZone, config.transferTo));
+  const sources: TransferSource[] = clusterZone === undefined ? [] : [clusterTransfer(clusterZone)];
+  before.push(createTransfer(sources, config.transfer));
   if (config.hosts !== undefined) before.push(createHosts(config.hosts, deps));
   if (config.records.length > 0) before.push(createStaticRecords(config.records, wholeChain));
   let kubernetes: KubernetesPlugin | undefined;
@@ -95,6 +102,18 @@ export function buildBlock(config: BlockConfig, deps: BlockDeps): BuiltBlock {
       recursion: config.forward.length > 0,
       resolve: wholeChain,
     });
+  if (config.files.length > 0) {
+    const onChange = ({ origin }: { origin: WireName }) => {
+      for (const to of allowedFor(config.transfer, origin)) {
+        const target = notifyTarget(to);
+        if (target !== undefined) sendNotify(origin, target, deps);
+      }
+    };
+    const file = createFile(config.files, { clock: deps.clock, log: deps.log, resolve: wholeChain, onChange });
+    sources.push(file);
+    starts.push(() => file.start());
+    behind.unshift(file);
+  }
   const plugins = [...before, ...(kubernetes === undefined ? [] : [kubernetes]), ...behind];
   const resolve = chainOf(plugins);
   chain.resolve = resolve;

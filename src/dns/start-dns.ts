@@ -143,14 +143,20 @@ class Server implements DnsServer {
     );
     for (const warning of options.config.warnings) this.#log.warn(warning);
     if ((options.listen?.workers ?? 1) > 1) this.#workers = new Workers(this.#log);
-    this.#engine = new Engine({
-      config: options.config,
-      registry: this.#registry,
-      clock: this.#clock,
-      log: this.#log,
-      version,
-      zoneOf: (config) => this.#clusterOf(config).zone,
-    });
+    try {
+      this.#engine = new Engine({
+        config: options.config,
+        registry: this.#registry,
+        clock: this.#clock,
+        log: this.#log,
+        version,
+        zoneOf: (config) => this.#clusterOf(config).zone,
+      });
+    } catch (error) {
+      // The views of the cluster that were opened for it are of no use.
+      for (const cluster of this.#clusters.values()) cluster.stop();
+      throw error;
+    }
     this.synced = Promise.all([...this.#clusters.values()].map((cluster) => cluster.synced)).then(() => undefined);
     if (options.configFile !== undefined)
       this.#configWatch = watchConfig({

@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import { test } from 'node:test';
 import dnsPacket from 'dns-packet';
 import fc from 'fast-check';
-import { encodeQuery, parseName } from '../dnswire/index.ts';
+import { encodeQuery, parseName, ROOT } from '../dnswire/index.ts';
 import { askTcp, askUdp, opt, queryBytes, readReply, sendTcp, sendUdp } from './testing/ask.ts';
 import { FIXTURE_F } from './testing/fixture-f.ts';
 import { clusterIp, namespace, slice } from './testing/objects.ts';
@@ -288,7 +288,7 @@ test('TCP: what is no query closes the connection', async () => {
 test('AXFR over TCP for those who may', async () => {
   await using running = await startTestServer(FIXTURE_F, {
     kubernetes: { ttlSeconds: 5, namespaces: ['testns'] },
-    block: { transferTo: ['127.0.0.0/8'] },
+    block: { transfer: [{ zones: [ROOT], to: ['127.0.0.0/8'] }] },
   });
   const { port } = running.server;
   const records = (await askTcp(port, 'cluster.local. AXFR')).answers;
@@ -324,7 +324,7 @@ test('a large AXFR comes in several messages', async () => {
     namespace('ns'),
     ...Array.from({ length: 500 }, (_, i) => clusterIp(`ns/s${i}`, `10.3.${i >> 8}.${i & 255}`, 'http:80')),
   ];
-  await using running = await startTestServer(objects, { block: { transferTo: ['*'] } });
+  await using running = await startTestServer(objects, { block: { transfer: [{ zones: [ROOT], to: ['*'] }] } });
   const { port } = running.server;
   const messages = await sendTcp(port, [queryBytes('cluster.local. AXFR')], 4);
   assert.ok(messages.length >= 4);

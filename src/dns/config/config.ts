@@ -8,6 +8,8 @@ import type { Dns64Config } from '../plugins/dns64.ts';
 import type { TemplateRule } from '../plugins/template/template.ts';
 import type { PodMode } from '../plugins/kubernetes/cluster-zone.ts';
 import type { ViewConfig } from '../view/view.ts';
+import type { FileZoneConfig } from '../plugins/file/file.ts';
+import type { TransferRule } from '../plugins/transfer/transfer.ts';
 import type { UpstreamAddress } from '../plugins/forward/exchange.ts';
 
 /** A configuration that cannot be used. The message says where and what to do. */
@@ -89,8 +91,9 @@ export interface BlockConfig {
   readonly autopath?: AutopathConfig;
   readonly acl: readonly AclRule[];
   readonly dns64?: Dns64Config;
-  /** Networks that may transfer the zone (CIDR or `*`); empty: nobody. */
-  readonly transferTo: readonly string[];
+  readonly files: readonly FileZoneConfig[];
+  /** Who may transfer which zones; empty: nobody. */
+  readonly transfer: readonly TransferRule[];
   readonly loop: boolean;
 }
 
@@ -153,7 +156,8 @@ export function defaultBlock(over: Partial<BlockConfig> = {}): BlockConfig {
     records: [],
     templates: [],
     acl: [],
-    transferTo: [],
+    files: [],
+    transfer: [],
     loop: true,
     ...over,
   };

@@ -114,7 +114,7 @@ acme.local, other.local:53 {
   assert.deepEqual(main.kubernetes.reverseZones.map(formatName), ['0.10.in-addr.arpa.', '1.10.in-addr.arpa.']);
   assert.deepEqual(main.kubernetes.zones.map(formatName), ['cluster.local.']);
   assert.equal(main.kubernetes.labelSelector, 'app in (x, y)');
-  assert.deepEqual(main.transferTo, ['10.0.0.0/8']);
+  assert.deepEqual(main.transfer, [{ zones: main.zones, to: ['10.0.0.0/8'] }]);
   assert.equal(config.queryLog, 'error');
   assert.equal(config.maxUdpSize, 1400);
   assert.deepEqual(stub.zones.map(formatName), ['acme.local.', 'other.local.']);

@@ -161,6 +161,7 @@ function block(all: Fields): BlockConfig {
   const autopath = all.fields('autopath');
   const dns64 = all.fields('dns64');
   const stub = all.fields('stubDomains');
+  const transferTo = all.strings('transferTo');
   const forward = all.list('forward')?.map(forwardOf) ?? [defaultForward()];
   for (const [zoneText, to] of stub?.entries() ?? []) {
     const where = `stubDomains.${zoneText}`;
@@ -190,7 +191,7 @@ function block(all: Fields): BlockConfig {
       autopath: autopath === undefined ? undefined : autopathOf(autopath),
       acl: all.list('acl')?.map(aclOf),
       dns64: dns64 === undefined ? undefined : dns64Of(dns64),
-      transferTo: all.strings('transferTo'),
+      transfer: transferTo === undefined ? undefined : [{ zones: [ROOT], to: transferTo }],
       loop: all.boolean('loop'),
     }),
   };

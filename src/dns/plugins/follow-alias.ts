@@ -18,5 +18,7 @@ export async function followAlias(
     return emptyAnswer(Rcode.SERVFAIL, from, { code: Ede.OTHER, text: 'the chain of aliases is too long or a loop' });
   const target = lowerName(cname.rdata as WireName);
   const end = await resolve({ ...query, name: target, key: target, depth: query.depth + 1 });
-  return { ...end, authoritative: true, answers: [cname, ...end.answers], from };
+  // Nobody here knows the target: the alias is all there is to say, and the client goes on from it.
+  const { rcode } = end.rcode === Rcode.REFUSED && end.from === '' ? emptyAnswer(Rcode.NOERROR, from) : end;
+  return { ...end, rcode, authoritative: true, answers: [cname, ...end.answers], from };
 }

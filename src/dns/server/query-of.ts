@@ -2,7 +2,7 @@
 import { asBuffer, decodeMessage, EdnsOption, findOption, Type } from '../../dnswire/index.ts';
 import type { Edns, EdnsOptionValue, QueryView, WireName } from '../../dnswire/index.ts';
 import type { Query, Transport } from '../plugin.ts';
-import { serialOf } from '../plugins/kubernetes/transfer.ts';
+import { serialOf } from '../plugins/transfer/transfer.ts';
 
 /** @param maxSize of the reply, bytes */
 export function queryOf(

@@ -1,7 +1,10 @@
-// The Corefile's `acl` and `dns64`.
+// The Corefile's `acl`, `dns64` and `transfer`.
 import type { WireName } from '../../../dnswire/index.ts';
 import type { AclRule } from '../../plugins/acl.ts';
+import { parseNetwork } from '../../networks.ts';
 import type { Dns64Config } from '../../plugins/dns64.ts';
+import { notifyTarget } from '../../plugins/transfer/notify.ts';
+import type { TransferRule } from '../../plugins/transfer/transfer.ts';
 import { ACL_ACTIONS, aclLimits, dns64Prefix, WELL_KNOWN_PREFIX } from '../access-values.ts';
 import { at, mistake, unknownOption } from './directive.ts';
 import type { Directive } from './syntax.ts';
@@ -35,4 +38,17 @@ export function dns64(d: Directive): Dns64Config {
     else throw unknownOption(o, 'dns64');
   }
   return { ...dns64Prefix(text, at(d)), translateAll, allowIpv4 };
+}
+
+/** `transfer [ZONE…] { to ADDRESS… }` */
+export function transferRule(d: Directive, blockZones: readonly WireName[]): TransferRule {
+  const to = d.block.flatMap((o) => {
+    if (o.name !== 'to') throw unknownOption(o, 'transfer');
+    for (const text of o.args)
+      if (text !== '*' && parseNetwork(text) === undefined && notifyTarget(text) === undefined)
+        throw mistake(o, `"${text}" is no address, no network and not *`);
+    return o.args;
+  });
+  if (to.length === 0) throw mistake(d, 'write transfer [ZONE…] { to ADDRESS… }');
+  return { zones: d.args.length > 0 ? d.args.flatMap((text) => zonesOf(text, at(d))) : blockZones, to };
 }

@@ -1,9 +1,11 @@
-// The Corefile's `template`.
+// The Corefile's `template` and `file`.
+import path from 'node:path';
 import { Class, parseRcode, parseType, Rcode, ROOT, Type } from '../../../dnswire/index.ts';
 import type { WireName } from '../../../dnswire/index.ts';
+import type { FileZoneConfig } from '../../plugins/file/file.ts';
 import { compileTemplateRule } from '../../plugins/template/template.ts';
 import type { TemplateRule } from '../../plugins/template/template.ts';
-import { integerOf } from '../values.ts';
+import { durationMs, integerOf } from '../values.ts';
 import { at, mistake, unknownOption, zonesOfWords } from './directive.ts';
 import type { Directive } from './syntax.ts';
 
@@ -74,4 +76,26 @@ export function template(d: Directive, blockZones: readonly WireName[]): Templat
     throw mistake(d, (failure as Error).message);
   }
   return rule;
+}
+
+const FILE_RELOAD_MS = 60_000;
+
+/** `file DBFILE [ZONE…] { reload DURATION; fallthrough [ZONE…] }` */
+export function file(d: Directive, blockZones: readonly WireName[], root: string): FileZoneConfig {
+  const [name, ...zones] = d.args;
+  if (name === undefined) throw mistake(d, 'write file DBFILE [ZONE…]');
+  let reloadMs = FILE_RELOAD_MS;
+  let through: readonly WireName[] | undefined;
+  for (const o of d.block) {
+    if (o.name === 'reload') reloadMs = durationMs(o.args[0] ?? '', at(o));
+    else if (o.name === 'fallthrough') through = o.args.length === 0 ? [ROOT] : zonesOfWords(o.args, o);
+    // Aliases are followed always.
+    else if (o.name !== 'upstream') throw unknownOption(o, 'file');
+  }
+  return {
+    file: path.resolve(root, name),
+    zones: zones.length > 0 ? zonesOfWords(zones, d) : blockZones,
+    reloadMs,
+    ...(through === undefined ? {} : { fallthrough: through }),
+  };
 }

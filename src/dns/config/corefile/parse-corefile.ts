@@ -1,13 +1,14 @@
 // From a Corefile to the configuration: the plugins of the default kubeadm file and those people add to it. What would
 // change answers and is not known here is an error; what only tunes CoreDNS itself is a warning.
+import path from 'node:path';
 import { formatName } from '../../../dnswire/index.ts';
 import type { WireName } from '../../../dnswire/index.ts';
 import { defaultDnsConfig, DnsConfigError } from '../config.ts';
 import type { BlockConfig, DnsConfig, ForwardBlockConfig, RewriteRule } from '../config.ts';
 import { durationMs, integerOf, zonesOf } from '../values.ts';
 import { view } from './view.ts';
-import { aclRules, dns64 } from './access.ts';
-import { template } from './answers.ts';
+import { aclRules, dns64, transferRule } from './access.ts';
+import { file, template } from './answers.ts';
 import { cache } from './cache.ts';
 import { at, mistake } from './directive.ts';
 import type { Mutable } from './directive.ts';
@@ -18,7 +19,8 @@ import { rewrite } from './rewrite.ts';
 import { parseCorefileSyntax } from './syntax.ts';
 import type { CoreBlock, CorefileOptions, Directive } from './syntax.ts';
 
-type Draft = Mutable<BlockConfig> & { forward: ForwardBlockConfig[]; rewrite: RewriteRule[] };
+/** `root`: the folder that relative paths begin in. */
+type Draft = Mutable<BlockConfig> & { readonly root: string; forward: ForwardBlockConfig[]; rewrite: RewriteRule[] };
 type Global = Mutable<DnsConfig> & { warnings: string[] };
 
 /** @throws DnsConfigError with the line and what is wrong. */
@@ -28,7 +30,7 @@ export function parseCorefile(text: string, options: CorefileOptions = {}): DnsC
   const global: Global = { ...off, reloadMs: 0, warnings };
   if (blocks.length === 0) throw new DnsConfigError('the Corefile has no server block');
   const ports = new Set<number>();
-  const parsed = blocks.map((block) => parseBlock(block, global, ports));
+  const parsed = blocks.map((block) => parseBlock(block, global, ports, options.folder ?? '.'));
   if (ports.size > 1)
     throw new DnsConfigError(
       `the Corefile listens on ports ${[...ports].join(' and ')}: one server has one port; start another for the other`,
@@ -50,7 +52,7 @@ function checkViews(blocks: readonly CoreBlock[], parsed: readonly BlockConfig[]
     }
 }
 
-function parseBlock(block: CoreBlock, global: Global, ports: Set<number>): BlockConfig {
+function parseBlock(block: CoreBlock, global: Global, ports: Set<number>, folder: string): BlockConfig {
   const { where } = block;
   const zones = block.keys.flatMap((key) => {
     const [, scheme, name = '', port] = /^(?:([a-z0-9]+):\/\/)?(.*?)(?::(\d+))?$/.exec(key) ?? [];
@@ -66,11 +68,14 @@ function parseBlock(block: CoreBlock, global: Global, ports: Set<number>): Block
     records: [],
     templates: [],
     acl: [],
-    transferTo: [],
+    files: [],
+    transfer: [],
     loop: false,
+    root: path.resolve(folder, block.directives.findLast((d) => d.name === 'root')?.args[0] ?? '.'),
   };
   for (const directive of block.directives) apply(directive, draft, global);
-  return draft;
+  const { root: _root, ...config } = draft;
+  return config;
 }
 
 type Apply = (d: Directive, draft: Draft, global: Global) => void;
@@ -113,7 +118,10 @@ const DIRECTIVES: Readonly<Record<string, Apply>> = {
     draft.dns64 = dns64(d);
   },
   transfer: (d, draft) => {
-    draft.transferTo = [...draft.transferTo, ...d.block.flatMap((o) => (o.name === 'to' ? o.args : []))];
+    draft.transfer = [...draft.transfer, transferRule(d, draft.zones)];
+  },
+  file: (d, draft) => {
+    draft.files = [...draft.files, file(d, draft.zones, draft.root)];
   },
   loop: (_d, draft) => {
     draft.loop = true;
@@ -141,6 +149,8 @@ const DIRECTIVES: Readonly<Record<string, Apply>> = {
     global.maxUdpSize = integerOf(d.args[0] ?? '1232', at(d), 512, 4096);
   },
   // Done always: errors are logged, addresses turn, ANY is minimised, CHAOS answers, one socket a worker.
+  // Read before the others: their paths are relative to it.
+  root: nothing,
   errors: nothing,
   loadbalance: nothing,
   any: nothing,
