@@ -12,6 +12,7 @@ export * from './quantity.ts';
 export * from './pod-requests.ts';
 export * from './system-priority.ts';
 export * from './volume-claims.ts';
+export * from './job-indexes.ts';
 export * from './int-or-string.ts';
 export * from './age.ts';
 export * from './go-duration.ts';

@@ -2,11 +2,13 @@
 import { isTimeZone, parseCronSchedule } from '../cron-schedule.ts';
 import type { FieldError } from '../field-error.ts';
 import { invalidValue, notSupported, required } from '../field-error.ts';
+import { dns1123Label } from '../names.ts';
 import { labelSelectorMatches } from '../select/label-selector.ts';
 import type { batch } from '../types.ts';
 import { nonNegative } from './container-validation.ts';
 import { validateAnnotations, validateLabels } from './metadata.ts';
 import { validateLabelSelector } from './selector-validation.ts';
+import { validateFailurePolicy, validateLimitsPerIndex, validateSuccessPolicy } from './job-policy-validation.ts';
 import { validateTemplateShape } from './workload-validation.ts';
 
 const COMPLETION_MODES = ['Indexed', 'NonIndexed'];
@@ -43,14 +45,13 @@ export function validateJobSpec(spec: batch.JobSpec | undefined, path: string, s
         ),
       );
     }
-  } else if (spec.backoffLimitPerIndex !== undefined) {
-    errors.push(
-      invalidValue(`${path}.backoffLimitPerIndex`, spec.backoffLimitPerIndex, 'requires indexed completion mode'),
-    );
   }
+  errors.push(...validateLimitsPerIndex(spec, path), ...validateFailurePolicy(spec, path));
+  errors.push(...validateSuccessPolicy(spec, path));
   const replacement = spec.podReplacementPolicy;
-  if (replacement !== undefined && !REPLACEMENT.includes(replacement)) {
-    errors.push(notSupported(`${path}.podReplacementPolicy`, replacement, REPLACEMENT));
+  const replacements = spec.podFailurePolicy === undefined ? REPLACEMENT : ['Failed'];
+  if (replacement !== undefined && !replacements.includes(replacement)) {
+    errors.push(notSupported(`${path}.podReplacementPolicy`, replacement, replacements));
   }
   if (selected) {
     if (spec.selector === undefined) errors.push(required(`${path}.selector`));
@@ -70,6 +71,16 @@ export function validateJobSpec(spec: batch.JobSpec | undefined, path: string, s
     errors.push(required(`${path}.template.spec.restartPolicy`, 'valid values: "OnFailure", "Never"'));
   }
   return errors;
+}
+
+/** The pods of an Indexed job are called after it and their index: that must be a host name too. */
+export function validateIndexedName({ metadata, spec }: batch.Job): FieldError[] {
+  const name = metadata?.name ?? '';
+  if (spec?.completionMode !== 'Indexed' || (spec.completions ?? 0) < 1 || name === '') return [];
+  const longest = `${name}-${(spec.completions ?? 1) - 1}`;
+  return dns1123Label(longest).map((why) =>
+    invalidValue('metadata.name', name, `will not able to create pod with invalid DNS label: ${longest}: ${why}`),
+  );
 }
 
 export function validateCronJobSpec(spec: batch.CronJobSpec | undefined): FieldError[] {

@@ -5,6 +5,7 @@ import { decodeObject } from '../decode/decode-body.ts';
 import { formatFieldError } from '../field-error.ts';
 import * as r from '../resources.ts';
 import type { Resource } from '../resources.ts';
+import type { batch } from '../types.ts';
 import type { ApiObject } from './contract.ts';
 import { strategyOf } from './index.ts';
 
@@ -89,10 +90,69 @@ describe('Job', () => {
     );
   });
 
-  test('warns of what is left aside', () => {
-    const warnings = strategyOf(r.jobs).warnings(made(r.jobs, job({ completionMode: 'Indexed', completions: 2 })));
-    assert.match(warnings.join(), /spec\.completionMode: the pods of an Indexed job get no index/);
-    assert.deepEqual(strategyOf(r.jobs).warnings(made(r.jobs, job())), []);
+  test('policies and limits of indexes', () => {
+    const indexed = (spec: object) => job({ completionMode: 'Indexed', completions: 5, ...spec });
+    const policy = (rule: object, spec: object = {}) => job({ podFailurePolicy: { rules: [rule] }, ...spec });
+    const at = 'spec.podFailurePolicy.rules[0]';
+    const exit = { operator: 'In', values: [1, 3] };
+    const rows: [object, string[]][] = [
+      [
+        indexed({ backoffLimitPerIndex: 1, maxFailedIndexes: 2, successPolicy: { rules: [{ succeededCount: 2 }] } }),
+        [],
+      ],
+      [policy({ action: 'FailJob', onExitCodes: { ...exit, containerName: 'c' } }), []],
+      [
+        job({ backoffLimitPerIndex: 1 }),
+        ['spec.backoffLimitPerIndex: Invalid value: 1: requires indexed completion mode'],
+      ],
+      [
+        indexed({ maxFailedIndexes: 9 }),
+        [
+          'spec.maxFailedIndexes: Invalid value: 9: must be less than or equal to completions',
+          'spec.backoffLimitPerIndex: Required value: when maxFailedIndexes is specified',
+        ],
+      ],
+      [
+        policy({ action: 'FailIndex', onExitCodes: exit }),
+        [`${at}.action: Invalid value: "FailIndex": requires the backoffLimitPerIndex to be set`],
+      ],
+      [
+        policy({ action: 'Ignore' }),
+        [`${at}: Invalid value: "": specifying one of OnExitCodes and OnPodConditions is required`],
+      ],
+      [
+        policy({ action: 'Ignore', onExitCodes: exit, onPodConditions: [{ type: 'DisruptionTarget' }] }),
+        [`${at}: Invalid value: "": specifying both OnExitCodes and OnPodConditions is not supported`],
+      ],
+      [
+        policy({ action: 'Count', onExitCodes: { operator: 'In', values: [0], containerName: 'x' } }),
+        [
+          `${at}.onExitCodes.containerName: Invalid value: "x": must be one of the container or initContainer names in the pod template`,
+          `${at}.onExitCodes.values[0]: Invalid value: 0: must not be 0 for the In operator`,
+        ],
+      ],
+      [
+        policy({ action: 'Odd', onExitCodes: exit }, { podReplacementPolicy: 'TerminatingOrFailed' }),
+        [
+          `${at}.action: Unsupported value: "Odd": supported values: "Count", "FailIndex", "FailJob", "Ignore"`,
+          'spec.podReplacementPolicy: Unsupported value: "TerminatingOrFailed": supported values: "Failed"',
+        ],
+      ],
+      [
+        indexed({ successPolicy: { rules: [{}, { succeededIndexes: '3,1' }, { succeededIndexes: '0-9999999999' }] } }),
+        [
+          'spec.successPolicy.rules[0]: Required value: at least one of succeededCount or succeededIndexes must be specified',
+          'spec.successPolicy.rules[1].succeededIndexes: Invalid value: "3,1": error parsing succeededIndexes',
+          'spec.successPolicy.rules[2].succeededIndexes: Invalid value: "0-9999999999": must be less than completions',
+        ],
+      ],
+    ];
+    for (const [value, expected] of rows) assert.deepEqual(errors(r.jobs, value), expected);
+    const pattern = policy({ action: 'Ignore', onPodConditions: [{ type: 'DisruptionTarget' }] });
+    const { spec } = made(r.jobs, pattern) as { spec: batch.JobSpec };
+    assert.equal(spec.podFailurePolicy?.rules[0]?.onPodConditions?.[0]?.status, 'True');
+    assert.equal(spec.podReplacementPolicy, 'Failed');
+    assert.deepEqual(strategyOf(r.jobs).warnings(made(r.jobs, indexed({}))), []);
   });
 });
 

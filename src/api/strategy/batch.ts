@@ -3,7 +3,7 @@ import type { FieldError } from '../field-error.ts';
 import { dns1123Subdomain, nameIs } from '../names.ts';
 import { cronJobs, jobs } from '../resources.ts';
 import type { Writable, batch } from '../types.ts';
-import { validateCronJobSpec, validateJobSpec } from './batch-validation.ts';
+import { validateCronJobSpec, validateIndexedName, validateJobSpec } from './batch-validation.ts';
 import { defineStrategy } from './define-strategy.ts';
 import { immutable } from './metadata.ts';
 import { applyPodSpecDefaults } from './pod-defaults.ts';
@@ -16,6 +16,9 @@ function jobSpecDefaults(spec: Writable<batch.JobSpec> | undefined): void {
   spec.backoffLimit ??= spec.backoffLimitPerIndex === undefined ? 6 : 2_147_483_647;
   spec.completionMode ??= 'NonIndexed';
   spec.suspend ??= false;
+  for (const rule of spec.podFailurePolicy?.rules ?? []) {
+    for (const pattern of rule.onPodConditions ?? []) pattern.status ??= 'True';
+  }
   spec.podReplacementPolicy ??= spec.podFailurePolicy === undefined ? 'TerminatingOrFailed' : 'Failed';
   if (spec.template?.spec !== undefined) applyPodSpecDefaults(spec.template.spec);
 }
@@ -68,19 +71,6 @@ function validateJobUpdate(next: batch.Job, previous: batch.Job): FieldError[] {
   ];
 }
 
-/** What the job controller here leaves aside. */
-function jobWarnings(spec: batch.JobSpec | undefined, path: string): string[] {
-  const unheeded = (
-    ['podFailurePolicy', 'successPolicy', 'backoffLimitPerIndex', 'maxFailedIndexes', 'managedBy'] as const
-  ).filter((field) => spec?.[field] !== undefined);
-  return [
-    ...unheeded.map((field) => `${path}.${field}: nothing in this cluster heeds it yet`),
-    ...(spec?.completionMode === 'Indexed'
-      ? [`${path}.completionMode: the pods of an Indexed job get no index in this cluster yet`]
-      : []),
-  ];
-}
-
 /** Longest name that leaves room for the time that is added to the names of jobs. */
 const cronJobName = nameIs((name) => [
   ...dns1123Subdomain(name),
@@ -100,9 +90,9 @@ export const batchStrategies = [
       draft.metadata = { ...draft.metadata, labels: { ...labels } };
     },
     prepareForCreate: chooseSelector,
-    validate: (job) => validateJobSpec(job.spec, 'spec', true),
+    validate: (job) => [...validateJobSpec(job.spec, 'spec', true), ...validateIndexedName(job)],
     validateUpdate: validateJobUpdate,
-    warnings: (job) => [...templateWarnings(job.spec?.template), ...jobWarnings(job.spec, 'spec')],
+    warnings: (job) => templateWarnings(job.spec?.template),
     selectableFields: (job) => ({ 'status.successful': String(job.status?.succeeded ?? 0) }),
   }),
   defineStrategy<batch.CronJob>({
@@ -119,6 +109,7 @@ export const batchStrategies = [
       jobSpecDefaults(spec.jobTemplate?.spec);
     },
     validate: (cronJob) => validateCronJobSpec(cronJob.spec),
-    warnings: (cronJob) => jobWarnings(cronJob.spec?.jobTemplate?.spec, 'spec.jobTemplate.spec'),
+    warnings: (cronJob) =>
+      templateWarnings(cronJob.spec?.jobTemplate?.spec?.template, 'spec.jobTemplate.spec.template.spec'),
   }),
 ];

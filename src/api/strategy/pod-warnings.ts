@@ -11,8 +11,8 @@ const renamedNodeLabels: Readonly<Record<string, string>> = {
 
 export const podWarnings = (pod: core.Pod): string[] => specWarnings(pod.spec, 'spec');
 
-export const templateWarnings = (template: core.PodTemplateSpec | undefined): string[] =>
-  specWarnings(template?.spec, 'spec.template.spec');
+export const templateWarnings = (template: core.PodTemplateSpec | undefined, path = 'spec.template.spec'): string[] =>
+  specWarnings(template?.spec, path);
 
 function specWarnings(spec: core.PodSpec | undefined, path: string): string[] {
   if (spec === undefined) return [];

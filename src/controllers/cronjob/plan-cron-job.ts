@@ -1,7 +1,7 @@
 // What a CronJob needs now: a job, the end of others, and when to look again. Pure.
 import { nextCronTime, parseCronSchedule } from '../../api/objects.ts';
 import type { CronJob, Job, core } from '../../api/objects.ts';
-import { conditionOf, isFinished } from '../job/plan-job.ts';
+import { conditionOf, isFinished } from '../job/job-conditions.ts';
 import { timestamp } from '../runtime/pod-state.ts';
 
 export interface CronPlan {

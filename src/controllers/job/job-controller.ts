@@ -12,7 +12,9 @@ import { isDeleting } from '../runtime/pod-state.ts';
 import { startReconciler } from '../runtime/reconciler.ts';
 import { slowStart } from '../runtime/slow-start.ts';
 import { isTracked, TRACKING } from './job-tracking.ts';
-import { expiryMs, isFinished, planJob, type JobPlan } from './plan-job.ts';
+import { indexedTemplate, type WantedPod } from './indexed-pods.ts';
+import { isFinished } from './job-conditions.ts';
+import { expiryMs, planJob, type JobPlan } from './plan-job.ts';
 
 /** Key of the job that a pod names as its controller, whether there is one or not. */
 function jobKeyOf(pod: Pod): string | undefined {
@@ -68,17 +70,19 @@ export function startJobController(context: ControllerContext): Running {
     await Promise.all(orphans.map(release));
   };
 
-  const createPods = async (key: string, job: Job, count: number): Promise<void> => {
+  const createPods = async (key: string, job: Job, wanted: readonly WantedPod[]): Promise<void> => {
     const { template } = job.spec ?? {};
     if (template === undefined) return;
     const { finalizers = [] } = template.metadata ?? {};
     const tracked = { ...template, metadata: { ...template.metadata, finalizers: [...finalizers, TRACKING] } };
+    const count = wanted.length;
     expectations.expectCreations(key, count);
     let tried = 0;
     const { error } = await slowStart(count, async () => {
+      const made = indexedTemplate(job, tracked, wanted[tried] ?? {});
       tried++;
       try {
-        await control.create(job, tracked);
+        await control.create(job, made.template, made.prefix);
       } catch (e) {
         expectations.creationSeen(key);
         throw e;
@@ -101,6 +105,8 @@ export function startJobController(context: ControllerContext): Running {
     await releaseOrphans(key, job?.metadata.uid);
     if (job === undefined) return;
     const mine = [...podsByJob.get(key).values()].filter((p) => controllerOf(p)?.uid === job.metadata.uid);
+    // Somebody else's to look after.
+    if ((job.spec?.managedBy ?? 'kubernetes.io/job-controller') !== 'kubernetes.io/job-controller') return;
     if (isDeleting(job)) {
       await Promise.all(mine.filter(isTracked).map(release));
       return;
@@ -116,7 +122,7 @@ export function startJobController(context: ControllerContext): Running {
     }
     await Promise.all(plan.release.map(release));
     await removePods(job, plan);
-    if (plan.create > 0) await createPods(key, job, plan.create);
+    if (plan.create.length > 0) await createPods(key, job, plan.create);
     if (plan.recheckMs !== undefined) queue.addAfter(key, plan.recheckMs);
     if (isFinished(job)) await expire(key, job, now);
   };

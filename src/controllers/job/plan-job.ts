@@ -1,14 +1,19 @@
 // What a job needs now: pods made or deleted, a verdict, and when to look again. Pure.
+import { formatIndexes } from '../../api/objects.ts';
 import type { Job, Pod, batch } from '../../api/objects.ts';
 import { isDeleting, isPodActive, isPodReady, timestamp } from '../runtime/pod-state.ts';
-import { trackPods, type Tracked } from './job-tracking.ts';
+import { isIndexed, type WantedPod } from './indexed-pods.ts';
+import { verdictOf } from './job-verdict.ts';
+import { trackPods } from './job-tracking.ts';
+import { conditionOf, isFinished } from './job-conditions.ts';
+import { wantedPods } from './wanted-pods.ts';
 
 type Condition = batch.JobCondition;
 
 export interface JobPlan {
   readonly status: batch.JobStatus;
   /** Pods to make. */
-  readonly create: number;
+  readonly create: readonly WantedPod[];
   /** Pods to delete; they count neither as succeeded nor as failed when the job is merely suspended or made smaller. */
   readonly remove: readonly Pod[];
   readonly removedCount: boolean;
@@ -18,83 +23,6 @@ export interface JobPlan {
   readonly news: { readonly type: 'Normal' | 'Warning'; readonly reason: string; readonly message: string } | undefined;
   /** Milliseconds until something changes by time alone. */
   readonly recheckMs: number | undefined;
-}
-
-const FIRST_BACKOFF_MS = 10_000;
-const LONGEST_BACKOFF_MS = 600_000;
-
-export const conditionOf = (job: Job, type: string): Condition | undefined =>
-  (job.status?.conditions ?? []).find((c) => c.type === type && c.status === 'True');
-
-export const isFinished = (job: Job): boolean =>
-  conditionOf(job, 'Complete') !== undefined || conditionOf(job, 'Failed') !== undefined;
-
-interface Verdict {
-  readonly succeeded: boolean;
-  readonly reason: string;
-  readonly message: string;
-}
-
-/** Containers that a kubelet restarts count as failures of a job too. */
-function restarts(active: readonly Pod[]): number {
-  let sum = 0;
-  for (const { status } of active) {
-    for (const s of [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])])
-      sum += s.restartCount;
-  }
-  return sum;
-}
-
-function verdictOf(job: Job, tracked: Tracked, active: readonly Pod[], now: number): Verdict | undefined {
-  const before = conditionOf(job, 'SuccessCriteriaMet') ?? conditionOf(job, 'FailureTarget');
-  if (before !== undefined) {
-    const { reason = '', message = '', type } = before;
-    return { succeeded: type === 'SuccessCriteriaMet', reason, message };
-  }
-  const { spec } = job;
-  const limit = spec?.backoffLimit ?? 6;
-  const onFailure = spec?.template.spec?.restartPolicy === 'OnFailure';
-  const restarted = onFailure ? restarts(active) : 0;
-  if (tracked.failed > limit || (restarted > 0 && restarted >= limit)) {
-    return {
-      succeeded: false,
-      reason: 'BackoffLimitExceeded',
-      message: 'Job has reached the specified backoff limit',
-    };
-  }
-  const start = Date.parse(job.status?.startTime ?? '');
-  const deadline = spec?.activeDeadlineSeconds;
-  if (deadline !== undefined && spec?.suspend !== true && now - start >= deadline * 1000) {
-    return {
-      succeeded: false,
-      reason: 'DeadlineExceeded',
-      message: 'Job was active longer than specified deadline',
-    };
-  }
-  const completions = spec?.completions;
-  const done =
-    completions === undefined ? tracked.succeeded > 0 && active.length === 0 : tracked.succeeded >= completions;
-  if (!done) return undefined;
-  return { succeeded: true, reason: 'CompletionsReached', message: 'Reached expected number of succeeded pods' };
-}
-
-/** How long new pods must wait after the last failure: 10 s, 20 s, 40 s, … at most 10 min. */
-function backoffMs(pods: readonly Pod[], failed: number, now: number): number {
-  if (failed === 0) return 0;
-  const ends = pods
-    .filter((p) => p.status?.phase === 'Failed' || isDeleting(p))
-    .map((p) => {
-      const finished = (p.status?.containerStatuses ?? []).map((s) =>
-        Date.parse(s.state?.terminated?.finishedAt ?? ''),
-      );
-      const known = finished.filter((ms) => !Number.isNaN(ms));
-      return known.length > 0
-        ? Math.max(...known)
-        : Date.parse(p.metadata.deletionTimestamp ?? p.metadata.creationTimestamp);
-    });
-  if (ends.length === 0) return 0;
-  const wait = Math.min(FIRST_BACKOFF_MS * 2 ** Math.min(failed - 1, 10), LONGEST_BACKOFF_MS);
-  return Math.max(0, Math.max(...ends) + wait - now);
 }
 
 /** New status with the condition set; `lastTransitionTime` moves only with the status. */
@@ -121,12 +49,12 @@ export function planJob(job: Job, pods: readonly Pod[], options: { now: number; 
   let news: JobPlan['news'];
   let startTime = started ?? (suspended ? undefined : timestamp(now));
   let remove: readonly Pod[] = [];
-  let create = 0;
+  let create: readonly WantedPod[] = [];
   let recheckMs: number | undefined;
   const soonest = (ms: number) => void (recheckMs = Math.min(recheckMs ?? ms, Math.max(ms, 1)));
 
   const finished = isFinished(job);
-  const verdict = finished ? undefined : verdictOf(job, tracked, active, now);
+  const verdict = finished ? undefined : verdictOf(job, pods, tracked, active, now);
   let completionTime = job.status?.completionTime;
   if (verdict !== undefined) {
     const { succeeded, reason, message } = verdict;
@@ -134,7 +62,8 @@ export function planJob(job: Job, pods: readonly Pod[], options: { now: number; 
     conditions = withCondition(conditions, { type, status: 'True', reason, message }, now);
     remove = active;
     const leaving = pods.some((p) => isDeleting(p) && !['Succeeded', 'Failed'].includes(p.status?.phase ?? ''));
-    const pending = tracked.uncounted.succeeded.length + tracked.uncounted.failed.length > 0;
+    const { uncounted, retries } = tracked;
+    const pending = uncounted.succeeded.length + uncounted.failed.length + retries.size > 0;
     if (active.length === 0 && !leaving && !pending) {
       conditions = withCondition(
         conditions,
@@ -169,14 +98,10 @@ export function planJob(job: Job, pods: readonly Pod[], options: { now: number; 
         startTime = timestamp(now);
         news = { type: 'Normal', reason: 'Resumed', message: 'Job resumed' };
       }
-      const wanted = wantedPods(job, tracked, active.length);
-      const waiting = spec?.podReplacementPolicy === 'Failed' ? pods.filter((p) => isDeleting(p)).length : 0;
-      if (active.length > wanted) remove = youngestFirst(active).slice(0, active.length - wanted);
-      else if (settled && active.length + waiting < wanted) {
-        const wait = backoffMs(pods, tracked.failed, now);
-        if (wait > 0) soonest(wait);
-        else create = wanted - active.length - waiting;
-      }
+      const wanted = wantedPods(job, pods, tracked, now);
+      remove = wanted.remove;
+      if (settled) create = wanted.create;
+      if (settled && wanted.recheckMs !== undefined) soonest(wanted.recheckMs);
     }
     const deadline = spec?.activeDeadlineSeconds;
     if (deadline !== undefined && startTime !== undefined && !suspended) {
@@ -195,6 +120,10 @@ export function planJob(job: Job, pods: readonly Pod[], options: { now: number; 
     ...(active.length === 0 ? {} : { active: active.length }),
     ...(tracked.counted.succeeded === 0 ? {} : { succeeded: tracked.counted.succeeded }),
     ...(tracked.counted.failed === 0 ? {} : { failed: tracked.counted.failed }),
+    ...(isIndexed(job) && tracked.completed.size > 0 ? { completedIndexes: formatIndexes(tracked.completed) } : {}),
+    ...(isIndexed(job) && spec?.backoffLimitPerIndex !== undefined
+      ? { failedIndexes: formatIndexes(tracked.failedIndexes) }
+      : {}),
     terminating: terminating.length,
     ready: active.filter(isPodReady).length,
     uncountedTerminatedPods: {
@@ -202,21 +131,10 @@ export function planJob(job: Job, pods: readonly Pod[], options: { now: number; 
       ...(failed.length === 0 ? {} : { failed: [...failed] }),
     },
   };
-  return { status, create, remove, removedCount: verdict !== undefined, release: tracked.release, news, recheckMs };
+  // What runs when enough has succeeded is no failure.
+  const removedCount = verdict?.succeeded === false;
+  return { status, create, remove, removedCount, release: tracked.release, news, recheckMs };
 }
-
-function wantedPods({ spec }: Job, { succeeded }: Tracked, active: number): number {
-  const parallelism = spec?.parallelism ?? 1;
-  // Without a number of completions the first success says that the work is done: no pod follows it.
-  if (spec?.completions === undefined) return succeeded > 0 ? Math.min(active, parallelism) : parallelism;
-  return Math.min(parallelism, Math.max(0, spec.completions - succeeded));
-}
-
-const youngestFirst = (pods: readonly Pod[]): Pod[] =>
-  pods.toSorted((a, b) => {
-    const ready = Number(isPodReady(a)) - Number(isPodReady(b));
-    return ready !== 0 ? ready : b.metadata.creationTimestamp.localeCompare(a.metadata.creationTimestamp);
-  });
 
 /** When a finished job is to be deleted, in epoch milliseconds; undefined: never. */
 export function expiryMs(job: Job): number | undefined {

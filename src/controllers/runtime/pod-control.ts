@@ -7,8 +7,8 @@ import { controllerReference } from './owners.ts';
 export type PodTemplate = core.PodTemplateSpec;
 
 export interface PodControl {
-  /** `name` instead of a generated one for pods with an identity. */
-  create(owner: KubeObject, template: PodTemplate, name?: string): Promise<Pod>;
+  /** `prefix`: what the generated name begins with, the owner's name unless given. */
+  create(owner: KubeObject, template: PodTemplate, prefix?: string): Promise<Pod>;
   delete(owner: KubeObject, pod: Pod): Promise<void>;
 }
 
@@ -21,15 +21,14 @@ export function isNamespaceTerminating(e: unknown): boolean {
 export function createPodControl(client: Client, recorder: EventRecorder): PodControl {
   const api = client.resource(pods);
   return {
-    async create(owner, template, name) {
+    async create(owner, template, prefix = `${owner.metadata.name}-`) {
       const { labels, annotations, finalizers } = template.metadata ?? {};
-      const prefix = `${owner.metadata.name}-`;
       try {
         const pod = await api.create({
           apiVersion: 'v1',
           kind: 'Pod',
           metadata: {
-            ...(name === undefined ? { generateName: prefix } : { name }),
+            generateName: prefix,
             ...(owner.metadata.namespace === undefined ? {} : { namespace: owner.metadata.namespace }),
             ...(labels === undefined ? {} : { labels }),
             ...(annotations === undefined ? {} : { annotations }),
