@@ -49,7 +49,10 @@ export interface ControllersOptions {
 }
 
 export interface StartControllers {
+  /** Reads what all controllers watch. */
   client: Client;
+  /** What the controller of this name writes with, each under an identity of its own. @default `client` */
+  clientFor?: (controller: string) => Client;
   log?: Logger;
   clock?: Clock;
   options?: ControllersOptions;
@@ -60,33 +63,36 @@ export function startControllers(start: StartControllers): Running {
   const clock = start.clock ?? systemClock;
   const options = start.options ?? {};
   const informers = createSharedInformers(start.client, { log, clock });
-  const context: ControllerContext = { client: start.client, informers, log, clock };
+  const clientFor = start.clientFor ?? (() => start.client);
+  const as = (name: string): ControllerContext => ({ client: clientFor(name), informers, log, clock });
   const resources = options.resources ?? servedResources();
   const { caPem, maxEndpointsPerSlice, nodeGraceMs, podCidrs = [] } = options;
   const running: Running[] = [
-    startNamespaceController(context, resources),
-    startServiceAccountController(context, { caPem }),
-    startDeploymentController(context),
-    startReplicaSetController(context),
-    startReplicationControllerController(context),
-    startStatefulSetController(context),
-    startDaemonSetController(context),
-    startJobController(context),
-    startCronJobController(context),
-    startDisruptionController(context),
-    startEndpointSliceController(context, { maxEndpointsPerSlice }),
-    startEndpointsController(context),
-    startEndpointSliceMirroringController(context),
-    startPodGcController(context, { quarantineMs: nodeGraceMs }),
-    startTokenCleaner(context),
-    startVolumeBinder(context),
-    startVolumeProtection(context),
-    startEphemeralClaims(context),
-    startNodeLifecycleController(context, { graceMs: nodeGraceMs }),
-    startGarbageCollector(context, resources.filter(isCollectable)),
+    startNamespaceController(as('namespace-controller'), resources),
+    startServiceAccountController(as('service-account-controller'), { caPem }),
+    startDeploymentController(as('deployment-controller')),
+    startReplicaSetController(as('replicaset-controller')),
+    startReplicationControllerController(as('replication-controller')),
+    startStatefulSetController(as('statefulset-controller')),
+    startDaemonSetController(as('daemon-set-controller')),
+    startJobController(as('job-controller')),
+    startCronJobController(as('cronjob-controller')),
+    startDisruptionController(as('disruption-controller')),
+    startEndpointSliceController(as('endpointslice-controller'), { maxEndpointsPerSlice }),
+    startEndpointsController(as('endpoint-controller')),
+    startEndpointSliceMirroringController(as('endpointslicemirroring-controller')),
+    startPodGcController(as('pod-garbage-collector'), { quarantineMs: nodeGraceMs }),
+    startTokenCleaner(as('token-cleaner')),
+    startVolumeBinder(as('persistent-volume-binder')),
+    startVolumeProtection(as('pvc-protection-controller')),
+    startEphemeralClaims(as('ephemeral-volume-controller')),
+    startNodeLifecycleController(as('node-controller'), { graceMs: nodeGraceMs }),
+    startGarbageCollector(as('generic-garbage-collector'), resources.filter(isCollectable)),
   ];
-  if (options.signer !== undefined) running.push(startCertificateController(context, { ca: options.signer }));
-  if (podCidrs.length > 0) running.push(startNodeIpamController(context, { podCidrs, ...options.nodeMaskSize }));
+  if (options.signer !== undefined)
+    running.push(startCertificateController(as('certificate-controller'), { ca: options.signer }));
+  if (podCidrs.length > 0)
+    running.push(startNodeIpamController(as('node-controller'), { podCidrs, ...options.nodeMaskSize }));
   return {
     async stop() {
       await Promise.all(running.map((controller) => controller.stop()));

@@ -91,11 +91,18 @@ export async function runServer(options: ServerOptions): Promise<void> {
   log.info('API server ready', { listen: options.listen });
 
   const clients: Client[] = [];
-  const clientFor = (name: string) => {
-    const client = createInProcessClient((request) => api.handle(request), { name, groups: ['system:authenticated'] });
+  const clientFor = (name: string, ...groups: string[]) => {
+    const user = { name, groups: [...groups, 'system:authenticated'] };
+    const client = createInProcessClient((request) => api.handle(request), user);
     clients.push(client);
     return client;
   };
+  const clientForController = (name: string) =>
+    clientFor(
+      `system:serviceaccount:kube-system:${name}`,
+      'system:serviceaccounts',
+      'system:serviceaccounts:kube-system',
+    );
   const stopLeading = lead({
     client: clientFor('system:kube-controller-manager'),
     shared: options.shared,
@@ -104,6 +111,7 @@ export async function runServer(options: ServerOptions): Promise<void> {
     start: async () => {
       const controllers = startControllers({
         client: clientFor('system:kube-controller-manager'),
+        clientFor: clientForController,
         log: log.with({ room: 'controllers' }),
         clock: systemClock,
         options: {

@@ -83,7 +83,12 @@ void describe('the running server', () => {
     identities.set('add-ons', { cn: 'system:addons' });
     identities.set('cluster DNS', { token: await tokenOf('kube-system', 'kube-dns') });
     identities.set('scheduler', { cn: 'system:kube-scheduler' });
-    identities.set('controllers', { cn: 'system:kube-controller-manager' });
+    identities.set('informers of the controllers', { cn: 'system:kube-controller-manager' });
+    for (const title of table.keys()) {
+      if (/-(controller|collector|cleaner|binder)$/.test(title)) {
+        identities.set(title, { token: await tokenOf('kube-system', title) });
+      }
+    }
     identities.set('administrator', ADMIN);
     identities.set('service account', { token });
   });

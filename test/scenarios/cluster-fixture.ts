@@ -1,6 +1,7 @@
 // A cluster for a scenario: brought up by the real command, spoken to with the real kubectl, gone afterwards.
+import assert from 'node:assert/strict';
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
@@ -91,7 +92,10 @@ export function startCluster(...upFlags: string[]): Cluster {
   const up = () => run(portico, ['up', ...flags, ...upFlags], { timeoutMs: 120_000 });
   const down = () => {
     for (const child of children) child.kill('SIGKILL');
-    return run(portico, ['down', ...flags]);
+    const refusals = refusalsOfParts(path.join(stateDir, 'logs', 'server.log'));
+    const ended = run(portico, ['down', ...flags]);
+    assert.deepEqual(refusals, [], "a part of the cluster may not do what its work needs: see the server's roles");
+    return ended;
   };
   const cluster: Cluster = {
     name,
@@ -149,6 +153,14 @@ export function startCluster(...upFlags: string[]): Cluster {
     throw new Error(`portico up failed:\n${r.stdout}\n${r.stderr}`);
   }
   return cluster;
+}
+
+/** Lines of the server's log in which a controller, or the scheduler, was not allowed something. */
+function refusalsOfParts(logFile: string): string[] {
+  if (!existsSync(logFile)) return [];
+  return readFileSync(logFile, 'utf8')
+    .split('\n')
+    .filter((line) => line.includes('is forbidden: User'));
 }
 
 /** Polls until `check` returns something, and returns it. The last error is the reason when it never does. */

@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { it } from 'node:test';
+import { CONTROLLER_RULES, CONTROLLER_SYSTEM_RULES } from '../bootstrap/controller-roles.ts';
 import { servedResources } from '../discovery/served-resources.ts';
 import { startTestServer } from '../testing/test-server.ts';
 
@@ -25,7 +26,11 @@ const identities: readonly (readonly [title: string, user: string, ...groups: st
   ['add-ons', 'system:addons', 'system:authenticated'],
   ['cluster DNS', 'system:serviceaccount:kube-system:kube-dns', 'system:serviceaccounts', 'system:authenticated'],
   ['scheduler', 'system:kube-scheduler', 'system:authenticated'],
-  ['controllers', 'system:kube-controller-manager', 'system:authenticated'],
+  ['informers of the controllers', 'system:kube-controller-manager', 'system:authenticated'],
+  ...Object.keys({ ...CONTROLLER_RULES, ...CONTROLLER_SYSTEM_RULES }).map(
+    (name) =>
+      [name, `system:serviceaccount:kube-system:${name}`, 'system:serviceaccounts', 'system:authenticated'] as const,
+  ),
   ['administrator', 'root', 'system:masters'],
 ];
 

@@ -1,7 +1,7 @@
 // The roles and bindings that exist from the first start. Names and reach are Kubernetes' own, for the kinds served here.
-import { AGENT_SETTINGS, CLUSTER_INFO, NODE_BOOTSTRAPPERS, type rbac } from '../../api/index.ts';
-
-type Rule = rbac.PolicyRule;
+import { AGENT_SETTINGS, CLUSTER_INFO, NODE_BOOTSTRAPPERS } from '../../api/index.ts';
+import { CONTROLLER_RULES, CONTROLLER_SYSTEM_RULES } from './controller-roles.ts';
+import { ALL, EVENTS, everyKind, READ, rule, WRITE, type Rule } from './rule.ts';
 
 export interface BootstrapRole {
   readonly name: string;
@@ -25,16 +25,6 @@ export interface BootstrapNamespaceRole extends BootstrapRole {
   readonly subjects: readonly Subject[];
 }
 
-const READ = ['get', 'list', 'watch'];
-const WRITE = ['create', 'delete', 'deletecollection', 'patch', 'update'];
-const ALL = [...WRITE, ...READ];
-
-const rule = (verbs: readonly string[], group: string, resources: string, names?: readonly string[]): Rule => ({
-  verbs: [...verbs],
-  apiGroups: [group],
-  resources: resources.split(' '),
-  ...(names === undefined ? {} : { resourceNames: [...names] }),
-});
 const urls = (...nonResourceURLs: string[]): Rule => ({ verbs: ['get'], nonResourceURLs });
 
 const APPS =
@@ -71,41 +61,15 @@ const admin: readonly Rule[] = [
   rule(ALL, 'rbac.authorization.k8s.io', 'rolebindings roles'),
 ];
 
-const EVENTS: readonly Rule[] = [
-  rule(['create', 'patch', 'update'], '', 'events'),
-  rule(['create', 'patch', 'update'], 'events.k8s.io', 'events'),
-];
 const lease = (name: string): readonly Rule[] => [
   rule(['create', 'list', 'watch'], 'coordination.k8s.io', 'leases'),
   rule(['get', 'update', 'patch'], 'coordination.k8s.io', 'leases', [name]),
 ];
 
-const CHANGE = ['delete', 'deletecollection', 'patch', 'update'];
-const EVERY_KIND = [
-  [
-    '',
-    'configmaps endpoints events namespaces namespaces/finalize namespaces/status nodes nodes/status persistentvolumeclaims persistentvolumeclaims/status persistentvolumes persistentvolumes/status pods pods/status replicationcontrollers replicationcontrollers/scale replicationcontrollers/status secrets serviceaccounts services services/status',
-  ],
-  ['apps', APPS],
-  ['certificates.k8s.io', 'certificatesigningrequests certificatesigningrequests/status'],
-  ['batch', 'cronjobs cronjobs/status jobs jobs/status'],
-  ['coordination.k8s.io', 'leases'],
-  ['discovery.k8s.io', 'endpointslices'],
-  ['events.k8s.io', 'events'],
-  [
-    'networking.k8s.io',
-    'ingressclasses ingresses ingresses/status ipaddresses networkpolicies servicecidrs servicecidrs/status',
-  ],
-  ['policy', 'poddisruptionbudgets poddisruptionbudgets/status'],
-  ['rbac.authorization.k8s.io', 'clusterrolebindings clusterroles rolebindings roles'],
-  ['scheduling.k8s.io', 'priorityclasses'],
-  ['storage.k8s.io', 'storageclasses'],
-] as const;
-
 const CERTIFICATES = 'certificates.k8s.io';
-const NODE_SIGNERS = ['kubernetes.io/kube-apiserver-client-kubelet', 'kubernetes.io/kubelet-serving'];
 const NODE_CLIENT = 'system:certificates.k8s.io:certificatesigningrequests';
 
+const controllerRole = (name: string) => `system:controller:${name}`;
 const aggregateTo = (role: string) => ({ [`rbac.authorization.k8s.io/aggregate-to-${role}`]: 'true' });
 
 export const bootstrapRoles: readonly BootstrapRole[] = [
@@ -228,26 +192,14 @@ export const bootstrapRoles: readonly BootstrapRole[] = [
     name: 'system:kube-controller-manager',
     rules: [
       ...EVENTS,
-      ...lease('kube-controller-manager'),
-      // The garbage collector and the namespace controller work on every kind; nobody here needs a pod's exec or proxy.
-      ...EVERY_KIND.map(([group, resources]) => rule([...READ, ...CHANGE], group, resources)),
-      rule(
-        ['create'],
-        '',
-        'configmaps endpoints namespaces persistentvolumeclaims persistentvolumes pods secrets serviceaccounts serviceaccounts/token services',
-      ),
-      rule(['create'], 'apps', 'controllerrevisions replicasets'),
-      rule(['create'], 'batch', 'jobs'),
-      rule(['create'], 'discovery.k8s.io', 'endpointslices'),
-      rule(['create'], 'networking.k8s.io', 'ipaddresses servicecidrs'),
-      rule(['create'], '', 'pods/eviction'),
-      rule(['update'], CERTIFICATES, 'certificatesigningrequests/approval'),
-      rule(['approve', 'sign'], CERTIFICATES, 'signers', NODE_SIGNERS),
-      rule(['sign'], CERTIFICATES, 'signers', ['kubernetes.io/kube-apiserver-client']),
+      ...lease('portico-server'),
+      // The informers that all controllers share; what each may write is a role of its own.
+      ...everyKind(['list', 'watch']),
       rule(['create'], 'authentication.k8s.io', 'tokenreviews'),
       rule(['create'], 'authorization.k8s.io', 'subjectaccessreviews'),
     ],
   },
+  ...Object.entries(CONTROLLER_RULES).map(([name, rules]) => ({ name: controllerRole(name), rules })),
 ];
 
 export const bootstrapBindings: readonly BootstrapBinding[] = [
@@ -288,9 +240,20 @@ export const bootstrapBindings: readonly BootstrapBinding[] = [
     role: 'system:service-account-issuer-discovery',
     subjects: [['Group', 'system:serviceaccounts']],
   },
+  ...Object.keys(CONTROLLER_RULES).map((name) => ({
+    name: controllerRole(name),
+    role: controllerRole(name),
+    subjects: [['ServiceAccount', `kube-system:${name}`]] as const,
+  })),
 ];
 
 export const bootstrapNamespaceRoles: readonly BootstrapNamespaceRole[] = [
+  ...Object.entries(CONTROLLER_SYSTEM_RULES).map(([name, rules]) => ({
+    name: controllerRole(name),
+    namespace: 'kube-system',
+    rules,
+    subjects: [['ServiceAccount', `kube-system:${name}`]] as const,
+  })),
   // Deploys the add-ons: makes what is missing of them, and can neither read nor change what is there.
   {
     name: 'system:addons',
