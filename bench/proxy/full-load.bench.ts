@@ -6,6 +6,7 @@ import { restoreParts } from '../../src/proxy/iptables/restore-parts.ts';
 import { openNftKernel } from '../../src/proxy/nftables/kernel.ts';
 import { NftBook } from '../../src/proxy/nftables/book.ts';
 import { fixedOps } from '../../src/proxy/nftables/fixed-table.ts';
+import { withRoom } from '../../src/proxy/nftables/room.ts';
 import { median, report } from '../report.ts';
 import { IPTABLES_CONTEXT, NFT_CONTEXT, filledTracker, inThrowawayNetns, seconds } from './synthetic-cluster.ts';
 
@@ -15,7 +16,7 @@ function nftSeconds(services: number, endpoints: number): Promise<number> {
     const kernel = openNftKernel('IPv4', { netns, apply: 'netlink' });
     const taken = await seconds(async () => {
       const plan = new NftBook().plan(tracker.take(), NFT_CONTEXT);
-      await kernel.apply([...fixedOps(NFT_CONTEXT), ...plan.ops]);
+      await kernel.apply(withRoom([...fixedOps(NFT_CONTEXT), ...plan.ops]));
     });
     kernel.close();
     return taken;

@@ -19,6 +19,8 @@ export interface SetSpec {
   readonly value?: 'verdict' | readonly Field[];
   /** Filled from packets, forgetting after this time. */
   readonly timeoutSeconds?: number;
+  /** Most elements that it takes; absent: any number. */
+  readonly size?: number;
 }
 
 export interface BaseChainSpec {
@@ -136,7 +138,7 @@ const DYNAMIC_SIZE = 65_536;
 
 /** The kernel object that a set of ours is. */
 export function nftSet(spec: SetSpec, family: Family): NftSet {
-  const { name, key, value, timeoutSeconds } = spec;
+  const { name, key, value, timeoutSeconds, size } = spec;
   return {
     kind: 'set',
     family: nftFamily(family),
@@ -144,6 +146,7 @@ export function nftSet(spec: SetSpec, family: Family): NftSet {
     name,
     key: keyType(key, family),
     ...(value === undefined ? {} : { data: value === 'verdict' ? value : keyType(value, family) }),
+    ...(size === undefined ? {} : { size }),
     ...(timeoutSeconds === undefined ? {} : { flags: ['dynamic', 'timeout'], timeoutSeconds, size: DYNAMIC_SIZE }),
   };
 }

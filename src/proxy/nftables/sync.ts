@@ -1,12 +1,14 @@
 // Applies table plans in one transaction each. A full sync reads our table once and writes what differs; after that
 // nothing is read: the book knows what the kernel holds.
 import type { Clock, Timer } from '../../clock/index.ts';
+import { isErrno } from '../../linux/index.ts';
 import type { Logger } from '../../log/index.ts';
 import type { ServiceKey, ServiceState, StateChange, StateChanges } from '../contract.ts';
 import type { RuleSync, SyncReport } from '../rule-sync.ts';
 import { NftBook } from './book.ts';
 import { fixedOps, type TableContext } from './fixed-table.ts';
 import type { NftOp } from './objects.ts';
+import { withRoom } from './room.ts';
 import { diffTable, numberingIn, type KernelTable } from './table-diff.ts';
 import { TableModel } from './table-model.ts';
 
@@ -93,17 +95,20 @@ export class NftSync implements RuleSync {
       await this.#o.kernel.apply(plan.ops);
     } catch (e) {
       this.#needFull = true;
-      throw e;
+      if (!isErrno(e, 'ENFILE')) throw e;
+      this.#o.log.info('a set of the table is full: the table is replaced by one with more room');
+      await this.#syncFully(all, 'replace');
+      return { kind: 'full' };
     }
     plan.commit();
     this.#scheduleGarbage();
     return { kind: 'partial' };
   }
 
-  async #syncFully(all: () => Iterable<[ServiceKey, ServiceState]>): Promise<void> {
+  async #syncFully(all: () => Iterable<[ServiceKey, ServiceState]>, how?: 'replace'): Promise<void> {
     const wishes = this.#wishes;
     const context = this.#o.context();
-    const have = this.#o.kernel.amendsRules ? await this.#o.kernel.read() : undefined;
+    const have = this.#o.kernel.amendsRules && how !== 'replace' ? await this.#o.kernel.read() : undefined;
     try {
       this.#book = await this.#build(context, all, have);
     } catch (error) {
@@ -127,7 +132,7 @@ export class NftSync implements RuleSync {
     const plan = book.plan(everything, context);
     const build = [...fixedOps(context), ...plan.ops];
     if (have === undefined) {
-      await this.#o.kernel.apply([{ op: 'delete-table' }, ...build]);
+      await this.#o.kernel.apply([{ op: 'delete-table' }, ...withRoom(build)]);
     } else {
       const want = new TableModel();
       want.apply(build);
