@@ -5,6 +5,7 @@ export * from './field-error.ts';
 export * from './addresses.ts';
 export * from './decode/decode-body.ts';
 export * from './decode/parse-body.ts';
+export { decodeProtobuf } from './decode/protobuf.ts';
 export { yamlText } from './encode/yaml.ts';
 export * from './patch/json-patch.ts';
 export * from './patch/merge-patch.ts';

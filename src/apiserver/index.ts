@@ -12,3 +12,5 @@ export type {
   WatchStep,
 } from './contract.ts';
 export { createApiServer } from './create-api-server.ts';
+export { portKubernetesState } from './objects/kubernetes-state.ts';
+export { storedValueText } from './objects/stored-value.ts';

@@ -1,6 +1,7 @@
 import path from 'node:path';
 
 import { parseDuration } from '../api/objects.ts';
+import { storedValueText } from '../apiserver/index.ts';
 import { UserError } from '../errors/index.ts';
 import {
   cidrContains,
@@ -13,6 +14,7 @@ import {
 } from '../ip/index.ts';
 import { shareClusterKeys } from '../roles/cluster-keys.ts';
 import { roleLogger } from '../roles/lifecycle.ts';
+import { refuseKubernetesState } from '../roles/kubernetes-state.ts';
 import { isShared, openStore, type StorePlace } from '../roles/open-store.ts';
 import { ensureKubeconfig, ensureServerCredentials } from '../roles/server-credentials.ts';
 import { runServer, type ServerOptions } from '../roles/server.ts';
@@ -140,7 +142,8 @@ export const command: Command = {
       ...(netns === undefined ? {} : { netns }),
     };
     const log = roleLogger('server');
-    const store = await openStore(place, log);
+    const store = await openStore(place, { log, decode: storedValueText });
+    await refuseKubernetesState(store, place);
     if (isShared(place)) await shareClusterKeys(store, pkiDir, clusterName);
     const ca = ensureServerCredentials(pkiDir, { clusterName, clusterDomain, ips: ['127.0.0.1', address, at(1)] });
     if (stringFlag(parsed, 'pki') === undefined) {

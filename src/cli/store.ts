@@ -4,9 +4,11 @@ import process from 'node:process';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
+import { portKubernetesState, storedValueText } from '../apiserver/index.ts';
 import type { ClientConfig } from '../client/index.ts';
 import { errorText, UserError } from '../errors/index.ts';
 import { https } from '../http/index.ts';
+import { holdsKubernetesState } from '../roles/kubernetes-state.ts';
 import { openStore, type StorePlace } from '../roles/open-store.ts';
 import {
   checkSame,
@@ -14,6 +16,7 @@ import {
   fillStore,
   parseSnapshot,
   snapshotText,
+  type Convert,
   type Store,
   type Summary,
 } from '../store/index.ts';
@@ -24,7 +27,7 @@ import { ETCD_FLAGS, storePlace } from './store-flags.ts';
 const say = (text: string) => void process.stdout.write(`${text}\n`);
 
 async function withStore<T>(place: StorePlace, use: (store: Store) => Promise<T>): Promise<T> {
-  const store = await openStore(place);
+  const store = await openStore(place, { decode: storedValueText });
   try {
     return await use(store);
   } finally {
@@ -37,11 +40,22 @@ const report = (verb: string, to: string, { count, sha256 }: Summary) =>
 
 async function migrate(parsed: Parsed): Promise<void> {
   const [from, to] = [requiredFlag(parsed, 'from'), requiredFlag(parsed, 'to')];
-  const summary = await withStore(storePlace(parsed, from), (source) =>
-    withStore(storePlace(parsed, to), (target) => copyStore(source, target)),
-  );
+  const summary = await withStore(storePlace(parsed, from), async (source) => {
+    const convert = (await holdsKubernetesState(source)) ? portOrRefuse : undefined;
+    return withStore(storePlace(parsed, to), (target) => copyStore(source, target, convert));
+  });
   report('copied', to, summary);
 }
+
+/** The objects of a Kubernetes control plane under our keys; says what stays behind. @throws UserError */
+const portOrRefuse: Convert = (read) => {
+  const { entries, leftOut, unreadable } = portKubernetesState(read);
+  if (unreadable.length > 0) {
+    throw new UserError(`nothing was copied: ${unreadable.length} values cannot be read\n${unreadable.join('\n')}`);
+  }
+  for (const line of leftOut) process.stderr.write(`left out ${line}\n`);
+  return entries;
+};
 
 async function restore(parsed: Parsed, file: string): Promise<void> {
   const to = requiredFlag(parsed, 'to');

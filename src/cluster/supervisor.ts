@@ -11,6 +11,7 @@ import { openTcpListenerIn, openUdpSocketIn, spawnIn } from '../linux/index.ts';
 import type { Logger } from '../log/index.ts';
 import { openApiListener } from './api-port.ts';
 import { shareClusterKeys } from '../roles/cluster-keys.ts';
+import { refuseKubernetesState } from '../roles/kubernetes-state.ts';
 import { openStore } from '../roles/open-store.ts';
 import { ensureCredentials, pkiFiles } from './credentials.ts';
 import { hostNameservers, parseUpstream, startDnsRelay } from './dns-relay.ts';
@@ -94,6 +95,7 @@ async function shareKeys(spec: ClusterSpec, paths: StatePaths): Promise<void> {
   if (spec.etcd === undefined) return;
   const store = await openStore(spec.etcd);
   try {
+    await refuseKubernetesState(store, spec.etcd);
     await shareClusterKeys(store, paths.pki, spec.name);
   } finally {
     await store.close();

@@ -1,7 +1,15 @@
 // The store that the flags name: a database file, or etcd.
+import { UserError } from '../errors/index.ts';
 import { connectTcpIn } from '../linux/index.ts';
 import type { Logger } from '../log/index.ts';
-import { isEtcdUrl, openEtcdStore, openSqliteStore, type EtcdFiles, type Store } from '../store/index.ts';
+import {
+  isEtcdUrl,
+  openEtcdStore,
+  openSqliteStore,
+  UnavailableError,
+  type EtcdFiles,
+  type Store,
+} from '../store/index.ts';
 
 export interface StorePlace {
   /** A file name, or `etcd://HOST:PORT[,…]`. */
@@ -11,17 +19,29 @@ export interface StorePlace {
   readonly netns?: string;
 }
 
+interface StoreUse {
+  readonly log?: Logger;
+  /** How values in etcd are read. @default as text */
+  readonly decode?: (value: Uint8Array) => string;
+}
+
 /** Do several servers share it? */
 export const isShared = (place: StorePlace): boolean => isEtcdUrl(place.at);
 
-/** @throws UserError, UnavailableError */
-export async function openStore(place: StorePlace, log?: Logger): Promise<Store> {
+/** @throws UserError when it cannot be opened or reached. */
+export async function openStore(place: StorePlace, { log, decode }: StoreUse = {}): Promise<Store> {
   if (!isShared(place)) return openSqliteStore({ path: place.at });
   const { netns } = place;
-  return openEtcdStore({
-    url: place.at,
-    ...place.files,
-    ...(log === undefined ? {} : { log: log.with({ room: 'store' }) }),
-    ...(netns === undefined ? {} : { openTcp: (host: string, port: number) => connectTcpIn(netns, { host, port }) }),
-  });
+  try {
+    return await openEtcdStore({
+      url: place.at,
+      ...place.files,
+      ...(decode === undefined ? {} : { decode }),
+      ...(log === undefined ? {} : { log: log.with({ room: 'store' }) }),
+      ...(netns === undefined ? {} : { openTcp: (host: string, port: number) => connectTcpIn(netns, { host, port }) }),
+    });
+  } catch (error) {
+    if (error instanceof UnavailableError) throw new UserError(error.message, { cause: error });
+    throw error;
+  }
 }

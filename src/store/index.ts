@@ -24,4 +24,5 @@ export { openEtcdStore } from './etcd/etcd-store.ts';
 export type { EtcdStoreOptions } from './etcd/etcd-store.ts';
 export { checkSame, copyStore, fillStore } from './copy/copy-store.ts';
 export { parseSnapshot, snapshotText } from './copy/snapshot.ts';
+export type { Convert } from './copy/copy-store.ts';
 export type { Summary } from './copy/snapshot.ts';

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 
-import { createApiServer } from '../../src/apiserver/index.ts';
+import { createApiServer, storedValueText } from '../../src/apiserver/index.ts';
 import { createInProcessClient } from '../../src/client/index.ts';
 import { systemClock } from '../../src/clock/index.ts';
 import { startControllers } from '../../src/controllers/index.ts';
@@ -32,7 +32,7 @@ const pem = (file: string) => readFileSync(path.join(options.folder, file), 'utf
 const store =
   options.etcd === undefined
     ? openSqliteStore({ path: path.join(options.folder, 'store.db'), ...options.history })
-    : await openEtcdStore({ url: options.etcd, ...options.history });
+    : await openEtcdStore({ url: options.etcd, decode: storedValueText, ...options.history });
 const api = createApiServer({
   store,
   serviceCidrs: options.serviceCidrs ?? ['10.96.0.0/16'],

@@ -2,7 +2,8 @@
 // served as events.k8s.io/v1 as well.
 import { eventsV1, fromCoreEvent, toCoreEvent, type core, type KubeObject } from '../../api/index.ts';
 import type { Entry } from '../../store/index.ts';
-import { storedObject, storedText, type StoredObject } from './stored-object.ts';
+import { storedObject, type StoredObject } from './stored-object.ts';
+import { storedText } from './stored-value.ts';
 
 type Shaped = { readonly group: string; readonly plural: string };
 

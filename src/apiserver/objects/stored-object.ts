@@ -2,6 +2,7 @@
 // keeps only text; the parsed form is made when somebody needs it and forgotten when nobody holds it.
 import type { KubeObject } from '../../api/index.ts';
 import type { Entry } from '../../store/index.ts';
+import { unreadableReason } from './stored-value.ts';
 
 const METADATA = '"metadata":{';
 
@@ -23,6 +24,11 @@ export class StoredObject {
     return String(this.entry.revision);
   }
 
+  /** Why it is no object, where a stranger wrote it or it was damaged. */
+  get unreadable(): UnreadableValueError | undefined {
+    return this.entry.value.includes(METADATA) ? undefined : new UnreadableValueError(this.entry, 'it has no metadata');
+  }
+
   /** Shared by everybody who asks: never change it. */
   get object(): KubeObject {
     let object = this.#parsed?.deref();
@@ -34,12 +40,12 @@ export class StoredObject {
   }
 
   get text(): string {
-    return textAt(this.entry.value, this.entry.revision);
+    return textAt(this.entry, this.entry.revision);
   }
 
   /** The object as it was when it went away: the last version, with the revision of the deletion. */
   textDeletedAt(revision: number): string {
-    return textAt(this.entry.value, revision);
+    return textAt(this.entry, revision);
   }
 
   objectDeletedAt(revision: number): KubeObject {
@@ -63,23 +69,29 @@ export function storedObject(entry: Entry): StoredObject {
   return record;
 }
 
-/**
- * The text to store: kind, apiVersion and metadata come first, and the resourceVersion stays out because the store
- * gives it; `textAt` puts it back without parsing.
- */
-export function storedText(object: KubeObject): string {
-  const { kind, apiVersion, metadata, ...rest } = object;
-  const { resourceVersion: _, ...ownMetadata } = metadata;
-  return JSON.stringify({ kind, apiVersion, metadata: ownMetadata, ...rest });
-}
-
-function textAt(value: string, revision: number): string {
-  const at = value.indexOf(METADATA) + METADATA.length;
+function textAt(entry: Entry, revision: number): string {
+  const { value } = entry;
+  const found = value.indexOf(METADATA);
+  if (found < 0) throw new UnreadableValueError(entry, 'it has no metadata');
+  const at = found + METADATA.length;
   return `${value.slice(0, at)}"resourceVersion":"${revision}",${value.slice(at)}`;
 }
 
 function parseStored(entry: Entry): KubeObject {
-  const object = JSON.parse(entry.value) as KubeObject;
-  object.metadata.resourceVersion = String(entry.revision);
-  return object;
+  try {
+    const object = JSON.parse(entry.value) as KubeObject;
+    object.metadata.resourceVersion = String(entry.revision);
+    return object;
+  } catch (error) {
+    throw new UnreadableValueError(entry, error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** Whoever asks for such a value is told which it is. */
+export class UnreadableValueError extends Error {
+  constructor({ key, value }: Entry, why: string) {
+    const reason = unreadableReason(value) ?? why;
+    super(`the value of ${key} in the store cannot be read: ${reason} (repair or remove it there)`);
+    this.name = 'UnreadableValueError';
+  }
 }

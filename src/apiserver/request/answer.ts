@@ -36,10 +36,11 @@ export interface Answer {
 }
 
 export const valueAnswer = (value: unknown, status = 200): Answer => ({ status, body: { form: 'value', value } });
-export const storedAnswer = (stored: StoredObject, status = 200): Answer => ({
-  status,
-  body: { form: 'stored', stored },
-});
+/** @throws UnreadableValueError */
+export function storedAnswer(stored: StoredObject, status = 200): Answer {
+  if (stored.unreadable !== undefined) throw stored.unreadable;
+  return { status, body: { form: 'stored', stored } };
+}
 export const textAnswer = (text: string, status = 200, contentType = 'text/plain; charset=utf-8'): Answer => ({
   status,
   body: { form: 'text', text, contentType },

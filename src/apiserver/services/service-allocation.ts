@@ -18,7 +18,7 @@ import {
 } from '../../api/index.ts';
 import type { Clock } from '../../clock/index.ts';
 import type { Store } from '../../store/index.ts';
-import { storedText } from '../objects/stored-object.ts';
+import { storedText } from '../objects/stored-value.ts';
 import type { Attachment, Attachments } from '../verbs/deps.ts';
 import { timestamp } from '../verbs/deps.ts';
 import { pickPort, type AddressPool, type PortRange } from './address-pool.ts';

@@ -22,7 +22,7 @@ export interface Listed {
   readonly remaining: number | undefined;
 }
 
-/** @throws StatusError 400, 410 or 504. */
+/** @throws StatusError 400, 410 or 504; UnreadableValueError. */
 export async function listObjects(
   store: Store,
   target: ListTarget,
@@ -72,6 +72,8 @@ export async function listObjects(
 
 function selectEntries({ resource }: ListTarget, entries: readonly Entry[], selection: Selection): StoredObject[] {
   const records = entries.map((entry) => servedObject(resource, entry));
+  // Before the answer begins: text is otherwise handed on without a look at it.
+  for (const { unreadable } of records) if (unreadable !== undefined) throw unreadable;
   return selection.all ? records : records.filter((record) => selection.matches(record.object));
 }
 

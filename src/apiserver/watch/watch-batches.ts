@@ -1,10 +1,10 @@
 // WATCH: the store's changes as the events one client asked for: initial objects, selectors, bookmarks, time-outs.
-import { tooOldResourceVersion, type Status } from '../../api/index.ts';
+import { internalError, tooOldResourceVersion, type Status } from '../../api/index.ts';
 import type { Clock } from '../../clock/index.ts';
 import { CompactedError, type Change, type Store } from '../../store/index.ts';
 import type { WatchStep } from '../contract.ts';
 import { servedObject } from '../objects/served-object.ts';
-import type { StoredObject } from '../objects/stored-object.ts';
+import { UnreadableValueError, type StoredObject } from '../objects/stored-object.ts';
 import { keyPrefix } from '../objects/storage-key.ts';
 import type { WatchBatch } from '../request/answer.ts';
 import { checkWatchQuery, parseRevision, type WatchQuery } from '../request/list-options.ts';
@@ -128,8 +128,10 @@ async function* live(request: WatchRequest, after: number, first: Item[]): Async
       if (items.length > 0) yield batchOf(items, form);
     }
   } catch (error) {
-    if (!(error instanceof CompactedError)) throw error;
-    yield batchOf([errorItem(tooOldResourceVersion(after, error.compactedRevision).status)], form);
+    if (error instanceof CompactedError) {
+      yield batchOf([errorItem(tooOldResourceVersion(after, error.compactedRevision).status)], form);
+    } else if (error instanceof UnreadableValueError) yield batchOf([errorItem(internalError(error).status)], form);
+    else throw error;
   } finally {
     clock.clear(ending);
     stop.abort();
@@ -154,8 +156,10 @@ function watchPrefix(target: WatchTarget, selection: Selection): string {
 function eventOf({ resource }: WatchTarget, { entry, previous, revision }: Change, selection: Selection): WatchEvent[] {
   const now = entry === undefined ? undefined : servedObject(resource, entry);
   const before = previous === undefined ? undefined : servedObject(resource, previous);
+  if (now?.unreadable !== undefined) throw now.unreadable;
   const isIn = now !== undefined && (selection.all || selection.matches(now.object));
-  const wasIn = before !== undefined && (selection.all || selection.matches(before.object));
+  const wasIn =
+    before !== undefined && before.unreadable === undefined && (selection.all || selection.matches(before.object));
   if (now !== undefined && isIn) return [{ type: wasIn ? 'MODIFIED' : 'ADDED', stored: now, revision }];
   // Gone, or changed so that it no longer matches: the client sees the last state that did, with the new revision.
   if (before !== undefined && wasIn) return [{ type: 'DELETED', stored: before, revision }];

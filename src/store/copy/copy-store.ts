@@ -3,6 +3,9 @@ import { UserError } from '../../errors/index.ts';
 import type { Op, Store } from '../contract.ts';
 import { newestRevision, readStore, summaryOf, type KeyValue, type Summary } from './snapshot.ts';
 
+/** What is written for what was read, in key order. @throws when it is not to be copied */
+export type Convert = (entries: readonly KeyValue[]) => readonly KeyValue[];
+
 /** What fits in one transaction of etcd, with room. */
 const MAX_OPS = 100;
 const MAX_BYTES = 1_000_000;
@@ -45,8 +48,16 @@ export async function fillStore(
 }
 
 /** @throws Error when the two are not the same. */
-export async function copyStore(source: Store, target: Store): Promise<Summary> {
+export async function copyStore(source: Store, target: Store, convert?: Convert): Promise<Summary> {
   const revision = await newestRevision(source);
+  if (convert !== undefined) {
+    const read: KeyValue[] = [];
+    for await (const entry of readStore(source, revision)) read.push(entry);
+    const converted = convert(read);
+    const written = await fillStore(target, converted);
+    checkSame(await summaryOf(converted), written);
+    return written;
+  }
   const written = await fillStore(target, readStore(source, revision));
   checkSame(await summaryOf(readStore(source, revision)), written);
   return written;

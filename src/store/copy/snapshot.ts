@@ -53,7 +53,7 @@ class Checksum {
   }
 }
 
-export async function summaryOf(entries: AsyncIterable<KeyValue>): Promise<Summary> {
+export async function summaryOf(entries: AsyncIterable<KeyValue> | Iterable<KeyValue>): Promise<Summary> {
   const checksum = new Checksum();
   for await (const entry of entries) checksum.add(entry);
   return checksum.finish();

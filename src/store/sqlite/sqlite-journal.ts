@@ -3,6 +3,7 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { UserError } from '../../errors/index.ts';
 import type { Change, Revision } from '../contract.ts';
 import type { Journal } from '../local-store.ts';
 import type { Row } from '../replica.ts';
@@ -163,6 +164,6 @@ function openDatabase(path: string): DatabaseSync {
       : text.includes('full')
         ? 'free space there'
         : 'restore it from a copy, or remove it to start anew';
-    throw new Error(`cannot open the store ${path}: ${text} (${hint})`, { cause });
+    throw new UserError(`cannot open the store ${path}: ${text} (${hint})`, { cause });
   }
 }
