@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Registry } from '../metrics/index.ts';
-import { createProxyMetrics } from './metrics.ts';
+import { InformedTracker } from './fixtures/informed-tracker.ts';
+import { service, slice, type EndpointSpec, type ServiceSpec } from './fixtures/objects.ts';
+import { createProxyMetrics, withoutLocalEndpoints } from './metrics.ts';
 
 const NAMES: Readonly<Record<string, string>> = {
   conntrack_reconciler_deleted_entries_total: 'counter',
@@ -52,4 +54,23 @@ test('bounds of the histograms', () => {
   assert.deepEqual(programming.slice(0, 4), ['0.25', '0.5', '1', '2']);
   assert.deepEqual(programming.slice(60, 63), ['59', '60', '65']);
   assert.deepEqual(programming.slice(-3), ['270', '300', '+Inf']);
+});
+
+test('ports with policy Local and endpoints elsewhere only are counted, by policy', () => {
+  const ports = [{ port: 80, nodePort: 30_080 }];
+  const count = (spec: ServiceSpec, ...endpoints: EndpointSpec[]) => {
+    const objects = [service('ns/s', { type: 'NodePort', clusterIP: '10.96.0.1', ports, ...spec })];
+    const state = new InformedTracker([...objects, slice('ns/s', endpoints)], 'IPv4', { name: 'n1' }).stateOf('ns/s');
+    return Object.values(withoutLocalEndpoints(state === undefined ? [] : [state]));
+  };
+  const [inside, outside] = [{ internalTrafficPolicy: 'Local' }, { externalTrafficPolicy: 'Local' }];
+  const far = { ip: '10.1.0.1', node: 'n2' };
+  const near = { ip: '10.1.0.2', node: 'n1' };
+  assert.deepEqual(count({}, far), [0, 0]);
+  assert.deepEqual(count(inside, far), [1, 0]);
+  assert.deepEqual(count(outside, far), [0, 1]);
+  assert.deepEqual(count({ ...inside, ...outside }, far), [1, 1]);
+  assert.deepEqual(count({ ...inside, ...outside }, far, near), [0, 0]);
+  assert.deepEqual(count({ ...inside, ...outside }), [0, 0], 'no endpoint anywhere is another matter');
+  assert.deepEqual(count({ ...outside, type: 'ClusterIP', ports: [{ port: 80 }] }, far), [0, 0]);
 });

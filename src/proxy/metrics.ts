@@ -1,5 +1,6 @@
 // The metrics of the proxy, under kube-proxy's names.
 import { Counter, Gauge, Histogram, exponentialBounds, type Registry } from '../metrics/index.ts';
+import { isExternallyAccessible, type ServiceState } from './contract.ts';
 
 const SYNC_BOUNDS = exponentialBounds(0.001, 2, 15);
 
@@ -95,4 +96,21 @@ export function createProxyMetrics(registry: Registry, collect: () => void): Pro
     healthz: counter('kubeproxy_proxy_healthz_total', 'Answers of /healthz'),
     livez: counter('kubeproxy_proxy_livez_total', 'Answers of /livez'),
   };
+}
+
+/**
+ * Ports whose policy is Local, that have endpoints, and none on this node: what comes to them is dropped. By the policy:
+ * of traffic from inside the cluster, and from outside. Pure.
+ */
+export function withoutLocalEndpoints(states: Iterable<ServiceState>): { internal: number; external: number } {
+  let internal = 0;
+  let external = 0;
+  for (const { ports } of states) {
+    for (const p of ports) {
+      if (!p.hasEndpoints || p.local.length > 0) continue;
+      if (p.internalLocal) internal++;
+      if (p.externalLocal && isExternallyAccessible(p)) external++;
+    }
+  }
+  return { internal, external };
 }

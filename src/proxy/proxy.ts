@@ -1,38 +1,30 @@
 // The service proxy of one node: informers in, kernel rules out. This file wires; the parts it wires know nothing of
 // each other.
 import type { Server } from 'node:http';
-import { endpointSlices, nodes, serviceCIDRs, services } from '../api/objects.ts';
-import { createEventRecorder, createInformer, type Client, type Informer } from '../client/index.ts';
+import type { Client } from '../client/index.ts';
 import { systemClock, type Clock, type Timer } from '../clock/index.ts';
-import { formatCidr, parseCidr } from '../ip/index.ts';
 import { detectIptables, openConntrack, openRtnl, type IptablesVariant } from '../linux/index.ts';
 import { silentLogger, type Logger } from '../log/index.ts';
 import { Registry } from '../metrics/index.ts';
 import { ChangeTracker } from './changes.ts';
+import { watchCluster, type ClusterWatch } from './cluster-watch.ts';
 import { ConntrackReconciler } from './conntrack.ts';
 import { DrainingFlows } from './draining-flows.ts';
 import { DEFAULT_PROXY_CONFIG, type ProxyConfig, type ProxyMode } from './config.ts';
-import {
-  isExternallyAccessible,
-  type Family,
-  type NodeFacts,
-  type ServiceKey,
-  type ServiceState,
-  type StateChanges,
-} from './contract.ts';
+import { type Family, type NodeFacts, type ServiceKey, type ServiceState, type StateChanges } from './contract.ts';
 import { FamilyLoop } from './family-loop.ts';
 import { healthPages, metricsPages, portOf, proxyHealth, servePages } from './http-pages.ts';
-import { createProxyMetrics, type ProxyMetrics } from './metrics.ts';
+import { createProxyMetrics, withoutLocalEndpoints, type ProxyMetrics } from './metrics.ts';
 import { removeForeignRules } from './cleanup.ts';
 import { createIptablesMode } from './iptables/mode.ts';
 import type { ModeOptions, ModeParts } from './mode.ts';
 import { createNftablesMode } from './nftables/mode.ts';
 import { ownAddresses } from './node-addresses.ts';
 import { applyProxySettings } from './node-settings.ts';
-import { UNKNOWN_NODE, localDetector, nodeView, type NodeView } from './node-view.ts';
+import { UNKNOWN_NODE, localDetector, type NodeView } from './node-view.ts';
+import { createProxyEvents } from './proxy-events.ts';
 import { ServiceHealth } from './service-health.ts';
 import { hasIpv6 } from './sysctls.ts';
-import { HEADLESS_LABEL, PROXY_NAME_LABEL, serviceView, sliceView } from './views.ts';
 
 export interface ProxyOptions {
   readonly client: Client;
@@ -75,10 +67,10 @@ class RunningProxy implements Proxy {
   readonly #loops = new Map<Family, FamilyLoop>();
   readonly #active = new Set<Family>();
   readonly #disposables: Disposable[] = [];
-  readonly #informers: Informer<unknown>[] = [];
   readonly #servers: { healthz?: Server; metrics?: Server } = {};
   readonly #abort = new AbortController();
   readonly #parts: ModeParts;
+  readonly #cluster: ClusterWatch;
   readonly #serviceHealth: ServiceHealth;
   readonly #conntrack: ConntrackReconciler;
   readonly #drainingFlows: DrainingFlows;
@@ -95,10 +87,9 @@ class RunningProxy implements Proxy {
     this.#clock = options.clock ?? systemClock;
     this.#registry = options.metrics ?? new Registry();
     const metrics = createProxyMetrics(this.#registry, () => this.#collect(metrics));
-    const recorder = createEventRecorder(options.client, { component: 'kube-proxy', host: options.nodeName });
-    this.#disposables.push({ [Symbol.dispose]: () => recorder.stop() });
-    const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: options.nodeName, uid: options.nodeName } };
-    recorder.event(node, 'Normal', 'Starting', `the service proxy starts in mode ${this.mode}`);
+    const events = createProxyEvents(options.client, options.nodeName);
+    this.#disposables.push({ [Symbol.dispose]: () => events.stop() });
+    events.starting(this.mode);
     const facts: NodeFacts = { name: options.nodeName };
     const families: Family[] = hasIpv6(options.netns) ? ['IPv4', 'IPv6'] : ['IPv4'];
     const rtnl = openRtnl(options.netns);
@@ -150,8 +141,7 @@ class RunningProxy implements Proxy {
         pacing: rules.pacing,
         failed: (kind) => {
           this.#parts.failed(family, kind);
-          const text = `the kernel refused the ${family} rules; the old ones stay and it is tried again`;
-          recorder.event(node, 'Warning', 'FailedToProgramServices', text);
+          events.rulesRefused(family);
         },
         synced: (changes) => this.#afterSync(family, changes),
       });
@@ -162,12 +152,7 @@ class RunningProxy implements Proxy {
       addresses: () => families.flatMap((f) => this.#parts.nodePortAddresses(f) ?? EVERY_ADDRESS[f]),
       proxyHealthy: () => proxyHealth(health, false).healthy,
       log: this.#log,
-      failed: (key, port, error) => {
-        const [namespace = '', name = ''] = key.split('/');
-        const subject = { apiVersion: 'v1', kind: 'Service', metadata: { namespace, name } };
-        const text = `node ${options.nodeName} failed to start healthcheck on port ${port}: ${error.message}`;
-        recorder.event(subject, 'Warning', 'FailedToStartServiceHealthcheck', text);
-      },
+      failed: (service, port, error) => events.healthCheckFailed(service, port, error),
     });
     const health = {
       clock: this.#clock,
@@ -192,7 +177,7 @@ class RunningProxy implements Proxy {
     this.#serve('healthz', this.#config.healthzBindAddress, healthPages(pages));
     this.#serve('metrics', this.#config.metricsBindAddress, metricsPages(pages));
     applyProxySettings({ config: { ...this.#config, mode: this.mode }, netns: options.netns, log: this.#log });
-    this.#watch(metrics);
+    this.#cluster = this.#watch(metrics);
     this.synced = this.#start();
     // Who stops a proxy early does not wait for it.
     this.synced.catch(() => undefined);
@@ -210,15 +195,7 @@ class RunningProxy implements Proxy {
       const label = { ip_family: family };
       metrics.serviceChangesPending.set(loop.tracker.pending, label);
       metrics.endpointChangesPending.set(loop.tracker.pending, label);
-      let internal = 0;
-      let external = 0;
-      for (const { ports } of loop.tracker.committed.values()) {
-        for (const p of ports) {
-          if (!p.hasEndpoints || p.local.length > 0) continue;
-          if (p.internalLocal) internal++;
-          if (p.externalLocal && isExternallyAccessible(p)) external++;
-        }
-      }
+      const { internal, external } = withoutLocalEndpoints(loop.tracker.committed.values());
       metrics.noLocalEndpoints.set(internal, { ...label, traffic_policy: 'internal' });
       metrics.noLocalEndpoints.set(external, { ...label, traffic_policy: 'external' });
     }
@@ -235,62 +212,40 @@ class RunningProxy implements Proxy {
     }
   }
 
-  #watch(metrics: ProxyMetrics): void {
+  #watch(metrics: ProxyMetrics): ClusterWatch {
     const { client, nodeName } = this.#options;
-    const common = { log: this.#log, clock: this.#clock };
     const startedAt = this.#clock.now();
-    const serviceInformer = createInformer(client, services, {
-      ...common,
-      labelSelector: `!${PROXY_NAME_LABEL}`,
-      transform: serviceView,
-    });
-    const sliceInformer = createInformer(client, endpointSlices, {
-      ...common,
-      labelSelector: `!${HEADLESS_LABEL}`,
-      transform: sliceView,
-    });
-    const nodeInformer = createInformer(client, nodes, {
-      ...common,
-      fieldSelector: `metadata.name=${nodeName}`,
-      transform: nodeView,
-    });
-    this.#informers.push(serviceInformer, sliceInformer, nodeInformer);
-    if (this.mode === 'nftables') this.#watchServiceCidrs();
     const both = (each: (loop: FamilyLoop) => void) => {
       for (const loop of this.#loops.values()) each(loop);
     };
-    this.#disposables.push(
-      serviceInformer.onChange(({ key, after }) => {
-        for (const problem of after?.problems ?? []) this.#log.warn('a Service is partly ignored', { key, problem });
-        both((loop) => loop.tracker.setService(key, after));
+    return watchCluster({
+      client,
+      nodeName,
+      clock: this.#clock,
+      log: this.#log,
+      onService: (key, view) => {
+        for (const problem of view?.problems ?? []) this.#log.warn('a Service is partly ignored', { key, problem });
+        both((loop) => loop.tracker.setService(key, view));
         metrics.serviceChangesTotal.inc();
-      }),
-      sliceInformer.onChange(({ before, after }) => {
+      },
+      onSlice: (before, after) => {
         both((loop) => loop.tracker.setSlice(before, after));
         metrics.endpointChangesTotal.inc();
         const at = after?.triggeredAt;
         if (at !== undefined && at !== before?.triggeredAt && at >= startedAt && after?.family !== undefined) {
           this.#loops.get(after.family)?.noteTrigger(at);
         }
-      }),
-      nodeInformer.onChange(({ after }) => this.#nodeChanged(after)),
-      serviceInformer.onBatch(() => this.#batch()),
-      sliceInformer.onBatch(() => this.#batch()),
-      nodeInformer.onBatch(() => this.#batch()),
-    );
+      },
+      onNode: (view) => this.#nodeChanged(view),
+      onBatch: () => this.#batch(),
+      // The nftables mode alone has rules about addresses of no service.
+      ...(this.mode === 'nftables' && { onServiceCidrs: (cidrs) => this.#serviceCidrsChanged(cidrs) }),
+    });
   }
 
-  /** Not waited for: servers before Kubernetes 1.31 do not have them, and then addresses of no service go their way. */
-  #watchServiceCidrs(): void {
-    const informer = createInformer(this.#options.client, serviceCIDRs, { clock: this.#clock });
-    this.#disposables.push(
-      informer.onBatch(() => {
-        const cidrs = [...informer.items.values()].flatMap((c) => c.spec?.cidrs ?? []);
-        this.#serviceCidrs = [...new Set(cidrs.flatMap((c) => (parseCidr(c) === undefined ? [] : [formatCidr(c)])))];
-        if (this.#ready) this.#resyncAll();
-      }),
-      { [Symbol.dispose]: () => informer.stop() },
-    );
+  #serviceCidrsChanged(cidrs: readonly string[]): void {
+    this.#serviceCidrs = cidrs;
+    if (this.#ready) this.#resyncAll();
   }
 
   #nodeChanged(view: NodeView | undefined): void {
@@ -336,7 +291,7 @@ class RunningProxy implements Proxy {
   }
 
   async #start(): Promise<void> {
-    await Promise.all(this.#informers.map((i) => i.synced(this.#abort.signal)));
+    await this.#cluster.synced(this.#abort.signal);
     this.#ready = true;
     this.#active.add('IPv4');
     const v6 = this.#loops.get('IPv6');
@@ -383,7 +338,7 @@ class RunningProxy implements Proxy {
   async stop(): Promise<void> {
     this.#abort.abort();
     if (this.#addressTimer !== undefined) this.#clock.clear(this.#addressTimer);
-    for (const i of this.#informers) i.stop();
+    this.#cluster.stop();
     await Promise.all([...this.#loops.values()].map((l) => l.stop()));
     this.#serviceHealth.stop();
     this.#conntrack.stop();
