@@ -1,6 +1,6 @@
 // From the configuration of a server block to its chain of plugins. The order is fixed, as in CoreDNS:
-// dns64, acl, loop, rewrite, autopath, template, transfer, hosts, static records, kubernetes, file, cache,
-// forward.
+// dns64, acl, loop, rewrite, autopath, template, transfer, hosts, static records,
+// k8s_external, kubernetes, file, cache, forward.
 import { readFileSync } from 'node:fs';
 import type { Clock } from '../clock/index.ts';
 import { formatName, ROOT } from '../dnswire/index.ts';
@@ -21,6 +21,7 @@ import type { CacheMetrics } from './plugins/cache.ts';
 import { createForward } from './plugins/forward/forward.ts';
 import type { ForwardConfig, ForwardMetrics } from './plugins/forward/forward.ts';
 import { createLoopGuard } from './plugins/forward/loop-guard.ts';
+import { createExternal } from './plugins/external/external.ts';
 import { createFile } from './plugins/file/file.ts';
 import { createHosts } from './plugins/hosts.ts';
 import type { ClusterZone } from './plugins/kubernetes/cluster-zone.ts';
@@ -95,6 +96,13 @@ export function buildBlock(config: BlockConfig, deps: BlockDeps): BuiltBlock {
   before.push(createTransfer(sources, config.transfer));
   if (config.hosts !== undefined) before.push(createHosts(config.hosts, deps));
   if (config.records.length > 0) before.push(createStaticRecords(config.records, wholeChain));
+  if (config.external !== undefined) {
+    if (clusterZone === undefined)
+      throw new DnsConfigError('k8s_external needs the kubernetes plugin in the same server block');
+    const external = createExternal(config.external, { cluster: clusterZone, resolve: wholeChain });
+    sources.push(external);
+    before.push(external);
+  }
   let kubernetes: KubernetesPlugin | undefined;
   if (clusterZone !== undefined)
     kubernetes = createKubernetesPlugin({

@@ -8,6 +8,7 @@ import type { Dns64Config } from '../plugins/dns64.ts';
 import type { TemplateRule } from '../plugins/template/template.ts';
 import type { PodMode } from '../plugins/kubernetes/cluster-zone.ts';
 import type { ViewConfig } from '../view/view.ts';
+import type { ExternalConfig } from '../plugins/external/external-zone.ts';
 import type { FileZoneConfig } from '../plugins/file/file.ts';
 import type { TransferRule } from '../plugins/transfer/transfer.ts';
 import type { UpstreamAddress } from '../plugins/forward/exchange.ts';
@@ -91,6 +92,7 @@ export interface BlockConfig {
   readonly autopath?: AutopathConfig;
   readonly acl: readonly AclRule[];
   readonly dns64?: Dns64Config;
+  readonly external?: ExternalConfig;
   readonly files: readonly FileZoneConfig[];
   /** Who may transfer which zones; empty: nobody. */
   readonly transfer: readonly TransferRule[];

@@ -1,6 +1,7 @@
-// The Corefile's `kubernetes`.
+// The Corefile's `kubernetes` and `k8s_external`.
 import { ROOT } from '../../../dnswire/index.ts';
 import type { WireName } from '../../../dnswire/index.ts';
+import type { ExternalConfig } from '../../plugins/external/external-zone.ts';
 import { defaultKubernetes } from '../config.ts';
 import type { KubernetesConfig } from '../config.ts';
 import { integerOf, isReverse } from '../values.ts';
@@ -73,4 +74,27 @@ export function kubernetes(d: Directive, blockZones: readonly WireName[]): Kuber
     }
   }
   return out;
+}
+
+/** `k8s_external [ZONE…] { apex LABEL; ttl SECONDS; headless; fallthrough [ZONE…] }` */
+export function external(d: Directive, blockZones: readonly WireName[]): ExternalConfig {
+  const all = d.args.length > 0 ? zonesOfWords(d.args, d) : [...blockZones];
+  const zones = all.filter((zone) => !isReverse(zone));
+  if (zones.length === 0 || zones.includes(ROOT)) throw mistake(d, 'name the zone, such as example.org');
+  const base = { zones, reverseZones: all.filter(isReverse) };
+  const out: Mutable<ExternalConfig> = { ...base, apex: 'dns', ttlSeconds: 5, headless: false, fallthrough: [] };
+  for (const o of d.block) {
+    if (o.name === 'apex') out.apex = labelOf(o);
+    else if (o.name === 'ttl') out.ttlSeconds = integerOf(o.args[0], at(o), 0, 3600);
+    else if (o.name === 'headless') out.headless = true;
+    else if (o.name === 'fallthrough') out.fallthrough = o.args.length === 0 ? [ROOT] : zonesOfWords(o.args, o);
+    else throw unknownOption(o, 'k8s_external');
+  }
+  return out;
+}
+
+function labelOf(o: Directive): string {
+  const label = o.args[0]?.toLowerCase() ?? '';
+  if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(label)) throw mistake(o, `"${label}" is no label of a name`);
+  return label;
 }

@@ -13,7 +13,7 @@ import { cache } from './cache.ts';
 import { at, mistake } from './directive.ts';
 import type { Mutable } from './directive.ts';
 import { forward } from './forward.ts';
-import { kubernetes } from './kubernetes.ts';
+import { external, kubernetes } from './kubernetes.ts';
 import { autopath, hosts } from './names.ts';
 import { rewrite } from './rewrite.ts';
 import { parseCorefileSyntax } from './syntax.ts';
@@ -119,6 +119,9 @@ const DIRECTIVES: Readonly<Record<string, Apply>> = {
   },
   transfer: (d, draft) => {
     draft.transfer = [...draft.transfer, transferRule(d, draft.zones)];
+  },
+  k8s_external: (d, draft) => {
+    draft.external = external(d, draft.zones);
   },
   file: (d, draft) => {
     draft.files = [...draft.files, file(d, draft.zones, draft.root)];

@@ -1,8 +1,10 @@
 // What the cluster's zones answer, from the index: the rules of the record table, as values. No waiting, no sockets.
 import { Class, countLabels, isBelow, joinLabels, nameLabels, packAddress } from '../../../dnswire/index.ts';
-import { formatAddress, parentName, reverseName, soaRdata, srvRdata, txtRdata, Type } from '../../../dnswire/index.ts';
+import { formatAddress, parentName, soaRdata, Type } from '../../../dnswire/index.ts';
 import type { ResourceRecord, WireName } from '../../../dnswire/index.ts';
 import type { NameEntry, RecordIndex } from './index-records.ts';
+import { glue, recordsOfParts } from './part-records.ts';
+import { ptrOf } from './service-records.ts';
 import type { NameRecords } from './service-records.ts';
 import { zonalRecords } from './zonal-records.ts';
 
@@ -37,7 +39,6 @@ export type ZoneAnswer =
   | { kind: 'pass' };
 
 const PASS: ZoneAnswer = { kind: 'pass' };
-const VERSION_TTL = 28800;
 const MAX_SOA_TTL = 300;
 
 export class ClusterZone {
@@ -98,36 +99,8 @@ export class ClusterZone {
   }
 
   #answerOf(parts: readonly NameRecords[], name: WireName, type: number, zone: WireName): ZoneAnswer {
-    const echo = name.slice(name.length - zone.length) as WireName;
-    const answers: ResourceRecord[] = [];
-    const additionals: ResourceRecord[] = [];
-    switch (type) {
-      case Type.A:
-      case Type.AAAA:
-        for (const rdata of packedAddresses(parts, type)) answers.push(this.#record(name, type, rdata));
-        break;
-      case Type.SRV:
-        for (const part of parts) this.#srv(part, name, zone, echo, answers, additionals);
-        break;
-      case Type.PTR: {
-        const ofService = parts.filter((part) => part.ptrOfService);
-        for (const part of ofService.length > 0 ? ofService : parts)
-          if (part.ptr !== undefined) answers.push(this.#record(name, type, part.ptr));
-        break;
-      }
-      case Type.TXT:
-        for (const part of parts)
-          if (part.text !== undefined) answers.push(this.#record(name, type, txtRdata(part.text), VERSION_TTL));
-        break;
-      case Type.ANY:
-        // RFC 8482 §4.2: one small record instead of all of them.
-        answers.push(this.#record(name, Type.HINFO, txtRdata('RFC8482', '')));
-        break;
-      default:
-        break;
-    }
-    if (answers.length === 0) return { kind: 'nodata', zone };
-    return { kind: 'records', zone, answers, additionals };
+    const { answers, additionals } = recordsOfParts(parts, { name, type, zone, ttl: this.options.ttlSeconds });
+    return answers.length === 0 ? { kind: 'nodata', zone } : { kind: 'records', zone, answers, additionals };
   }
 
   /** @param owner the zone, in the letters to be sent. */
@@ -164,57 +137,22 @@ export class ClusterZone {
     const hosts = new Map<WireName, readonly string[]>();
     const inZone = zones.includes(zone) ? zone : zones[0];
     if (inZone === undefined) return { answers: [], additionals: [] };
-    for (const address of localAddresses()) {
-      const packed = packAddress(address);
-      if (packed === undefined) continue;
-      const own = index.find(reverseName(packed));
-      for (const [i, records] of (own === undefined ? [] : index.records(own)).entries()) {
-        const service = own?.sources[i]?.service;
-        if (service === undefined || records.ptr === undefined) continue;
-        const target = service.type === 'ClusterIP' ? parentOf(records) : records.ptr;
+    for (const address of localAddresses())
+      for (const { built } of index.sourcesAt(address)) {
+        const { service, slices } = built;
+        const records = service === undefined ? undefined : ptrOf(address, service, slices, index.options);
+        if (records?.ptr === undefined) continue;
+        const target = service?.type === 'ClusterIP' ? parentOf(records) : records.ptr;
         const entry = index.find(target);
         const addresses = entry === undefined ? [] : index.records(entry).flatMap((r) => r.addresses);
         if (addresses.length > 0) hosts.set(target, addresses);
       }
-    }
     if (hosts.size === 0 && localAddresses().length > 0) hosts.set(joinLabels(['ns', 'dns'], inZone), localAddresses());
     const answers = Array.from(hosts.keys(), (host) => this.#record(owner, Type.NS, host));
-    const additionals = Array.from(hosts).flatMap(([host, addresses]) => this.#glue(host, addresses));
+    const additionals = Array.from(hosts).flatMap(([host, addresses]) =>
+      glue(host, addresses, this.options.ttlSeconds),
+    );
     return { answers, additionals };
-  }
-
-  #glue(host: WireName, addresses: readonly string[]): ResourceRecord[] {
-    return addresses.flatMap((address) => {
-      const packed = packAddress(address);
-      return packed === undefined ? [] : [this.#record(host, packed.length === 4 ? Type.A : Type.AAAA, packed)];
-    });
-  }
-
-  #srv(
-    part: NameRecords,
-    name: WireName,
-    zone: WireName,
-    echo: WireName,
-    answers: ResourceRecord[],
-    additionals: ResourceRecord[],
-  ): void {
-    if (part.srvBase === undefined) return;
-    const base = `${part.srvBase.slice(0, -zone.length)}${echo}` as WireName;
-    const count = part.srv.reduce((sum, g) => sum + g.targets.reduce((n, t) => n + t.addresses.length, 0), 0);
-    const weight = Math.max(1, Math.floor(100 / count));
-    const seen = new Set<string>();
-    for (const group of part.srv)
-      for (const target of group.targets) {
-        const host = target.label === '' ? base : joinLabels([target.label], base);
-        const rdata = srvRdata(0, weight, group.port, host);
-        if (!seen.has(rdata)) answers.push(this.#record(name, Type.SRV, rdata));
-        seen.add(rdata);
-        for (const glue of this.#glue(host, target.addresses)) {
-          const id = `${host}/${glue.rdata}`;
-          if (!seen.has(id)) additionals.push(glue);
-          seen.add(id);
-        }
-      }
   }
 
   /** `http.tcp.SERVICE` is taken for `_http._tcp.SERVICE`, as existing clients expect. */
@@ -265,18 +203,6 @@ export class ClusterZone {
 function parentOf(records: NameRecords): WireName {
   const ptr = records.ptr as WireName;
   return records.ptrOfService ? ptr : parentName(ptr);
-}
-
-/** Distinct packed addresses of the family of `type`, in the order of their parts. */
-export function packedAddresses(parts: readonly NameRecords[], type: number): string[] {
-  const size = type === Type.A ? 4 : 16;
-  const out = new Set<string>();
-  for (const part of parts)
-    for (const address of part.addresses) {
-      const packed = packAddress(address);
-      if (packed?.length === size) out.add(packed);
-    }
-  return [...out];
 }
 
 /** `10-0-0-1` and `fd00--1` as addresses: exactly three single dashes make it IPv4. */

@@ -18,6 +18,8 @@ export interface DnsService {
   readonly type: 'ClusterIP' | 'Headless' | 'ExternalName';
   readonly clusterIps: readonly string[];
   readonly externalName: string;
+  /** externalIPs and what the load balancer has: addresses, or names of hosts. Undefined: none. */
+  readonly external: readonly string[] | undefined;
   readonly ports: readonly DnsPort[];
   readonly changedAtMs: number;
 }
@@ -69,6 +71,10 @@ export function serviceOf(service: Service): DnsService {
   const spec = service.spec ?? {};
   const ips = spec.clusterIPs ?? (spec.clusterIP === undefined ? [] : [spec.clusterIP]);
   const external = spec.type === 'ExternalName';
+  const ingress = service.status?.loadBalancer?.ingress ?? [];
+  const outside = [...(spec.externalIPs ?? []), ...ingress.map((at) => at.ip ?? at.hostname ?? '')].filter(
+    (to) => to !== '',
+  );
   const type = external ? 'ExternalName' : ips[0] === 'None' ? 'Headless' : 'ClusterIP';
   return {
     namespace: service.metadata.namespace ?? '',
@@ -77,6 +83,7 @@ export function serviceOf(service: Service): DnsService {
     type,
     clusterIps: type === 'ClusterIP' ? ips.filter(isAddress).map(canonical) : [],
     externalName: external ? (spec.externalName ?? '') : '',
+    external: outside.length === 0 ? undefined : outside.map(canonical),
     ports: (spec.ports ?? []).map((p) => ({
       name: (p.name ?? '').toLowerCase(),
       protocol: (p.protocol ?? 'TCP').toLowerCase(),

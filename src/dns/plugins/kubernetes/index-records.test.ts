@@ -61,6 +61,7 @@ const service: fc.Arbitrary<Step> = fc
             type: v.type,
             clusterIps: v.type === 'ClusterIP' && v.ip !== '' ? [v.ip] : [],
             externalName: v.type === 'ExternalName' ? v.external : '',
+            external: undefined,
             ports: v.ports,
             changedAtMs: 0,
           },
@@ -113,6 +114,7 @@ const clusterIpService = (namespace: string, ...clusterIps: string[]): Step => (
     type: 'ClusterIP',
     clusterIps,
     externalName: '',
+    external: undefined,
     ports: [],
     changedAtMs: 0,
   },
@@ -281,6 +283,7 @@ test('an empty non-terminal lives exactly as long as a name below it', () => {
     type: 'ClusterIP',
     clusterIps: ['10.0.0.1'],
     externalName: '',
+    external: undefined,
     ports: [{ name: 'http', protocol: 'tcp', port: 80 }],
     changedAtMs: 0,
   };
@@ -314,6 +317,7 @@ test('commit() counts only what DNS can see', () => {
     type: 'Headless',
     clusterIps: [],
     externalName: '',
+    external: undefined,
     ports: [],
     changedAtMs: 0,
   };

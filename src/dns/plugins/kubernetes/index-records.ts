@@ -69,6 +69,8 @@ export class RecordIndex {
   readonly #dirty = new Set<Source>();
   readonly #closedReverse: readonly WireName[];
   #touched = 0;
+  /** Another number after every commit that changed an answer. */
+  version = 0;
 
   constructor(options: IndexOptions) {
     this.options = options;
@@ -115,6 +117,12 @@ export class RecordIndex {
 
   sources(): Iterable<Source> {
     return this.#sources.values();
+  }
+
+  /** The services that answer for an address, in canonical text, whether or not its reverse zone is served. */
+  sourcesAt(address: string): readonly Source[] {
+    const found = this.#byAddress.get(address) ?? [];
+    return Array.isArray(found) ? found.toSorted(bySourceKey) : [found];
   }
 
   entries(): Iterable<NameEntry> {
@@ -181,6 +189,7 @@ export class RecordIndex {
     this.#dirty.clear();
     const touched = this.#touched;
     this.#touched = 0;
+    if (touched > 0) this.version += 1;
     return touched;
   }
 

@@ -202,6 +202,7 @@ export function sameService(a: DnsService | undefined, b: DnsService | undefined
     a.type === b.type &&
     a.externalName === b.externalName &&
     sameList(a.clusterIps, b.clusterIps) &&
+    sameList(a.external ?? NONE, b.external ?? NONE) &&
     samePorts(a.ports, b.ports)
   );
 }
