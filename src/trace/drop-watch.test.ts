@@ -15,10 +15,11 @@ test('parseDrops() reads events, on a TAI clock that knows of leap seconds and o
 
 test('matchDrop() takes the drop that follows each sighting of the packet', () => {
   const at = (us: number, reason: string) => ({ timeNs: BigInt(us) * 1000n, reason, location: 'f' });
-  const drops = [at(10, 'TCP_OLD_DATA'), at(1005, 'QUEUE_PURGE'), at(1010, 'OTHERHOST'), at(9_000_010, 'OTHERHOST')];
+  const drops = [at(10, 'TCP_OLD_DATA'), at(1005, 'NEIGH_FAILED'), at(1010, 'OTHERHOST'), at(9_000_010, 'OTHERHOST')];
   assert.equal(matchDrop([1_000_000n, 9_000_000_000n], drops)?.reason, 'OTHERHOST');
   assert.equal(matchDrop([1_000_000n, 5_000_000_000n], drops), undefined, 'not every time');
   assert.equal(matchDrop([], drops), undefined);
+  assert.equal(matchDrop([1_000_000n], [at(1005, 'QUEUE_PURGE')]), undefined, 'a socket that was closed');
   assert.match(reasonText(at(0, 'IP_RPFILTER')), /rp_filter.*\(IP_RPFILTER in f\)/);
   assert.equal(reasonText(at(0, 'NEW_REASON')), 'the kernel dropped it (NEW_REASON in f)');
 });

@@ -128,6 +128,9 @@ const WORDS: Readonly<Record<string, string>> = {
 export const reasonText = ({ reason, location }: DroppedPacket): string =>
   `${WORDS[reason] ?? 'the kernel dropped it'} (${reason} in ${location})`;
 
+/** What a socket held when it was closed: those packets had arrived. On a busy machine it happens all the time. */
+const ARRIVED: ReadonlySet<string> = new Set(['QUEUE_PURGE']);
+
 /** Just after the packet was last seen; the two clocks are the same one, read some instructions apart. */
 const WINDOW_NS = { before: 20_000n, after: 2_000_000n };
 
@@ -136,7 +139,9 @@ export function matchDrop(sightingsNs: readonly bigint[], drops: readonly Droppe
   const [first, ...more] = sightingsNs;
   if (first === undefined) return undefined;
   const near = (at: bigint) =>
-    drops.filter(({ timeNs }) => timeNs >= at - WINDOW_NS.before && timeNs <= at + WINDOW_NS.after);
+    drops.filter(
+      ({ timeNs, reason }) => timeNs >= at - WINDOW_NS.before && timeNs <= at + WINDOW_NS.after && !ARRIVED.has(reason),
+    );
   return near(first)
     .toSorted((a, b) => (a.timeNs < b.timeNs ? -1 : 1))
     .find((drop) => more.every((at) => near(at).some((d) => d.reason === drop.reason && d.location === drop.location)));

@@ -1,7 +1,7 @@
 // Makes one connection and watches it pass: arms captures and rule traces on every place it may touch, probes, takes
 // everything down again, and merges what was seen. Knows namespaces and addresses, nothing of Kubernetes.
 import { openRtnl } from '../linux/index.ts';
-import { startCapture } from './capture.ts';
+import { askForTimes, startCapture } from './capture.ts';
 import type { PlaceCapture } from './capture.ts';
 import { captureFilter } from './capture-filter.ts';
 import type { CapturedFrame, EndpointReached, Leg, Place, ProbeOutcome, TrackedConnection, Walk } from './contract.ts';
@@ -177,17 +177,20 @@ async function startWatching(request: WalkRequest, tuple: Tuple) {
   const filter = captureFilter({ ...tuple, endpointPorts, vxlanPort: request.vxlanPort, snapLength: SNAP_LENGTH });
   const captures: PlaceCapture[] = [];
   const traces: RuleTrace[] = [];
+  const endTimes = askForTimes(request.client);
   const abort = () => {
     for (const running of [...captures, ...traces]) running.abort();
+    endTimes();
   };
   request.signal?.addEventListener('abort', abort, { once: true });
   try {
-    for (const place of places.values()) captures.push(startCapture(place, filter, SNAP_LENGTH));
     const starts = await Promise.allSettled(
       request.nodes.map(async (node) => traces.push(await startRuleTrace(node, tuple))),
     );
     for (const start of starts) if (start.status === 'rejected') throw start.reason;
     request.signal?.throwIfAborted();
+    // Last, because every packet of a place pays for its capture, and a rule trace takes a process to start.
+    for (const place of places.values()) captures.push(startCapture(place, filter, SNAP_LENGTH));
   } catch (error) {
     abort();
     throw error;
@@ -199,6 +202,7 @@ async function startWatching(request: WalkRequest, tuple: Tuple) {
     },
     finish: () => {
       const captured = captures.map((capture) => capture.finish());
+      endTimes();
       const traced = traces.map((trace) => trace.finish());
       return {
         frames: captured.flatMap((capture) => capture.frames),
