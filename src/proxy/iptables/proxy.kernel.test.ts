@@ -51,11 +51,25 @@ test('the seed listing stands in the kernel', async () => {
   assert.equal((await chain('KUBE-SEP-XZRG5L6J3WL7H422')).length, 2);
 });
 
+test('the metrics count the rules that stand, and those that the last sync wrote', async () => {
+  const gauge = (name: string, table: string) =>
+    Number(
+      new RegExp(`rules_iptables_${name}\\{ip_family="IPv4",table="${table}"\\} (\\d+)`).exec(registry.render())?.[1],
+    );
+  for (const table of ['nat', 'filter']) {
+    const standing = (await save(table)).filter((l) => l.startsWith('-A KUBE-')).length;
+    assert.ok(standing > 2);
+    assert.equal(gauge('total', table), standing, table);
+    assert.equal(gauge('last', table), standing, table);
+  }
+});
+
 test('an endpoint that leaves takes its chain with it', async () => {
   const { endpoints } = slice('default/nginx', [{ ip: '10.0.1.79' }]);
   await client.resource(endpointSlices).patch('nginx-ipv4', { endpoints }, { type: 'merge', namespace: 'default' });
   await eventually('one endpoint is left', async () => (await chain('KUBE-SVC-2CMXP7HKUVJN7L6M')).length === 2);
   assert.equal((await chain('KUBE-SEP-HZXSYA2C4E7MQSH3')).length, 0);
+  assert.match(registry.render(), /rules_iptables_last\{ip_family="IPv4",table="nat"\} 2\n/, 'one chain was written');
 });
 
 test('what others flush or delete comes back', async () => {
