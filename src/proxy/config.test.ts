@@ -65,7 +65,9 @@ test('pages stand on addresses of the family of bindAddress; empty means none on
   const { healthzBindAddress, metricsBindAddress } = parseProxyConfiguration('bindAddress: "::"');
   assert.deepEqual([healthzBindAddress, metricsBindAddress], ['[::]:10256', '[::1]:10249']);
   assert.equal(proxyConfigOf({ healthzBindAddress: '' }).healthzBindAddress, '');
-  assert.equal(proxyConfigOf({ bindAddress: '::', healthzBindAddress: '' }).healthzBindAddress, '');
+  const chosen = proxyConfigOf({ healthzBindAddress: '', metricsBindAddress: '192.0.2.1:1' });
+  const moved = proxyConfigOf({ bindAddress: '::' }, chosen);
+  assert.deepEqual([moved.healthzBindAddress, moved.metricsBindAddress], ['', '192.0.2.1:1']);
 });
 
 test('an empty document means the defaults', () => {

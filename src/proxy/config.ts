@@ -257,7 +257,9 @@ export function proxyConfigOf(document: unknown, base: ProxyConfig = DEFAULT_PRO
   const connection = f.object('clientConnection');
   const clusterCidr = f.string('clusterCIDR', base.clusterCidrs.join(','));
   const bindAddress = f.string('bindAddress', '') || base.bindAddress;
-  const pages = familyOf(bindAddress) === familyOf(base.bindAddress) ? base : PAGES[familyOf(bindAddress)];
+  const [from, to] = [PAGES[familyOf(base.bindAddress)], PAGES[familyOf(bindAddress)]];
+  // What was chosen stays; what was not follows the family.
+  const page = (name: keyof typeof from) => (base[name] === from[name] ? to[name] : base[name]);
   const config: ProxyConfig = {
     mode: f.oneOf<ProxyMode>('mode', base.mode, ['iptables', 'nftables']),
     clusterCidrs: cidrList(
@@ -291,8 +293,8 @@ export function proxyConfigOf(document: unknown, base: ProxyConfig = DEFAULT_PRO
       tcpBeLiberal: ct.boolean('tcpBeLiberal', base.conntrack.tcpBeLiberal),
     },
     bindAddress,
-    healthzBindAddress: f.bindAddress('healthzBindAddress', pages.healthzBindAddress, 10256),
-    metricsBindAddress: f.bindAddress('metricsBindAddress', pages.metricsBindAddress, 10249),
+    healthzBindAddress: f.bindAddress('healthzBindAddress', page('healthzBindAddress'), 10256),
+    metricsBindAddress: f.bindAddress('metricsBindAddress', page('metricsBindAddress'), 10249),
     bindAddressHardFail: f.boolean('bindAddressHardFail', base.bindAddressHardFail),
     hostnameOverride: f.string('hostnameOverride', base.hostnameOverride).trim().toLowerCase(),
     configSyncPeriodMs: f.duration('configSyncPeriod', base.configSyncPeriodMs, 'default'),

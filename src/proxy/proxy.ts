@@ -128,6 +128,9 @@ class RunningProxy implements Proxy {
       variant === undefined
         ? createNftablesMode(modeOptions, options.nftApply ?? 'netlink')
         : createIptablesMode(modeOptions, variant);
+    if (this.#config.detectLocalMode === 'ClusterCIDR' && this.#config.clusterCidrs.length === 0) {
+      this.#log.warn('no clusterCIDR is set: what comes from outside to cluster IPs is not masqueraded');
+    }
     const rules = this.#config[this.mode];
     for (const family of families) {
       const loop = new FamilyLoop({
