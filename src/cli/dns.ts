@@ -23,9 +23,14 @@ async function readConfig(file: string | undefined): Promise<DnsConfig> {
 }
 
 function listenFlags(parsed: Parsed): DnsListen {
-  const workers = integerFlag(parsed, 'workers') ?? 1;
-  if (workers < 1 || workers > MAX_WORKERS) throw new UserError(`--workers ${workers}: give 1 to ${MAX_WORKERS}`);
-  return { ...listenOf(listFlag(parsed, 'listen')), workers, batch: parsed.flags['no-batch'] !== true };
+  const workers = integerFlag(parsed, 'workers');
+  if (workers !== undefined && (workers < 1 || workers > MAX_WORKERS))
+    throw new UserError(`--workers ${workers}: give 1 to ${MAX_WORKERS}`);
+  return {
+    ...listenOf(listFlag(parsed, 'listen')),
+    ...(workers === undefined ? {} : { workers }),
+    batch: parsed.flags['no-batch'] !== true,
+  };
 }
 
 export const command: Command = {
@@ -37,7 +42,7 @@ export const command: Command = {
     kubeconfig: { value: 'FILE', help: 'Credentials; absent: the service account of the pod (query: --name).' },
     config: { value: 'FILE', help: 'A Corefile or YAML, read again on change; absent: the defaults of kubeadm.' },
     listen: { value: 'ADDRESS[:PORT]', multiple: true, help: 'Where to listen (default: every address).' },
-    workers: { value: 'N', help: 'Threads that answer together (default 1).' },
+    workers: { value: 'N', help: 'Threads that answer together (default: multisocket of the configuration, else 1).' },
     'no-batch': { help: 'One system call a packet: 3 MB less memory, half the queries a core.' },
     snapshot: { value: 'FILE', help: 'Keep what was seen of the cluster, for a start without the API server.' },
     name: { value: 'NAME', help: 'query: the local cluster (default portico).' },

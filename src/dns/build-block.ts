@@ -1,5 +1,5 @@
 // From the configuration of a server block to its chain of plugins. The order is fixed, as in CoreDNS:
-// dns64, acl, loop, rewrite, autopath, template, transfer, hosts, static records,
+// header, dns64, acl, loop, rewrite, autopath, template, transfer, hosts, static records,
 // k8s_external, kubernetes, file, cache, forward.
 import { readFileSync } from 'node:fs';
 import type { Clock } from '../clock/index.ts';
@@ -23,6 +23,7 @@ import type { ForwardConfig, ForwardMetrics } from './plugins/forward/forward.ts
 import { createLoopGuard } from './plugins/forward/loop-guard.ts';
 import { createExternal } from './plugins/external/external.ts';
 import { createFile } from './plugins/file/file.ts';
+import { createHeader } from './plugins/header.ts';
 import { createHosts } from './plugins/hosts.ts';
 import type { ClusterZone } from './plugins/kubernetes/cluster-zone.ts';
 import { createKubernetesPlugin } from './plugins/kubernetes/kubernetes.ts';
@@ -59,6 +60,7 @@ export interface BuiltBlock extends ServerBlock {
 
 export function buildBlock(config: BlockConfig, deps: BlockDeps): BuiltBlock {
   const before: DnsPlugin[] = [];
+  if (config.header !== undefined) before.push(createHeader(config.header));
   if (config.dns64 !== undefined) before.push(createDns64(config.dns64));
   if (config.acl.length > 0) before.push(createAcl(config.acl));
   const behind: DnsPlugin[] = [];

@@ -303,9 +303,9 @@ test('several threads on one port: same answers, one watch, metrics that add up'
     writeFileSync(file, yaml(7));
     await using running = await startTestServer(OBJECTS, {
       options: {
-        config: await parseDnsConfig(yaml(7)),
+        config: { ...(await parseDnsConfig(yaml(7))), sockets: 3 },
         configFile: file,
-        listen: { addresses: ['127.0.0.1'], port: 0, workers: 3 },
+        listen: { addresses: ['127.0.0.1'], port: 0 },
       },
     });
     const { server } = running;

@@ -42,6 +42,8 @@ export interface Answer {
   readonly authorities: readonly ResourceRecord[];
   readonly additionals: readonly ResourceRecord[];
   readonly error?: AnswerError;
+  /** Flags of the reply, whatever else they would be. */
+  readonly header?: { readonly set: number; readonly clear: number };
   /** Nothing is sent. */
   readonly silent?: boolean;
   /** Name of the plugin that answered. */

@@ -139,6 +139,16 @@ test('rewrite as Corefiles write it: answers by expression, TTLs, reply codes, l
   assert.equal((await askUdp(port, `nope.${Z} A`)).rcode, 'NOERROR');
 });
 
+test('header: flags of every reply', async () => {
+  const [block] = parseCorefile('. {\n header {\n set ra aa\n response clear rd aa\n }\n}').blocks;
+  assert.ok(block?.header !== undefined);
+  await using running = await startTestServer(FIXTURE_F, { block: { header: block.header } });
+  for (const name of [`svc1.${Z} A`, `nope.${Z} A`, 'www.example.org. A'])
+    assert.deepEqual((await askUdp(running.server.port, name)).flags, ['ra'], name);
+  assert.throws(() => parseCorefile('. {\n header {\n set tc\n }\n}'), /line 3: set: "tc" is none of aa, ra, rd/);
+  assert.throws(() => parseCorefile('. {\n header {\n query set rd\n }\n}'), /line 3: header has no option "query"/);
+});
+
 test('autopath: a name of the world below the first search domain is answered at once', async () => {
   await using upstream = await startUpstream((question) =>
     question.startsWith('www.google.com. ') ? { answers: ['www.google.com. 60 A 192.0.2.9'] } : { rcode: 3 },

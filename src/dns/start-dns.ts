@@ -24,7 +24,7 @@ export interface DnsListen {
   /** Default: the configuration's. 0 picks a free one. */
   readonly port?: number;
   readonly reusePort?: boolean;
-  /** Threads that answer on the port together. Default 1. */
+  /** Threads that answer on the port together. Default: the configuration's, else 1. */
   readonly workers?: number;
   /** Receive and send many packets a system call, on Linux. Default true. */
   readonly batch?: boolean;
@@ -79,6 +79,8 @@ const STALE_AFTER_MS = 180_000;
 const NEW_VIEW_MS = 5000;
 /** No upstream is waited for longer than this. */
 const DRAIN_MS = 5000;
+
+const workersOf = ({ listen, config }: DnsOptions): number => listen?.workers ?? config.sockets ?? 1;
 
 /** @throws DnsConfigError that says what is in the way. */
 export async function startDns(options: DnsOptions): Promise<DnsServer> {
@@ -142,7 +144,7 @@ class Server implements DnsServer {
       }),
     );
     for (const warning of options.config.warnings) this.#log.warn(warning);
-    if ((options.listen?.workers ?? 1) > 1) this.#workers = new Workers(this.#log);
+    if (workersOf(options) > 1) this.#workers = new Workers(this.#log);
     try {
       this.#engine = new Engine({
         config: options.config,
@@ -196,6 +198,8 @@ class Server implements DnsServer {
   async #reconfigure(config: DnsConfig): Promise<void> {
     if (config.port !== this.#engine.config.port)
       this.#log.warn('another port takes effect with the next start', { port: config.port });
+    if (config.sockets !== this.#engine.config.sockets)
+      this.#log.warn('another number of sockets takes effect with the next start', { sockets: config.sockets ?? 1 });
     for (const warning of config.warnings) this.#log.warn(warning);
     const before = new Set(this.#clusters.keys());
     const wanted = new Map(
@@ -231,7 +235,7 @@ class Server implements DnsServer {
 
   async listen(): Promise<void> {
     const { listen = {} } = this.#options;
-    const workers = listen.workers ?? 1;
+    const workers = workersOf(this.#options);
     const options = {
       ...(listen.addresses === undefined ? {} : { addresses: listen.addresses }),
       reusePort: listen.reusePort ?? workers > 1,

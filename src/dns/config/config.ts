@@ -9,6 +9,7 @@ import type { TemplateRule } from '../plugins/template/template.ts';
 import type { PodMode } from '../plugins/kubernetes/cluster-zone.ts';
 import type { ViewConfig } from '../view/view.ts';
 import type { ExternalConfig } from '../plugins/external/external-zone.ts';
+import type { HeaderConfig } from '../plugins/header.ts';
 import type { FileZoneConfig } from '../plugins/file/file.ts';
 import type { TransferRule } from '../plugins/transfer/transfer.ts';
 import type { UpstreamAddress } from '../plugins/forward/exchange.ts';
@@ -92,6 +93,7 @@ export interface BlockConfig {
   readonly autopath?: AutopathConfig;
   readonly acl: readonly AclRule[];
   readonly dns64?: Dns64Config;
+  readonly header?: HeaderConfig;
   readonly external?: ExternalConfig;
   readonly files: readonly FileZoneConfig[];
   /** Who may transfer which zones; empty: nobody. */
@@ -106,6 +108,8 @@ export interface DnsConfig {
   readonly health?: { readonly address: string; readonly port: number; readonly lameduckMs: number };
   readonly ready?: { readonly address: string; readonly port: number };
   readonly metrics?: { readonly address: string; readonly port: number };
+  /** Sockets on the port, each with a thread, when the command does not say; undefined: one. */
+  readonly sockets?: number;
   readonly maxUdpSize: number;
   readonly queryLog: 'off' | 'all' | 'error' | 'denial';
   /** How often the file is looked at; 0: never. */

@@ -87,6 +87,7 @@ test('a Corefile with stub domains, snippets, hosts and rewrites', () => {
   log { class error }
   autopath @kubernetes
   bufsize 1400
+  multisocket 3
 }
 acme.local, other.local:53 {
   forward acme.local 10.0.0.1:5353 [fd00::1]:53
@@ -117,6 +118,7 @@ acme.local, other.local:53 {
   assert.deepEqual(main.transfer, [{ zones: main.zones, to: ['10.0.0.0/8'] }]);
   assert.equal(config.queryLog, 'error');
   assert.equal(config.maxUdpSize, 1400);
+  assert.equal(config.sockets, 3);
   assert.deepEqual(stub.zones.map(formatName), ['acme.local.', 'other.local.']);
   assert.deepEqual(stub.forward[0]?.to, [
     { address: '10.0.0.1', port: 5353 },
@@ -162,7 +164,8 @@ test('YAML: defaults, everything, and mistakes', async () => {
   assert.equal(empty.port, 53);
   assert.equal(empty.blocks[0]?.kubernetes?.pods, 'insecure');
   assert.equal(empty.health?.lameduckMs, 5000);
-  const config = await parseDnsConfig(`
+  const config = await parseDnsConfig(
+    `
 port: 5353
 log: denial
 reloadSeconds: 2
@@ -179,9 +182,41 @@ records: ["www.example. 60 A 192.0.2.1", "www.example. TXT \\"x y\\""]
 rewrite: [{ from: a.b, to: c.d }]
 autopath: { nodeSearch: [corp.example] }
 transferTo: ["*"]
-`);
-  const [block] = config.blocks;
+transfer: [{ zones: [example.org], to: [10.0.0.9] }]
+templates:
+  - { zones: [ip.example], type: A, match: ["^(\\\\d+)-ip"], answer: ["{{ .Name }} 60 A 10.0.0.{{ index .Match 1 }}"], fallthrough: [ip.example] }
+  - { zones: [invalid], class: ANY, rcode: NXDOMAIN, errorCode: 21, errorText: not in use }
+zoneFiles: [{ file: db.example.org, zones: [example.org], reloadSeconds: 5 }]
+external: { zones: [out.example, 10.in-addr.arpa], apex: names, headless: true }
+views:
+  - name: office
+    when: ["incidr(client_ip(), '192.168.0.0/16')"]
+    zones: [acme.local]
+    hosts: { entries: { a.acme.local: 10.1.1.2 } }
+    kubernetes: false
+`,
+    '/etc/portico/dns.yaml',
+  );
+  const [view, block] = config.blocks;
   assert.ok(block?.kubernetes !== undefined);
+  assert.deepEqual(view?.view, { name: 'office', when: ["incidr(client_ip(), '192.168.0.0/16')"] });
+  assert.deepEqual([view.zones.map(formatName), view.kubernetes], [['acme.local.'], undefined]);
+  assert.deepEqual(
+    block.transfer.map((t) => t.to),
+    [['10.0.0.9'], ['*']],
+  );
+  assert.deepEqual(
+    block.files.map((f) => [f.file, f.reloadMs]),
+    [['/etc/portico/db.example.org', 5000]],
+  );
+  assert.deepEqual([block.external?.apex, block.external?.reverseZones.length], ['names', 1]);
+  assert.deepEqual(
+    block.templates.map((t) => [t.type, t.class, t.rcode, t.error?.code]),
+    [
+      [1, 1, 0, undefined],
+      [255, 255, 3, 21],
+    ],
+  );
   assert.equal(config.port, 5353);
   assert.equal(config.metrics, undefined);
   assert.deepEqual(config.health, { address: '::', port: 18080, lameduckMs: 1000 });
@@ -199,6 +234,13 @@ transferTo: ["*"]
     ['forward: [{ to: [x] }]', /upstream "x"/],
     ['port: -1', /port must be a number/],
     ['records: ["x"]', /records: record "x"/],
+    ['templates: [{ answer: ["{{ .Nmae }}"] }]', /templates\[0\]\.answer or match: there is no field/],
+    ['templates: [{ rcode: NOPE }]', /templates\[0\]\.rcode "NOPE" is no reply code/],
+    ['zoneFiles: [{ file: x }]', /zoneFiles\[0\]\.file and "zones" are both needed/],
+    ['external: {}', /external\.zones must name a zone/],
+    ['views: [{ name: x, when: ["1 +"] }]', /views\[0\]\.when the expression ends too early/],
+    ['views: [{ name: x, when: ["true"], hots: {} }]', /views\[0\]\.hots is not known/],
+    ['transfer: [{}]', /transfer\[0\]\.to must list/],
     ['a: [', /is no YAML/],
     ['- a', /must be a mapping/],
   ] as const)

@@ -16,9 +16,9 @@ export function isCorefile(text: string): boolean {
  * @throws DnsConfigError that says where and what.
  */
 export async function parseDnsConfig(text: string, file?: string): Promise<DnsConfig> {
-  if (isCorefile(text))
-    return parseCorefile(text, { env: process.env, ...(file === undefined ? {} : { folder: path.dirname(file) }) });
+  const folder = file === undefined ? undefined : path.dirname(file);
+  if (isCorefile(text)) return parseCorefile(text, { env: process.env, ...(folder === undefined ? {} : { folder }) });
   // The YAML reader is only loaded by those who need it: it is as large as the rest of the server.
-  const { parseYamlConfig } = await import('./parse-yaml-config.ts');
-  return parseYamlConfig(text);
+  const { parseYamlConfig } = await import('./yaml/parse-yaml-config.ts');
+  return parseYamlConfig(text, folder);
 }

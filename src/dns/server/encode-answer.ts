@@ -29,15 +29,15 @@ export function errorOption(code: number, text: string): EdnsOptionValue {
 }
 
 export function flagsOf(answer: Answer, query: Query, recursion: boolean): number {
-  return (
+  const flags =
     Flag.QR |
     (query.flags & (Flag.RD | Flag.CD)) |
     (answer.authoritative ? Flag.AA : 0) |
     (answer.truncated === true ? Flag.TC : 0) |
     (recursion ? Flag.RA : 0) |
     // RFC 6840 §5.7: AD goes to those who ask with AD or DO.
-    (answer.authenticated === true && (query.edns?.dnssecOk === true || (query.flags & Flag.AD) !== 0) ? Flag.AD : 0)
-  );
+    (answer.authenticated === true && (query.edns?.dnssecOk === true || (query.flags & Flag.AD) !== 0) ? Flag.AD : 0);
+  return answer.header === undefined ? flags : (flags & ~answer.header.clear) | answer.header.set;
 }
 
 /** @param cookie the client's COOKIE option, if there was one */

@@ -1,8 +1,9 @@
-// The Corefile's `template` and `file`.
+// The Corefile's `template`, `file` and `header`.
 import path from 'node:path';
-import { Class, parseRcode, parseType, Rcode, ROOT, Type } from '../../../dnswire/index.ts';
+import { Class, Flag, parseRcode, parseType, Rcode, ROOT, Type } from '../../../dnswire/index.ts';
 import type { WireName } from '../../../dnswire/index.ts';
 import type { FileZoneConfig } from '../../plugins/file/file.ts';
+import type { HeaderConfig } from '../../plugins/header.ts';
 import { compileTemplateRule } from '../../plugins/template/template.ts';
 import type { TemplateRule } from '../../plugins/template/template.ts';
 import { durationMs, integerOf } from '../values.ts';
@@ -98,4 +99,22 @@ export function file(d: Directive, blockZones: readonly WireName[], root: string
     reloadMs,
     ...(through === undefined ? {} : { fallthrough: through }),
   };
+}
+
+const FLAGS: Readonly<Record<string, number>> = { aa: Flag.AA, ra: Flag.RA, rd: Flag.RD };
+
+/** `header { [response] set|clear FLAG… }`: of two lines about one flag the last counts. */
+export function header(d: Directive, before: HeaderConfig | undefined): HeaderConfig {
+  let { set, clear } = before ?? { set: 0, clear: 0 };
+  for (const o of d.block) {
+    const [action, ...names] = o.name === 'response' ? o.args : [o.name, ...o.args];
+    if (action !== 'set' && action !== 'clear') throw unknownOption(o, 'header');
+    for (const name of names) {
+      const flag = FLAGS[name.toLowerCase()];
+      if (flag === undefined) throw mistake(o, `"${name}" is none of aa, ra, rd`);
+      set = action === 'set' ? set | flag : set & ~flag;
+      clear = action === 'clear' ? clear | flag : clear & ~flag;
+    }
+  }
+  return { set, clear };
 }

@@ -1,5 +1,6 @@
 // From a Corefile to the configuration: the plugins of the default kubeadm file and those people add to it. What would
 // change answers and is not known here is an error; what only tunes CoreDNS itself is a warning.
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { formatName } from '../../../dnswire/index.ts';
 import type { WireName } from '../../../dnswire/index.ts';
@@ -8,7 +9,7 @@ import type { BlockConfig, DnsConfig, ForwardBlockConfig, RewriteRule } from '..
 import { durationMs, integerOf, zonesOf } from '../values.ts';
 import { view } from './view.ts';
 import { aclRules, dns64, transferRule } from './access.ts';
-import { file, template } from './answers.ts';
+import { file, header, template } from './answers.ts';
 import { cache } from './cache.ts';
 import { at, mistake } from './directive.ts';
 import type { Mutable } from './directive.ts';
@@ -148,6 +149,12 @@ const DIRECTIVES: Readonly<Record<string, Apply>> = {
     global.queryLog =
       classes.includes('all') || classes.includes('success') ? 'all' : classes.includes('denial') ? 'denial' : 'error';
   },
+  multisocket: (d, _draft, global) => {
+    global.sockets = d.args[0] === undefined ? availableParallelism() : integerOf(d.args[0], at(d), 1, 64);
+  },
+  header: (d, draft) => {
+    draft.header = header(d, draft.header);
+  },
   bufsize: (d, _draft, global) => {
     global.maxUdpSize = integerOf(d.args[0] ?? '1232', at(d), 512, 4096);
   },
@@ -166,7 +173,6 @@ const DIRECTIVES: Readonly<Record<string, Apply>> = {
   pprof: ignored,
   trace: ignored,
   timeouts: ignored,
-  multisocket: ignored,
   bind: ignored,
 };
 

@@ -1,113 +1,21 @@
 // From our own YAML format to the configuration. Strict: an unknown key or a value of the wrong kind is an error that
 // names its place.
 import { parse } from 'yaml';
-import { lowerName, parseRecord, ROOT } from '../../dnswire/index.ts';
-import type { WireName } from '../../dnswire/index.ts';
-import type { AclRule } from '../plugins/acl.ts';
-import { CACHE_DEFAULTS } from '../plugins/cache.ts';
-import type { Dns64Config } from '../plugins/dns64.ts';
-import { ACL_ACTIONS, aclLimits, dns64Prefix, WELL_KNOWN_PREFIX } from './access-values.ts';
-import { defaultBlock, defaultDnsConfig, defaultForward, defaultKubernetes, DnsConfigError } from './config.ts';
-import type { BlockConfig, DnsConfig, ForwardBlockConfig, HostsConfig, RewriteRule } from './config.ts';
-import type { KubernetesConfig } from './config.ts';
-import { isReverse, upstreamOf, zonesOf } from './values.ts';
-
-/** A YAML mapping whose keys are taken one by one; what is left at the end is unknown. */
-class Fields {
-  readonly path: string;
-  readonly #left: Map<string, unknown>;
-
-  constructor(value: unknown, path: string) {
-    this.path = path;
-    if (typeof value !== 'object' || value === null || Array.isArray(value))
-      throw new DnsConfigError(`${path || 'the configuration'} must be a mapping`);
-    this.#left = new Map(Object.entries(value));
-  }
-
-  fail(key: string, why: string): DnsConfigError {
-    return new DnsConfigError(`${this.where(key)} ${why}`);
-  }
-
-  where(key: string): string {
-    return this.path === '' ? key : `${this.path}.${key}`;
-  }
-
-  take(key: string): unknown {
-    const value = this.#left.get(key);
-    this.#left.delete(key);
-    return value ?? undefined;
-  }
-
-  string(key: string): string | undefined {
-    const value = this.take(key);
-    if (value === undefined || typeof value === 'string') return value;
-    throw this.fail(key, 'must be a text');
-  }
-
-  number(key: string, max: number): number | undefined {
-    const value = this.take(key);
-    if (value === undefined) return undefined;
-    if (typeof value === 'number' && Number.isFinite(value) && value >= 0 && value <= max) return value;
-    throw this.fail(key, `must be a number from 0 to ${max}`);
-  }
-
-  boolean(key: string): boolean | undefined {
-    const value = this.take(key);
-    if (value === undefined || typeof value === 'boolean') return value;
-    throw this.fail(key, 'must be true or false');
-  }
-
-  strings(key: string): string[] | undefined {
-    const value = this.take(key);
-    if (value === undefined) return undefined;
-    const list: unknown[] = Array.isArray(value) ? value : [value];
-    if (list.every((item) => typeof item === 'string')) return list;
-    throw this.fail(key, 'must be a list of texts');
-  }
-
-  oneOf<T extends string>(key: string, choices: readonly T[]): T | undefined {
-    const value = this.take(key);
-    if (value === undefined) return undefined;
-    const found = choices.find((choice) => choice === value);
-    if (found === undefined) throw this.fail(key, `must be one of ${choices.join(', ')}`);
-    return found;
-  }
-
-  zones(key: string): WireName[] | undefined {
-    return this.strings(key)?.flatMap((text) => zonesOf(text, this.where(key)));
-  }
-
-  list(key: string): Fields[] | undefined {
-    const value = this.take(key);
-    if (value === undefined) return undefined;
-    if (!Array.isArray(value)) throw this.fail(key, 'must be a list');
-    return value.map((item: unknown, i) => new Fields(item, `${this.where(key)}[${i}]`));
-  }
-
-  fields(key: string): Fields | undefined {
-    const value = this.take(key);
-    return value === undefined ? undefined : new Fields(value, this.where(key));
-  }
-
-  entries(): [string, unknown][] {
-    const all = [...this.#left];
-    this.#left.clear();
-    return all;
-  }
-
-  end(): void {
-    const [unknown] = this.#left.keys();
-    if (unknown !== undefined) throw this.fail(unknown, 'is not known');
-  }
-}
-
-/** Leaves out what is undefined, so that defaults stay. */
-function given<T extends object>(values: { [K in keyof T]?: T[K] | undefined }): Partial<T> {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Partial<T>;
-}
+import { lowerName, parseRecord, ROOT } from '../../../dnswire/index.ts';
+import type { AclRule } from '../../plugins/acl.ts';
+import { CACHE_DEFAULTS } from '../../plugins/cache.ts';
+import type { Dns64Config } from '../../plugins/dns64.ts';
+import { compileView } from '../../view/view.ts';
+import { ACL_ACTIONS, aclLimits, dns64Prefix, WELL_KNOWN_PREFIX } from '../access-values.ts';
+import { defaultBlock, defaultDnsConfig, defaultForward, defaultKubernetes, DnsConfigError } from '../config.ts';
+import type { BlockConfig, DnsConfig, ForwardBlockConfig, HostsConfig, RewriteRule } from '../config.ts';
+import type { KubernetesConfig } from '../config.ts';
+import { isReverse, upstreamOf, zonesOf } from '../values.ts';
+import { externalOf, templateOf, transferOf, zoneFileOf } from './answers.ts';
+import { Fields, given } from './fields.ts';
 
 /** @throws DnsConfigError */
-export function parseYamlConfig(text: string): DnsConfig {
+export function parseYamlConfig(text: string, folder = '.'): DnsConfig {
   let value: unknown;
   try {
     value = parse(text);
@@ -148,19 +56,36 @@ export function parseYamlConfig(text: string): DnsConfig {
       queryLog: all.oneOf('log', ['off', 'all', 'error', 'denial']),
       reloadMs: reload === undefined ? undefined : reload * 1000,
     }),
-    blocks: [block(all)],
+    // Views are asked first, in their order.
+    blocks: [...(all.list('views') ?? []).map((view) => viewBlock(view, folder)), block(all, folder)],
   };
   all.end();
   return config;
 }
 
-function block(all: Fields): BlockConfig {
+/** A block of its own for the questions that a view takes: `{ name, when: [EXPRESSION…], … }`. */
+function viewBlock(all: Fields, folder: string): BlockConfig {
+  const view = { name: all.string('name') ?? '', when: all.strings('when') ?? [] };
+  if (view.name === '' || view.when.length === 0) throw all.fail('when', 'and "name" are both needed');
+  try {
+    compileView(view);
+  } catch (error) {
+    throw all.fail('when', (error as Error).message);
+  }
+  const zones = all.zones('zones');
+  const out = block(all, folder);
+  all.end();
+  return { ...out, view, ...(zones === undefined ? {} : { zones }) };
+}
+
+function block(all: Fields, folder: string): BlockConfig {
   const kubernetesRaw = all.take('kubernetes');
   const cacheRaw = all.take('cache');
   const hosts = all.fields('hosts');
   const autopath = all.fields('autopath');
   const dns64 = all.fields('dns64');
   const stub = all.fields('stubDomains');
+  const external = all.fields('external');
   const transferTo = all.strings('transferTo');
   const forward = all.list('forward')?.map(forwardOf) ?? [defaultForward()];
   for (const [zoneText, to] of stub?.entries() ?? []) {
@@ -191,7 +116,13 @@ function block(all: Fields): BlockConfig {
       autopath: autopath === undefined ? undefined : autopathOf(autopath),
       acl: all.list('acl')?.map(aclOf),
       dns64: dns64 === undefined ? undefined : dns64Of(dns64),
-      transfer: transferTo === undefined ? undefined : [{ zones: [ROOT], to: transferTo }],
+      transfer: [
+        ...(all.list('transfer')?.map(transferOf) ?? []),
+        ...(transferTo === undefined ? [] : [{ zones: [ROOT], to: transferTo }]),
+      ],
+      templates: all.list('templates')?.map(templateOf),
+      files: all.list('zoneFiles')?.map((file) => zoneFileOf(file, folder)),
+      external: external === undefined ? undefined : externalOf(external),
       loop: all.boolean('loop'),
     }),
   };
