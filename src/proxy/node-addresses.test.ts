@@ -18,8 +18,9 @@ const CASES: readonly (readonly [Family, readonly string[], 'all' | 'primary', r
   ['IPv4', ['172.31.0.0/16', '172.30.0.0/16'], 'all', ['172.30.0.11', '172.31.0.11']],
   ['IPv4', ['127.0.0.0/8'], 'all', ['127.0.0.1']],
   ['IPv4', ['192.0.2.0/24'], 'all', []],
-  // CIDRs of the other family alone leave this one without node ports.
-  ['IPv6', ['172.31.0.0/16'], 'all', []],
+  // CIDRs of the other family alone leave this one as it would be without any: all, also in nftables mode.
+  ['IPv6', ['172.31.0.0/16'], 'all', undefined],
+  ['IPv4', ['fd00::/16'], 'primary', undefined],
   ['IPv6', ['fd00::/16', '172.31.0.0/16'], 'all', ['fd00:1::1', 'fd00::11']],
   ['IPv6', ['::/0'], 'all', undefined],
 ];
@@ -48,7 +49,10 @@ test('localhost node ports need the wish and addresses that hold 127.0.0.1', () 
   const has = (nodePorts: readonly string[], localhostNodePorts = true) =>
     hasLocalhostNodePorts(proxyConfigOf({ nodePortAddresses: nodePorts, iptables: { localhostNodePorts } }));
   assert.deepEqual(
-    [has([]), has(['127.0.0.0/8']), has(['0.0.0.0/0']), has(['172.31.0.0/16']), has(['primary']), has([], false)],
-    [true, true, true, false, false, false],
+    [[], ['127.0.0.0/8'], ['127.0.0.5/32'], ['0.0.0.0/0'], ['fd00::/16'], ['172.31.0.0/16'], ['primary']].map((c) =>
+      has(c),
+    ),
+    [true, true, true, true, true, false, false],
   );
+  assert.equal(has([], false), false);
 });

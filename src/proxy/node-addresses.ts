@@ -22,6 +22,14 @@ export interface NodePortAddressOptions {
   readonly nodeIps: readonly string[];
 }
 
+const EVERYTHING = { IPv4: '0.0.0.0/0', IPv6: '::/0' } as const;
+
+/** As with kube-proxy, a family that no CIDR is about takes node ports on every address. */
+function cidrsOf(wanted: readonly string[], family: Family): readonly string[] {
+  const cidrs = wanted.filter((c) => familyOf(c) === family);
+  return cidrs.length === 0 ? [EVERYTHING[family]] : cidrs;
+}
+
 /** Undefined: every local address, also those still to come. Otherwise the addresses, sorted. */
 export function nodePortAddresses(
   o: NodePortAddressOptions,
@@ -33,7 +41,7 @@ export function nodePortAddresses(
     return primary === undefined ? [] : [primary];
   }
   if (wanted[0] === 'all') return undefined;
-  const cidrs = wanted.filter((c) => familyOf(c) === o.family);
+  const cidrs = cidrsOf(wanted, o.family);
   if (cidrs.some((c) => c.endsWith('/0'))) return undefined;
   const out = new Set<string>();
   for (const text of localAddresses()) {
@@ -45,8 +53,8 @@ export function nodePortAddresses(
 
 /** Whether node ports would answer on 127.0.0.1, given the wish for it. */
 export function coversLoopback(wanted: readonly string[]): boolean {
-  if (wanted.length === 0) return true;
-  return wanted.some((c) => c !== 'primary' && familyOf(c) === 'IPv4' && cidrContains(c, '127.0.0.1'));
+  if (wanted.includes('primary')) return false;
+  return cidrsOf(wanted, 'IPv4').some((c) => c.startsWith('127.') || cidrContains(c, '127.0.0.0'));
 }
 
 /** Whether node ports of the iptables mode answer on 127.0.0.1. */
