@@ -6,6 +6,7 @@ import { test } from 'node:test';
 
 import type { ServiceInspection, TraceReport, Walk } from '../../src/trace/index.ts';
 import { eventually, portico, run, startCluster, type Cluster } from './cluster-fixture.ts';
+import { checkDrift } from './drift.ts';
 import { assertWalk } from './expected-walks.ts';
 import { assertAgrees, captureDuring } from './tcpdump-places.ts';
 import { checkBreakages } from './trace-breakages.ts';
@@ -142,6 +143,9 @@ for (const network of ['native', 'vxlan'] as const) {
       if ((network === 'vxlan') === (mode === 'nftables')) {
         await checkTargets(cluster);
         await checkBreakages(cluster, mode, network === 'vxlan');
+      } else {
+        // The other two have clusters of their own.
+        await checkDrift(cluster, network, mode);
       }
 
       const inspect = (): ServiceInspection =>
