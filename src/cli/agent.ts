@@ -1,11 +1,13 @@
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { readFileSync } from 'node:fs';
+import process from 'node:process';
 
 import { DEFAULT_CNI_SOCKET } from '../cni/index.ts';
 import { loadKubeconfig } from '../client/index.ts';
 import { runAgent, type AgentIdentity, type AgentOptions } from '../roles/agent.ts';
 import { joinHost } from '../roles/join-host.ts';
+import { resetHost } from '../roles/reset-host.ts';
 import { UserError } from '../errors/index.ts';
 import { NETWORK_MODES } from '../podnet/index.ts';
 import { DEFAULT_PROXY_CONFIG } from '../proxy/index.ts';
@@ -97,10 +99,25 @@ function agentOptions(
   };
 }
 
+/** What joining and running have left on this host goes, whether or not a server knows of it. */
+async function reset(parsed: Parsed): Promise<void> {
+  const stateDir = path.resolve(stringFlag(parsed, 'state-dir') ?? STATE_DIR);
+  const criEndpoint = runtimeOptions(parsed, undefined).criEndpoint;
+  const { removeRemains } = await import('../cluster/index.ts');
+  const node = await resetHost({ stateDir, criEndpoint, removeRemains });
+  process.stdout.write(
+    node === undefined
+      ? `there is nothing of an agent on this host (${stateDir})\n`
+      : `this host is as it was before it joined; remove its Node, if that is still there, with 'portico node remove ${node}'\n`,
+  );
+}
+
 export const command: Command = {
-  usage: '--server URL --token TOKEN --ca-hash sha256:… [flags]',
+  usage: '--server URL --token TOKEN --ca-hash sha256:… [flags] | reset [flags]',
   summary:
-    'Makes this host a node and runs its agent: pods, pod network and service proxy. Joined once, no token is needed.',
+    'Makes this host a node and runs its agent: pods, pod network and service proxy. Joined once, no token is needed. ' +
+    '`reset` takes everything away that an agent which has ended left on this host.',
+  positionals: true,
   flags: {
     server: {
       value: 'URL',
@@ -141,6 +158,13 @@ export const command: Command = {
     'tls-key': { value: 'FILE', help: "With --kubeconfig: key of the agent's API." },
   },
   async run(parsed) {
+    const [verb, ...more] = parsed.positionals;
+    if (verb === 'reset' && more.length === 0) {
+      await reset(parsed);
+      return 0;
+    }
+    if (verb !== undefined)
+      throw new UserError(`'${verb}' is no word of 'portico agent': flags, or 'portico agent reset'`);
     const kubeconfig = stringFlag(parsed, 'kubeconfig');
     const nodeIps = listFlag(parsed, 'node-ip');
     if (kubeconfig !== undefined) {

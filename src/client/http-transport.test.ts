@@ -128,19 +128,27 @@ test('no answer in time, a closed port and a dropped connection are connection e
   client.close();
 });
 
-test('a kept connection that the server closed is replaced unseen for a read', async () => {
-  let asked = 0;
+test('kept connections that the server closed, one or all of them, are replaced unseen for a read', async () => {
+  const used = new Set<unknown>();
+  const waiting: (() => void)[] = [];
+  let refused = 0;
   const { url, close, server } = await serve((req, res) => {
-    asked++;
     // The second request of a connection meets a closed one.
-    if (asked === 2) req.socket.destroy();
-    else json(res, 200, object('a'));
+    if (used.has(req.socket)) {
+      refused++;
+      return void req.socket.destroy();
+    }
+    used.add(req.socket);
+    // Three at once, so that there are three connections.
+    waiting.push(() => json(res, 200, object('a')));
+    if (used.size >= 3) for (const answer of waiting.splice(0)) answer();
   });
   server.keepAliveTimeout = 60_000;
   const client = createClient({ server: url });
-  await client.resource(configMaps).get('a', 'x');
-  await client.resource(configMaps).get('a', 'x');
-  assert.equal(asked, 3);
+  const get = () => client.resource(configMaps).get('a', 'x');
+  await Promise.all([get(), get(), get()]);
+  await get();
+  assert.equal(refused, 3);
   client.close();
   await close();
 });

@@ -25,9 +25,10 @@ export function createHttpTransport(config: ClientConfig, options: HttpTransport
     rejectUnauthorized: config.insecureSkipVerify !== true,
   };
   const kept = { keepAlive: true, keepAliveMsecs: 15_000, scheduling: 'lifo' } as const;
+  const maxConnections = options.maxConnections ?? 16;
   const requests = secure
-    ? new https.Agent({ ...kept, ...tls, maxSockets: options.maxConnections ?? 16 })
-    : new http.Agent({ ...kept, maxSockets: options.maxConnections ?? 16 });
+    ? new https.Agent({ ...kept, ...tls, maxSockets: maxConnections })
+    : new http.Agent({ ...kept, maxSockets: maxConnections });
   const watches = secure ? new https.Agent({ ...kept, ...tls }) : new http.Agent(kept);
   const timeoutMs = options.requestTimeoutMs ?? 30_000;
   const prefix = base.pathname.replace(/\/$/, '');
@@ -85,13 +86,15 @@ export function createHttpTransport(config: ClientConfig, options: HttpTransport
 
   return {
     async send(request) {
-      try {
-        return await sendOnce(request);
-      } catch (e) {
-        // The server closed a kept connection just as we used it. Only a read may be repeated unseen.
-        const stale = (e as { stale?: boolean }).stale === true;
-        if (!stale || request.method !== 'GET' || request.signal?.aborted === true) throw e;
-        return sendOnce(request);
+      for (let left = maxConnections; ; left--) {
+        try {
+          return await sendOnce(request);
+        } catch (e) {
+          // The server closed a kept connection just as we used it, and perhaps all of them: each try uses one up. Only a
+          // read may be repeated unseen.
+          const stale = (e as { stale?: boolean }).stale === true;
+          if (!stale || left === 0 || request.method !== 'GET' || request.signal?.aborted === true) throw e;
+        }
       }
     },
     async watch(request) {

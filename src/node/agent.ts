@@ -6,6 +6,7 @@ import { createEventRecorder, createInformer } from '../client/index.ts';
 import { systemClock } from '../clock/index.ts';
 import type { NodeAgent, NodeAgentOptions, PodNetwork } from './contract.ts';
 import { HostPorts } from './host-ports/host-ports.ts';
+import { leaveHost } from './leave-host.ts';
 import { openNodeRuntime } from './node-runtime.ts';
 import { NodeRegistration } from './node-registration.ts';
 import { rejectionOf } from './pod/admission.ts';
@@ -184,6 +185,8 @@ export async function startNodeAgent(o: NodeAgentOptions): Promise<NodeAgent> {
       stopWatching();
       workers.clear();
       await removeLeftovers(runtime, podNetwork, workers, hostPorts, o);
+      hostPorts.stop();
+      await leaveHost({});
       await close();
     },
     async stop() {

@@ -18,10 +18,8 @@ export interface HostFirewallOptions {
 }
 
 export interface HostFirewall {
-  /** Resolves when the firewall was looked at once. */
-  readonly looked: Promise<void>;
-  /** Ends, and takes the chain away. */
-  leave(): Promise<void>;
+  /** Resolves when nothing is under way. */
+  idle(): Promise<void>;
   stop(): void;
 }
 
@@ -73,8 +71,7 @@ export function startHostFirewall(options: HostFirewallOptions): HostFirewall {
   const queue = (work: () => Promise<void>): Promise<void> => (last = last.then(work, work));
 
   const look = async () => {
-    const nft = findProgram('nft');
-    const chains = nft === undefined ? '' : (await runCommand(nft, ['list', 'chains'], { netns })).stdout;
+    const chains = await listChains(netns);
     for (const iptables of await inUse(netns, chains)) {
       for (const family of FAMILIES) await acceptPods(iptables, family);
     }
@@ -124,23 +121,22 @@ export function startHostFirewall(options: HostFirewallOptions): HostFirewall {
         log.warn("the host's firewall could not be looked at; trying again", { error: errorText(error) });
       }
     });
-  const looked = guarded();
+  void guarded();
   const timer = setInterval(() => void guarded(), everyMs).unref();
 
-  return {
-    looked,
-    stop: () => clearInterval(timer),
-    async leave() {
-      clearInterval(timer);
-      await queue(async () => {
-        const nft = findProgram('nft');
-        const chains = nft === undefined ? '' : (await runCommand(nft, ['list', 'chains'], { netns })).stdout;
-        for (const iptables of await inUse(netns, chains)) {
-          for (const family of FAMILIES) await takeAway(iptables, family);
-        }
-      });
-    },
-  };
+  return { idle: () => last, stop: () => clearInterval(timer) };
+}
+
+/** Takes the chain away, wherever it is. */
+export async function removeHostFirewall(netns: string | undefined): Promise<void> {
+  for (const iptables of await inUse(netns, await listChains(netns))) {
+    for (const family of FAMILIES) await takeAway(iptables, family);
+  }
+}
+
+async function listChains(netns: string | undefined): Promise<string> {
+  const nft = findProgram('nft');
+  return nft === undefined ? '' : (await runCommand(nft, ['list', 'chains'], { netns })).stdout;
 }
 
 async function takeAway(iptables: Iptables, family: IptablesFamily): Promise<void> {

@@ -11,3 +11,4 @@ export type {
 export { NETWORK_MODES } from './contract.ts';
 export { hostLinkName, podNetnsName, ROUTE_PROTOCOL, shortPodId, VXLAN_DEVICE } from './names.ts';
 export { startPodNetwork } from './pod-network.ts';
+export { recordedNamespaces, removePodNetwork } from './remove-network.ts';

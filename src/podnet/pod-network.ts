@@ -1,7 +1,5 @@
 // The pod network of one node, running in the agent's process inside the node's network namespace: hands out addresses,
 // attaches pods, and keeps the kernel's routes, neighbours and forwarding entries equal to the plan.
-import { setTimeout as sleep } from 'node:timers/promises';
-
 import { nodes as nodeResource } from '../api/objects.ts';
 import type { Node } from '../api/objects.ts';
 import { createInformer } from '../client/index.ts';
@@ -18,14 +16,14 @@ import type { Attached, AttachmentHealth, PeersState, PodNetwork, PodNetworkOpti
 import { diffNetwork } from './diff.ts';
 import { startHostFirewall, type HostFirewall } from './host-firewall.ts';
 import { applyStep, readKernelNetwork } from './kernel-network.ts';
-import { GATEWAY_V4, GATEWAY_V6, HOST_MAC, hostLinkName, isHostLinkName, podMac, podNetnsName } from './names.ts';
+import { GATEWAY_V4, GATEWAY_V6, HOST_MAC, hostLinkName, podMac, podNetnsName } from './names.ts';
 import { NodeRules } from './apply-node-rules.ts';
 import { planNodeRules } from './node-rules.ts';
 import type { FamilyRules } from './node-rules.ts';
 import { watchNetnsNames, type NetnsWatch } from './netns-watch.ts';
 import { ensureNodeSysctls } from './node-sysctls.ts';
-import { EMPTY_STATE } from './network-state.ts';
 import { startPeerCheck, type PeerCheck } from './peer-check.ts';
+import { clearKernel, removeStrayLinks } from './remove-network.ts';
 import { planNetwork } from './plan.ts';
 import type { NodeFacts, Plan, Uplink } from './plan.ts';
 import { ensureSandbox, removeSandbox, sandboxFaults, setSandboxMtu } from './sandbox.ts';
@@ -37,9 +35,6 @@ const SETTLE_MS = 10;
 const RESYNC_MS = 30_000;
 /** A link that is still there this long after its pod was detached is deleted by us. */
 const STRAY_MS = 1000;
-/** How often, and how many times, a node that leaves looks whether the kernel is clean. */
-const LEAVE_LOOK_MS = 50;
-const LEAVE_LOOKS = 40;
 const RETRY_MS = { first: 200, longest: 10_000 };
 
 export type RunOptions = Omit<PodNetworkOptions, 'client'> & {
@@ -258,23 +253,8 @@ class NodePodNetwork implements PodNetwork {
   async leave(): Promise<void> {
     for (const uid of this.#record.attachments.keys()) await this.detach(uid);
     this.#stopWatching();
-    // The kernel takes the links of namespaces down in the background, and their neighbours with them: look again.
-    for (let left = LEAVE_LOOKS; left > 0; left--) {
-      const { state } = readKernelNetwork(this.#rtnl, this.#options.uplink);
-      const steps = diffNetwork(state, EMPTY_STATE);
-      if (steps.length === 0) break;
-      for (const step of steps) {
-        try {
-          applyStep(this.#node, step, () => undefined);
-        } catch (error) {
-          if (left === 1) throw error;
-        }
-      }
-      await sleep(LEAVE_LOOK_MS);
-    }
-    this.#removeStrayLinks();
-    await this.#firewall.leave();
-    await this.#rules.apply(planNodeRules({ pods: [] }));
+    await this.#firewall.idle();
+    await clearKernel(this.#node, new Set());
     this.#rtnl.close();
   }
 
@@ -299,13 +279,10 @@ class NodePodNetwork implements PodNetwork {
     return this.#options.nodes.items.get(this.#options.nodeName);
   }
 
-  /** Links that look like ours but are in no record: a process holds the pod's namespace, or the record was lost. */
   #removeStrayLinks(): void {
     const known = new Set([...this.#record.attachments.keys()].map(hostLinkName));
-    for (const link of this.#rtnl.links()) {
-      if (!isHostLinkName(link.name) || known.has(link.name) || link.alias?.startsWith('portico ') !== true) continue;
-      this.#rtnl.deleteLink(link.name);
-      this.#log.warn('removed a pod link that no record knows', { link: link.name, alias: link.alias });
+    for (const { name, alias } of removeStrayLinks(this.#rtnl, known)) {
+      this.#log.warn('removed a pod link that no record knows', { link: name, alias });
     }
   }
 

@@ -3,14 +3,15 @@
 // By hand: HOSTS_AWAY_SECONDS=300 (the server's absence), HOSTS_FAULT_SECONDS=600 (on each store), HOSTS_SEED=n (the same
 // faults again).
 import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { endpointSlices, nodes, pods } from '../../src/api/index.ts';
-import { connectTcpIn, openRtnl } from '../../src/linux/index.ts';
-import { eventually } from './cluster-fixture.ts';
+import { connectTcpIn, listNetns, openRtnl, runCommand } from '../../src/linux/index.ts';
+import { eventually, portico } from './cluster-fixture.ts';
 import { openEtcdStore, openSqliteStore } from '../../src/store/index.ts';
 import { moveToEtcd } from './hosts-etcd.ts';
 import { faultsAtRandom } from './hosts-fault-run.ts';
@@ -360,4 +361,43 @@ test('portico node remove: the host leaves nothing, nowhere', async () => {
   await eventually('the agent to say so', () =>
     /does not know the token/.test(hosts.log('gamma')) ? true : undefined,
   );
+});
+
+test('portico agent reset: a host whose agent died is as it was before, without a word to any server', async () => {
+  const stateDir = path.join(hosts.dir, 'beta');
+  const reset = () => runCommand(portico, ['agent', 'reset', '--state-dir', stateDir], { netns: hosts.netns('beta') });
+  const refused = await reset();
+  assert.notEqual(refused.status, 0);
+  assert.match(refused.stderr, /an agent still runs on this host \(port 10250\): end it first/);
+  const podNames = () => {
+    const { attachments } = JSON.parse(readFileSync(path.join(stateDir, 'network', 'attachments.json'), 'utf8')) as {
+      attachments: { netns: string }[];
+    };
+    return attachments.map((a) => a.netns);
+  };
+  const pods_ = podNames();
+  assert.ok(pods_.length > 0 && pods_.every((n) => listNetns().includes(n)), 'it has pods');
+  await hosts.agents.beta.stop('SIGKILL');
+  await hosts.server.stop('SIGKILL');
+  const done = await reset();
+  assert.equal(done.status, 0, done.stderr);
+  assert.match(done.stdout, /as it was before it joined; .*'portico node remove beta'/);
+  assert.deepEqual(
+    pods_.filter((n) => listNetns().includes(n)),
+    [],
+  );
+  const rtnl = openRtnl(hosts.netns('beta'));
+  assert.deepEqual(rtnl.routes({ protocol: 99 }), []);
+  assert.deepEqual(
+    rtnl
+      .links()
+      .map((l) => l.name)
+      .filter((n) => n !== 'eth0' && n !== 'lo'),
+    [],
+  );
+  rtnl.close();
+  const left = await runCommand('nft', ['list', 'tables'], { netns: hosts.netns('beta') });
+  assert.doesNotMatch(left.stdout, /portico|KUBE/);
+  assert.equal(existsSync(stateDir), false);
+  assert.match((await reset()).stdout, /there is nothing of an agent on this host/);
 });
