@@ -25,6 +25,7 @@ export interface ClientConfig {
   insecureSkipVerify?: boolean;
   /** Name to check the server's certificate against, if not the URL's host. */
   tlsServerName?: string;
+  /** Names the program in the audit log, and the field manager of its writes. @default 'portico' */
   userAgent?: string;
 }
 

@@ -38,8 +38,10 @@ export function createHttpTransport(config: ClientConfig, options: HttpTransport
   const open = (request: TransportRequest, agent: Agent): Promise<Answer> =>
     new Promise<Answer>((resolve, reject) => {
       const payload = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
-      const headers: Record<string, string | number> = { accept: 'application/json' };
-      if (config.userAgent !== undefined) headers['user-agent'] = config.userAgent;
+      const headers: Record<string, string | number> = {
+        accept: 'application/json',
+        'user-agent': config.userAgent ?? 'portico',
+      };
       const token = typeof config.token === 'function' ? config.token() : config.token;
       if (token !== undefined) headers['authorization'] = `Bearer ${token}`;
       if (payload !== undefined) {

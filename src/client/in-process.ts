@@ -30,19 +30,26 @@ export interface InProcessResponse {
 
 export type InProcessHandle = (request: InProcessRequest) => Promise<InProcessResponse> | InProcessResponse;
 
-/** Objects in answers are the server's own: read them, never change them. */
-export function createInProcessClient(handle: InProcessHandle, user: InProcessUser): Client {
-  return clientOver(inProcessTransport(handle, user));
+/**
+ * Objects in answers are the server's own: read them, never change them.
+ * @param userAgent names the program in the audit log, and the field manager of its writes
+ */
+export function createInProcessClient(
+  handle: InProcessHandle,
+  user: InProcessUser,
+  userAgent: string = 'portico',
+): Client {
+  return clientOver(inProcessTransport(handle, user, userAgent));
 }
 
-function inProcessTransport(handle: InProcessHandle, user: InProcessUser): Transport {
+function inProcessTransport(handle: InProcessHandle, user: InProcessUser, userAgent: string): Transport {
   const closed = new AbortController();
   const run = (request: TransportRequest) => {
     closed.signal.throwIfAborted();
     const mark = request.path.indexOf('?');
     const path = mark < 0 ? request.path : request.path.slice(0, mark);
     const query = new URLSearchParams(mark < 0 ? '' : request.path.slice(mark + 1));
-    const headers: Record<string, string> = { accept: 'application/json' };
+    const headers: Record<string, string> = { accept: 'application/json', 'user-agent': userAgent };
     if (request.body !== undefined) headers['content-type'] = request.contentType ?? 'application/json';
     const signal = request.signal === undefined ? closed.signal : AbortSignal.any([request.signal, closed.signal]);
     return handle({ method: request.method, path, query, headers, user, body: request.body, signal });

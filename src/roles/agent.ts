@@ -59,8 +59,8 @@ export async function runAgent(options: AgentOptions): Promise<void> {
   const log = roleLogger('agent').with({ node: options.nodeName });
   const ended = endOnSignal();
   const { identity } = options;
-  const client = createClient(identity.client);
-  const proxyClient = createClient(identity.proxy);
+  const client = createClient({ ...identity.client, userAgent: 'kubelet' });
+  const proxyClient = createClient({ ...identity.proxy, userAgent: 'kube-proxy' });
 
   const podNetwork = await startPodNetwork({
     client,

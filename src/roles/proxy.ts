@@ -76,6 +76,7 @@ export async function runProxy(options: ProxyRoleOptions): Promise<void> {
   let others: readonly string[] = [];
   const client = createClient({
     ...clientConfig(config.kubeconfig, options.master),
+    userAgent: 'kube-proxy',
     others: () => others,
     onServer: (server) => log.warn('the API server does not answer: going on with another', { server }),
   });

@@ -91,17 +91,18 @@ export async function runServer(options: ServerOptions): Promise<void> {
   log.info('API server ready', { listen: options.listen });
 
   const clients: Client[] = [];
-  const clientFor = (name: string, ...groups: string[]) => {
+  const clientAs = (name: string, groups: readonly string[], userAgent: string) => {
     const user = { name, groups: [...groups, 'system:authenticated'] };
-    const client = createInProcessClient((request) => api.handle(request), user);
+    const client = createInProcessClient((request) => api.handle(request), user, userAgent);
     clients.push(client);
     return client;
   };
+  const clientFor = (name: string) => clientAs(name, [], name.replace('system:', ''));
   const clientForController = (name: string) =>
-    clientFor(
+    clientAs(
       `system:serviceaccount:kube-system:${name}`,
-      'system:serviceaccounts',
-      'system:serviceaccounts:kube-system',
+      ['system:serviceaccounts', 'system:serviceaccounts:kube-system'],
+      'kube-controller-manager',
     );
   const stopLeading = lead({
     client: clientFor('system:kube-controller-manager'),

@@ -98,7 +98,10 @@ void describe('pods', () => {
       'pods "p" is forbidden: error looking up service account default/default: serviceaccount "default" not found',
     );
     await server.ok('POST', '/api/v1/namespaces/default/serviceaccounts', { metadata: { name: 'default' } });
-    const { spec } = await server.ok('POST', PODS, { metadata: { name: 'p' }, spec: { containers: [container()] } });
+    const { metadata, spec } = await server.ok('POST', PODS, {
+      metadata: { name: 'p' },
+      spec: { containers: [container()] },
+    });
     assert.equal(spec.serviceAccountName, 'default');
     const volume = spec.volumes[0];
     assert.match(volume.name, /^kube-api-access-/);
@@ -112,6 +115,13 @@ void describe('pods', () => {
         ['node.kubernetes.io/not-ready', 'NoExecute', 300],
         ['node.kubernetes.io/unreachable', 'NoExecute', 300],
       ],
+    );
+    // What the server filled in belongs to nobody: whoever applies the pod may set it.
+    const [owner] = metadata.managedFields;
+    assert.equal(owner.manager, 'test');
+    assert.deepEqual(
+      ['f:tolerations', 'f:volumes', 'f:serviceAccountName', 'f:priority'].filter((f) => f in owner.fieldsV1['f:spec']),
+      [],
     );
     const quiet = await server.ok('POST', PODS, {
       metadata: { name: 'q' },

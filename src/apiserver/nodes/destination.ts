@@ -16,6 +16,7 @@ import type { Store } from '../../store/index.ts';
 import { storedObject } from '../objects/stored-object.ts';
 import { keyPrefix, storageKey } from '../objects/storage-key.ts';
 import type { ResourceRequest } from '../request/resource-request.ts';
+import { checkLogQuery } from './log-query.ts';
 
 export interface Destination {
   readonly scheme: 'http' | 'https';
@@ -54,6 +55,7 @@ export async function agentDestination(store: Store, request: ResourceRequest): 
   const pod = await read<Pod>(store, request);
   const { namespace, name, subresource } = request;
   const query = new URLSearchParams(request.query);
+  if (subresource === 'log') checkLogQuery(query, name);
   // A container that does not exist is said before anything about the node.
   const container =
     subresource === 'portforward' ? '' : chooseContainer(pod, query.get('container') ?? '', subresource === 'log');

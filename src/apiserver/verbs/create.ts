@@ -71,12 +71,12 @@ export async function createObject(
     delete system.deletionGracePeriodSeconds;
     delete system.selfLink;
     strategy.applyDefaults(object);
-    await d.admission.create(r, object);
-    // Before anything is allocated: what the server adds from here on is nobody's.
+    // What the server adds from here on is nobody's.
     if (options.managesFields !== true) {
       const time = timestamp(d.clock);
       trackUpdate({ schema: strategy.schema, next: object, manager: fieldManagerOf(r), time, subresource: '' });
     }
+    await d.admission.create(r, object);
     strategy.prepareForCreate(object);
     if ((await d.store.get(key)) !== undefined) return undefined;
     try {
