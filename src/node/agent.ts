@@ -1,5 +1,5 @@
 // The node agent: wires registration, the workers of the node's pods, the runtime and the HTTPS API together.
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { pods, services, type Pod, type Service } from '../api/objects.ts';
 import { createEventRecorder, createInformer } from '../client/index.ts';
@@ -28,6 +28,9 @@ const DEFAULT_MAX_PODS = 110;
 /** Starts at a time on one node: more only makes every one of them slower. */
 const PARALLEL_STARTS = 4;
 
+/** A kernel that was started without IPv6 has no such sockets. */
+const everyAddress = (): string => (existsSync('/proc/net/if_inet6') ? '::' : '0.0.0.0');
+
 /** Reads a file of the host that pods get a copy of. */
 function readHostFile(file: string): string {
   try {
@@ -52,7 +55,7 @@ export async function startNodeAgent(o: NodeAgentOptions): Promise<NodeAgent> {
       ? undefined
       : await startKubeletServer({
           tls: o.kubeletTls,
-          host: o.listen?.host ?? '::',
+          host: o.listen?.host ?? everyAddress(),
           port: o.listen?.port ?? 10250,
           log,
           clock,

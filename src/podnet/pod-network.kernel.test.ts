@@ -622,3 +622,27 @@ test('a host without iptables rules gets none; another firewall that drops is to
   );
   assert.deepEqual(inside(lab.netns(1), 'nft', 'list', 'tables').trim(), 'table inet firewalld');
 });
+
+test('a host with forwarding off, strict source checks and no IPv6: pods talk, and settings put back are mended', async () => {
+  await using lab = createLab(2);
+  const hostile = {
+    'net.ipv4.ip_forward': '0',
+    'net.ipv4.conf.all.rp_filter': '1',
+    'net.ipv4.conf.eth0.rp_filter': '1',
+  };
+  for (const n of [1, 2]) {
+    writeSysctl(lab.netns(n), 'net.ipv6.conf.all.disable_ipv6', '1');
+    for (const [key, value] of Object.entries(hostile)) writeSysctl(lab.netns(n), key, value);
+    lab.nodes.set({ name: `node-${n}`, podCidrs: [`10.244.${n}.0/24`], internalIps: [`172.30.0.1${n}`] });
+  }
+  const more = { network: 'vxlan', podCidrs: ['10.244.0.0/16'] } as const;
+  const [one, two] = [await lab.start(1, more), await lab.start(2, more)];
+  const [a, b] = [await one.attach(pod('a')), await two.attach(pod('b'))];
+  const settings = () => Object.keys(hostile).map((key) => readSysctl(lab.netns(1), key)?.trim());
+  assert.deepEqual(settings(), ['1', '2', '2']);
+  assert.equal(await talk(a.netns, b.netns, b.ips[0] ?? ''), a.ips[0]);
+  for (const [key, value] of Object.entries(hostile)) writeSysctl(lab.netns(1), key, value);
+  // No event tells of a setting: with the next change of anything, or after half a minute, it is looked at.
+  lab.nodes.set({ name: 'node-3', podCidrs: ['10.244.3.0/24'], internalIps: ['172.30.0.13'] });
+  await until(() => settings().join() === '1,2,2');
+});

@@ -4,13 +4,12 @@ import path from 'node:path';
 import process from 'node:process';
 
 import { UserError } from '../errors/index.ts';
-import { cidrsOverlap } from '../ip/index.ts';
 import { hostFiles, joinCluster, type ClusterSettings } from '../join/index.ts';
 import { openRtnl, type Rtnl } from '../linux/index.ts';
 import { createLogger } from '../log/index.ts';
-import { VXLAN_DEVICE } from '../podnet/index.ts';
 import type { AgentIdentity } from './agent.ts';
 import { followHostAddress } from './host-address.ts';
+import { overlapProblem } from './host-overlap.ts';
 
 export interface JoinHostOptions {
   readonly stateDir: string;
@@ -88,20 +87,11 @@ export async function joinHost(o: JoinHostOptions): Promise<ReadyHost> {
 /** A host that is part of a range of the cluster would send packets of pods to its own link. @throws UserError */
 function refuseOverlap(rtnl: Rtnl, settings: ClusterSettings): void {
   const names = new Map(rtnl.links().map((l) => [l.index, l.name]));
-  const ranges = [
-    ...settings.podCidrs.map((cidr) => ['pod', cidr] as const),
-    ...settings.serviceCidrs.map((cidr) => ['service', cidr] as const),
-  ];
-  for (const { device, address, scope } of rtnl.addresses()) {
-    const name = names.get(device) ?? '';
-    // The overlay's own device stands in the pod range by design.
-    if (scope !== 'global' || name === VXLAN_DEVICE || name === 'kube-ipvs0') continue;
-    for (const [what, cidr] of ranges) {
-      if (!cidrsOverlap(cidr, address)) continue;
-      throw new UserError(
-        `${name} of this host has ${address}, which lies in the ${what} range ${cidr} of the cluster: ` +
-          `give the cluster another range ('portico server --${what}-cidr'), or the host another address`,
-      );
-    }
-  }
+  const nameOf = (device: number | undefined) => names.get(device ?? 0) ?? '';
+  const addresses = rtnl.addresses().map((a) => ({ device: nameOf(a.device), address: a.address, scope: a.scope }));
+  const routes = rtnl
+    .routes()
+    .map((r) => ({ device: nameOf(r.device), destination: r.destination, protocol: r.protocol }));
+  const problem = overlapProblem({ addresses, routes }, settings);
+  if (problem !== undefined) throw new UserError(problem);
 }
