@@ -1,11 +1,22 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
 import { test } from 'node:test';
+import { silentLogger } from '../log/index.ts';
 import { ManualClock } from '../clock/index.ts';
 import type { Family } from './contract.ts';
 import type { FamilyHealth } from './family-loop.ts';
 import { Registry } from '../metrics/index.ts';
 import { DEFAULT_PROXY_CONFIG } from './config.ts';
-import { healthPages, metricsPages, portOf, proxyHealth, servePages, type HealthOptions } from './http-pages.ts';
+import {
+  ServedPages,
+  healthPages,
+  metricsPages,
+  portOf,
+  proxyHealth,
+  servePages,
+  type HealthOptions,
+} from './http-pages.ts';
 import { createProxyMetrics } from './metrics.ts';
 
 const NOW = 1_700_000_000_000;
@@ -58,4 +69,22 @@ test('the pages answer as Kubernetes expects', async () => {
     server.close();
     server.closeAllConnections();
   }
+});
+
+test('a port that is taken is tried again, or is an error where that was asked for', async () => {
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  const bind = `127.0.0.1:${portOf(other)}`;
+  const clock = new ManualClock();
+  const served = { name: 'healthz', netns: undefined, bind, pages: {}, clock, log: silentLogger } as const;
+  assert.throws(() => new ServedPages({ ...served, hardFail: true }), /cannot serve healthz on 127\.0\.0\.1:\d+/);
+  const pages = new ServedPages({ ...served, hardFail: false });
+  clock.advance(5000);
+  assert.equal(pages.port, 0);
+  other.close();
+  await once(other, 'close');
+  clock.advance(5000);
+  assert.equal(pages.port, Number(bind.split(':')[1]));
+  assert.equal((await fetch(`http://${bind}/nothing`)).status, 404);
+  pages.stop();
 });

@@ -1,10 +1,11 @@
 // The pages of the proxy: /healthz and /livez for load balancers, /metrics, /proxyMode and /configz for people.
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Clock } from '../clock/index.ts';
+import type { Clock, Timer } from '../clock/index.ts';
 import { http } from '../http/index.ts';
 import { splitHostPort } from '../ip/index.ts';
 import { openTcpListenerIn } from '../linux/index.ts';
+import type { Logger } from '../log/index.ts';
 import type { Registry } from '../metrics/index.ts';
 import type { ProxyConfig } from './config.ts';
 import type { Family } from './contract.ts';
@@ -103,6 +104,56 @@ export function servePages(netns: string | undefined, bind: string, pages: Recor
   server.listen({ fd });
   server.unref();
   return server;
+}
+
+export interface RetriedPages {
+  readonly name: 'healthz' | 'metrics';
+  readonly netns: string | undefined;
+  /** Empty: not served. */
+  readonly bind: string;
+  readonly pages: Record<string, Page>;
+  /** A port that is taken is an error. */
+  readonly hardFail: boolean;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+const RETRY_MS = 5000;
+
+/** Pages whose port may be taken for a while, for example by a kube-proxy that is yet to be stopped. */
+export class ServedPages {
+  readonly #o: RetriedPages;
+  #server: Server | undefined;
+  #retry: Timer;
+
+  /** @throws Error when the port is taken and that is an error */
+  constructor(options: RetriedPages) {
+    this.#o = options;
+    if (options.bind !== '') this.#serve();
+  }
+
+  #serve(): void {
+    const { name, netns, bind, pages, hardFail, clock, log } = this.#o;
+    try {
+      this.#server = servePages(netns, bind, pages);
+    } catch (error) {
+      const text = `cannot serve ${name} on ${bind}`;
+      if (hardFail) throw new Error(text, { cause: error });
+      log.warn(`${text}; trying again`, { error });
+      this.#retry = clock.after(RETRY_MS, () => this.#serve());
+    }
+  }
+
+  /** 0: not served, or not yet. */
+  get port(): number {
+    return this.#server === undefined ? 0 : portOf(this.#server);
+  }
+
+  stop(): void {
+    if (this.#retry !== undefined) this.#o.clock.clear(this.#retry);
+    this.#server?.close();
+    this.#server?.closeAllConnections();
+  }
 }
 
 export function portOf(server: Server): number {

@@ -1,6 +1,5 @@
 // The service proxy of one node: informers in, kernel rules out. This file wires; the parts it wires know nothing of
 // each other.
-import type { Server } from 'node:http';
 import type { Client } from '../client/index.ts';
 import { systemClock, type Clock, type Timer } from '../clock/index.ts';
 import { detectIptables, openConntrack, openRtnl, type IptablesVariant } from '../linux/index.ts';
@@ -13,7 +12,7 @@ import { DrainingFlows } from './draining-flows.ts';
 import { DEFAULT_PROXY_CONFIG, type ProxyConfig, type ProxyMode } from './config.ts';
 import { type Family, type NodeFacts, type ServiceKey, type ServiceState, type StateChanges } from './contract.ts';
 import { FamilyLoop } from './family-loop.ts';
-import { healthPages, metricsPages, portOf, proxyHealth, servePages } from './http-pages.ts';
+import { ServedPages, healthPages, metricsPages, proxyHealth } from './http-pages.ts';
 import { createProxyMetrics, withoutLocalEndpoints, type ProxyMetrics } from './metrics.ts';
 import { removeForeignRules } from './cleanup.ts';
 import { createIptablesMode } from './iptables/mode.ts';
@@ -67,7 +66,7 @@ class RunningProxy implements Proxy {
   readonly #loops = new Map<Family, FamilyLoop>();
   readonly #active = new Set<Family>();
   readonly #disposables: Disposable[] = [];
-  readonly #servers: { healthz?: Server; metrics?: Server } = {};
+  readonly #pages: { readonly healthz: ServedPages; readonly metrics: ServedPages };
   readonly #abort = new AbortController();
   readonly #parts: ModeParts;
   readonly #cluster: ClusterWatch;
@@ -154,6 +153,7 @@ class RunningProxy implements Proxy {
       netns: options.netns,
       addresses: () => families.flatMap((f) => this.#parts.nodePortAddresses(f) ?? EVERY_ADDRESS[f]),
       proxyHealthy: () => proxyHealth(health, false).healthy,
+      clock: this.#clock,
       log: this.#log,
       failed: (service, port, error) => events.healthCheckFailed(service, port, error),
     });
@@ -177,8 +177,12 @@ class RunningProxy implements Proxy {
       metrics,
       registry: this.#registry,
     };
-    this.#serve('healthz', this.#config.healthzBindAddress, healthPages(pages));
-    this.#serve('metrics', this.#config.metricsBindAddress, metricsPages(pages));
+    const { healthzBindAddress, metricsBindAddress, bindAddressHardFail: hardFail } = this.#config;
+    const served = { netns: options.netns, hardFail, clock: this.#clock, log: this.#log };
+    this.#pages = {
+      healthz: new ServedPages({ ...served, name: 'healthz', bind: healthzBindAddress, pages: healthPages(pages) }),
+      metrics: new ServedPages({ ...served, name: 'metrics', bind: metricsBindAddress, pages: metricsPages(pages) }),
+    };
     applyProxySettings({ config: { ...this.#config, mode: this.mode }, netns: options.netns, log: this.#log });
     this.#cluster = this.#watch(metrics);
     this.synced = this.#start();
@@ -187,8 +191,7 @@ class RunningProxy implements Proxy {
   }
 
   get ports(): { healthz: number; metrics: number } {
-    const of = (s: Server | undefined) => (s === undefined ? 0 : portOf(s));
-    return { healthz: of(this.#servers.healthz), metrics: of(this.#servers.metrics) };
+    return { healthz: this.#pages.healthz.port, metrics: this.#pages.metrics.port };
   }
 
   /** Gauges that are worked out only when somebody reads the metrics. */
@@ -201,17 +204,6 @@ class RunningProxy implements Proxy {
       const { internal, external } = withoutLocalEndpoints(loop.tracker.committed.values());
       metrics.noLocalEndpoints.set(internal, { ...label, traffic_policy: 'internal' });
       metrics.noLocalEndpoints.set(external, { ...label, traffic_policy: 'external' });
-    }
-  }
-
-  #serve(name: 'healthz' | 'metrics', bind: string, pages: Parameters<typeof servePages>[2]): void {
-    if (bind === '') return;
-    try {
-      this.#servers[name] = servePages(this.#options.netns, bind, pages);
-    } catch (error) {
-      const text = `cannot serve ${name} on ${bind}`;
-      if (this.#config.bindAddressHardFail) throw new Error(text, { cause: error });
-      this.#log.warn(text, { error });
     }
   }
 
@@ -348,10 +340,8 @@ class RunningProxy implements Proxy {
     this.#drainingFlows.stop();
     this.#parts.stop();
     for (const d of this.#disposables.toReversed()) d[Symbol.dispose]();
-    for (const s of [this.#servers.healthz, this.#servers.metrics]) {
-      s?.close();
-      s?.closeAllConnections();
-    }
+    this.#pages.healthz.stop();
+    this.#pages.metrics.stop();
   }
 }
 

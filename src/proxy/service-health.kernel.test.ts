@@ -6,6 +6,7 @@ import { closeSync } from 'node:fs';
 import process from 'node:process';
 import { after, before, test } from 'node:test';
 import { connectTcpIn, createNetns, deleteNetns, openTcpListenerIn } from '../linux/index.ts';
+import { ManualClock } from '../clock/index.ts';
 import { silentLogger } from '../log/index.ts';
 import { InformedTracker } from './fixtures/informed-tracker.ts';
 import { service, slice } from './fixtures/objects.ts';
@@ -42,6 +43,7 @@ test('health-check node ports listen where node ports do, also when that changes
     netns: NETNS,
     addresses: () => addresses,
     proxyHealthy: () => true,
+    clock: new ManualClock(),
     log: silentLogger,
     failed: (_, port) => void refused.push(String(port)),
   });
@@ -71,10 +73,12 @@ test('health-check node ports listen where node ports do, also when that changes
 test('a health-check node port tells whether ready endpoints are here', async () => {
   const failed: string[] = [];
   let proxyHealthy = true;
+  const clock = new ManualClock();
   const health = new ServiceHealth({
     netns: NETNS,
     addresses: () => ['0.0.0.0', '::'],
     proxyHealthy: () => proxyHealthy,
+    clock,
     log: silentLogger,
     failed: (key, port) => void failed.push(`${key} ${port}`),
   });
@@ -105,6 +109,11 @@ test('a health-check node port tells whether ready endpoints are here', async ()
   update({ ip: '10.1.0.1', node: 'node-1' });
   await new Promise((r) => setTimeout(r, 50));
   assert.deepEqual(failed, [`ns/lb ${PORT}`], 'a port that is taken is told');
+  clock.advance(5000);
+  assert.deepEqual(failed, [`ns/lb ${PORT}`], 'once, however often it is tried again');
   other.close();
+  await once(other, 'close');
+  clock.advance(5000);
+  assert.equal((await ask()).status, 503, 'a port that is free again is served');
   health.stop();
 });

@@ -2,6 +2,7 @@
 // ready endpoints of the service, 503 elsewhere.
 import type { Server } from 'node:http';
 import { closeSync } from 'node:fs';
+import type { Clock, Timer } from '../clock/index.ts';
 import { http } from '../http/index.ts';
 import { openTcpListenerIn } from '../linux/index.ts';
 import type { Logger } from '../log/index.ts';
@@ -12,8 +13,9 @@ export interface ServiceHealthOptions {
   /** Addresses to listen on, those that take node ports: `0.0.0.0` and `::`, or some of the node's own. */
   readonly addresses: () => readonly string[];
   readonly proxyHealthy: () => boolean;
+  readonly clock: Clock;
   readonly log: Logger;
-  /** A port could not be opened; the administrator must know. */
+  /** A port could not be opened, and is tried again from time to time; the administrator must know. Told once. */
   readonly failed: (service: ServiceKey, port: number, error: Error) => void;
 }
 
@@ -22,7 +24,11 @@ interface Check {
   localEndpoints: number;
   /** By address. */
   readonly servers: Map<string, Server>;
+  told: boolean;
 }
+
+/** Another proxy may hold a port until it is stopped. */
+const RETRY_MS = 5000;
 
 /** Ready endpoints on this node, each address once. */
 export function localReadyEndpoints(states: readonly ServiceState[]): number {
@@ -34,6 +40,7 @@ export function localReadyEndpoints(states: readonly ServiceState[]): number {
 export class ServiceHealth {
   readonly #options: ServiceHealthOptions;
   readonly #checks = new Map<ServiceKey, Check>();
+  #retry: Timer;
 
   constructor(options: ServiceHealthOptions) {
     this.#options = options;
@@ -58,12 +65,12 @@ export class ServiceHealth {
       check.localEndpoints = localEndpoints;
       return;
     }
-    const created: Check = { port, localEndpoints, servers: new Map() };
+    const created: Check = { port, localEndpoints, servers: new Map(), told: false };
     this.#checks.set(key, created);
     this.#listenOn(key, created, this.#options.addresses());
   }
 
-  /** The addresses that take node ports may be others now. */
+  /** The addresses that take node ports may be others now, or free. */
   addressesChanged(): void {
     if (this.#checks.size === 0) return;
     const addresses = this.#options.addresses();
@@ -93,6 +100,13 @@ export class ServiceHealth {
       response.end(JSON.stringify(body));
     });
     const fail = (error: Error) => {
+      check.servers.delete(address);
+      this.#retry ??= this.#options.clock.after(RETRY_MS, () => {
+        this.#retry = undefined;
+        this.addressesChanged();
+      });
+      if (check.told) return;
+      check.told = true;
       this.#options.log.warn('cannot serve a health-check node port', { service: key, port: check.port, error });
       this.#options.failed(key, check.port, error);
     };
@@ -109,6 +123,7 @@ export class ServiceHealth {
   }
 
   stop(): void {
+    if (this.#retry !== undefined) this.#options.clock.clear(this.#retry);
     for (const check of this.#checks.values()) {
       for (const s of check.servers.values()) {
         s.close();
