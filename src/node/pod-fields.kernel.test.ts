@@ -212,6 +212,8 @@ if (isInsideNetns(import.meta.filename)) {
       })
     ).metadata;
     await ready('ordered');
+    // Before its trap is set the first process of a container heeds no SIGTERM.
+    await until('main', () => (world.read('node-1/shared/order').includes('main') ? true : undefined), 20_000);
     await client.resource(pods).delete('ordered', { namespace: 'default', gracePeriodSeconds: 20 });
     await until('gone', () => (pod('ordered')?.metadata.uid === uid ? undefined : true), 20_000);
     assert.equal(world.read('node-1/shared/order'), 'one\ntwo\nmain\nmain ends\ntwo ends\none ends\n');

@@ -1,5 +1,6 @@
 // Warnings for pods: fields that are accepted but do not do what one might think.
 import type { core } from '../types.ts';
+import { unheededWarnings } from './unheeded-fields.ts';
 
 /** Node labels that were renamed. */
 const renamedNodeLabels: Readonly<Record<string, string>> = {
@@ -28,7 +29,7 @@ function specWarnings(spec: core.PodSpec | undefined, path: string): string[] {
     }
   });
   warnings.push(...duplicateEnvWarnings(spec, path), ...duplicatePortWarnings(spec, path));
-  warnings.push(...runtimeWarnings(spec, path));
+  warnings.push(...unheededWarnings(spec, path));
   if ((spec.terminationGracePeriodSeconds ?? 0) < 0) {
     warnings.push(
       `${path}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`,
@@ -66,46 +67,4 @@ function duplicatePortWarnings(spec: core.PodSpec, path: string): string[] {
           ];
     });
   });
-}
-
-/** Volumes that nodes whose pods are processes can make. */
-const makeableVolumes: ReadonlySet<string> = new Set([
-  'emptyDir',
-  'hostPath',
-  'configMap',
-  'secret',
-  'downwardAPI',
-  'projected',
-  'persistentVolumeClaim',
-  'ephemeral',
-]);
-
-/** What pods that run as processes of the host cannot have. */
-function runtimeWarnings(spec: core.PodSpec, path: string): string[] {
-  const warnings: string[] = [];
-  (spec.volumes ?? []).forEach((volume, i) => {
-    const { name: _name, ...source } = volume;
-    const [type] = Object.keys(source);
-    if (type === undefined || makeableVolumes.has(type)) return;
-    warnings.push(
-      `${path}.volumes[${i}].${type}: nodes that run pods as processes cannot make this volume; the pod will not start on them`,
-    );
-  });
-  const ignored = (field: string, what: string): void => {
-    warnings.push(`${path}.${field}: ignored where pods run as processes: they have no ${what}`);
-  };
-  if (spec.hostUsers === false) ignored('hostUsers', 'user namespace of their own');
-  if (spec.runtimeClassName !== undefined) ignored('runtimeClassName', 'runtime classes');
-  const contexts: [string, core.PodSecurityContext | core.SecurityContext | undefined][] = [
-    ['securityContext', spec.securityContext],
-    ...(spec.initContainers ?? []).map((c, i) => [`initContainers[${i}].securityContext`, c.securityContext] as const),
-    ...(spec.containers ?? []).map((c, i) => [`containers[${i}].securityContext`, c.securityContext] as const),
-  ].map(([field, context]) => [field as string, context as core.SecurityContext | undefined]);
-  for (const [field, context] of contexts) {
-    if (context?.seLinuxOptions !== undefined) ignored(`${field}.seLinuxOptions`, 'SELinux label');
-    if (context?.windowsOptions !== undefined) ignored(`${field}.windowsOptions`, 'Windows settings');
-    if ((context?.seccompProfile?.type ?? 'Unconfined') !== 'Unconfined')
-      ignored(`${field}.seccompProfile`, 'seccomp profile');
-  }
-  return warnings;
 }

@@ -4,17 +4,21 @@ import type { Clock } from '../../clock/index.ts';
 import { errorText } from '../../errors/index.ts';
 import { localVolumesDir } from '../volumes/local-volumes-dir.ts';
 import { ensureVolumes, isLive, VolumeError, type VolumeContext } from '../volumes/pod-volumes.ts';
+import { excessOf, hasSizeLimits } from '../volumes/volume-size.ts';
 import { specOf } from './pod-spec.ts';
 import type { WorkerScope } from './worker-scope.ts';
 
 /** How often files made from API objects are brought up to date. */
 const REFRESH_MS = 60_000;
 const REFRESH_WAIT_MS = 3000;
+/** How often kubelet looks whether volumes are larger than they may be. */
+const MEASURE_MS = 10_000;
 
 export class PodFiles {
   readonly #scope: WorkerScope;
   #folders: Map<string, string> | undefined;
   #madeAtMs = 0;
+  #measuredAtMs = 0;
 
   constructor(scope: WorkerScope) {
     this.#scope = scope;
@@ -30,10 +34,20 @@ export class PodFiles {
     this.#madeAtMs = -Infinity;
   }
 
-  /** When they should be brought up to date; Infinity when nothing in them can change. */
+  /** When they should be brought up to date or measured; Infinity when nothing in them can change. */
   nextRefreshMs(): number {
     const changes = (specOf(this.#scope.pod()).volumes ?? []).some(isLive);
-    return changes ? this.#madeAtMs + REFRESH_MS : Infinity;
+    const measure = hasSizeLimits(this.#scope.pod()) ? this.#measuredAtMs + MEASURE_MS : Infinity;
+    return Math.min(measure, changes ? this.#madeAtMs + REFRESH_MS : Infinity);
+  }
+
+  /** Why the pod has to go: a volume of it is too large. Looks now and then only. */
+  async excess(): Promise<string | undefined> {
+    const { ctx, pod } = this.#scope;
+    const now = ctx.clock.now();
+    if (!hasSizeLimits(pod()) || now < this.#measuredAtMs + MEASURE_MS) return undefined;
+    this.#measuredAtMs = now;
+    return excessOf(pod(), this.folders);
   }
 
   /** Makes them, or brings those made from API objects up to date when it is time. False: try again later. */

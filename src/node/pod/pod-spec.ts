@@ -50,16 +50,20 @@ export function hostPorts(pod: Pod): HostPort[] {
   );
 }
 
-/** The host name inside the pod: `spec.hostname`, else the pod's name cut to what the kernel takes. */
+/** A field younger than the types at hand. */
+const hostnameOverrideOf = (pod: Pod): string | undefined =>
+  (specOf(pod) as { hostnameOverride?: string }).hostnameOverride;
+
+/** The host name inside the pod: `spec.hostnameOverride`, `spec.hostname`, else the pod's name cut to what the kernel takes. */
 export function hostnameOf(pod: Pod, nodeName: string): string {
   if (isHostNetwork(pod)) return nodeName;
-  const name = specOf(pod).hostname;
+  const name = hostnameOverrideOf(pod) ?? specOf(pod).hostname;
   return name !== undefined && name !== '' ? name : pod.metadata.name.slice(0, 63).replace(/[-.]+$/, '');
 }
 
 /** With a subdomain a pod has a name in the cluster's DNS. */
 export function podFqdn(pod: Pod, clusterDomain: string): string | undefined {
   const spec = specOf(pod);
-  if (spec.subdomain === undefined || spec.subdomain === '' || isHostNetwork(pod)) return undefined;
+  if ((spec.subdomain ?? '') === '' || hostnameOverrideOf(pod) !== undefined || isHostNetwork(pod)) return undefined;
   return `${hostnameOf(pod, '')}.${spec.subdomain}.${namespaceOf(pod)}.svc.${clusterDomain}`;
 }

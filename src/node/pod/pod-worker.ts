@@ -153,6 +153,8 @@ export class PodWorker {
     if (!(await this.#ensureAdmission())) return;
     if (this.#failure === undefined && !(await this.#ensurePlace())) return;
     this.#runs.ensureProbes();
+    const excess = this.#failure === undefined ? await this.#files.excess() : undefined;
+    if (excess !== undefined) this.#failPod('Evicted', excess, 'Warning');
     await this.#act();
     this.#report();
   }
@@ -244,10 +246,10 @@ export class PodWorker {
 
   // --- the end of the pod ----------------------------------------------------------------------------------------
 
-  #failPod(reason: string, message: string): void {
+  #failPod(reason: string, message: string, type: 'Normal' | 'Warning' = 'Normal'): void {
     if (this.#failure !== undefined) return;
     this.#failure = { reason, message };
-    this.#ctx.events.event(this.#pod, 'Normal', reason, message);
+    this.#ctx.events.event(this.#pod, type, reason, message);
     this.#runs.endAll();
   }
 

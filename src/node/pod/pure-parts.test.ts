@@ -184,6 +184,8 @@ test('podHostsFile() names the pod, its service name and its aliases', () => {
 test('host names: from the spec, the pod, or the node', () => {
   assert.equal(hostnameOf(podWith({}), 'node-1'), 'pod');
   assert.equal(hostnameOf(podWith({ hostname: 'h' }), 'node-1'), 'h');
+  const override: Partial<core.PodSpec> & { hostnameOverride: string } = { hostname: 'h', hostnameOverride: 'o' };
+  assert.equal(hostnameOf(podWith(override), 'node-1'), 'o');
   assert.equal(hostnameOf(podWith({ hostNetwork: true, hostname: 'h' }), 'node-1'), 'node-1');
   assert.equal(hostnameOf(podWith({}, { name: `${'a'.repeat(62)}-b` }), 'node-1'), 'a'.repeat(62));
   assert.equal(podFqdn(podWith({}), 'cluster.local'), undefined);

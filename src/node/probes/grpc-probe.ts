@@ -31,19 +31,21 @@ export function probeGrpc(host: string, port: number, service: string, timeoutMs
   const authority = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   return new Promise((resolve) => {
     const session = http2.connect(`http://${authority}`);
-    const timer = setTimeout(() => {
-      finish(
-        false,
-        `timeout: failed to connect service "${authority}" within ${timeoutMs / 1000}s: context deadline exceeded`,
-      );
-    }, timeoutMs);
+    // Kubelet goes on dialling until its time is over, and says so of a refusal too.
+    const unreachable = `timeout: failed to connect service "${authority}" within ${timeoutMs / 1000}s: context deadline exceeded`;
+    let connected = false;
+    session.once('connect', () => (connected = true));
+    const timer = setTimeout(() => finish(false, unreachable), timeoutMs);
     const finish = (ok: boolean, output: string) => {
       clearTimeout(timer);
       session.destroy();
       resolve({ ok, output });
     };
     session.on('error', (e) =>
-      finish(false, `error: this server does not implement the grpc health protocol: ${e.message}`),
+      finish(
+        false,
+        connected ? `error: this server does not implement the grpc health protocol: ${e.message}` : unreachable,
+      ),
     );
     const stream = session.request({
       ':method': 'POST',
@@ -60,7 +62,7 @@ export function probeGrpc(host: string, port: number, service: string, timeoutMs
     stream.on('response', readStatus);
     stream.on('trailers', readStatus);
     stream.on('data', (chunk: Buffer) => chunks.push(chunk));
-    stream.on('error', (e) => finish(false, e.message));
+    stream.on('error', (e) => finish(false, connected ? e.message : unreachable));
     stream.on('end', () => {
       if (grpcStatus === '12')
         return finish(false, 'error: this server does not implement the grpc health protocol (grpc.health.v1.Health)');

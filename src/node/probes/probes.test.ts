@@ -154,5 +154,8 @@ test('probeGrpc(): the health protocol', async () => {
   } finally {
     server.close();
   }
-  assert.equal((await probeGrpc('127.0.0.1', port, '', 1000)).ok, false);
+  assert.deepEqual(await probeGrpc('127.0.0.1', port, '', 1000), {
+    ok: false,
+    output: `timeout: failed to connect service "127.0.0.1:${port}" within 1s: context deadline exceeded`,
+  });
 });

@@ -39,7 +39,13 @@ export function cgroupFiles(
       ['pids.max', String(MAX_PROCESSES)],
       ['cpu.weight', String(cpuWeight(shares))],
       ...(quota === undefined ? [] : [['cpu.max', `${quota} ${PERIOD_US}`] as [string, string]]),
-      ...(memory === undefined ? [] : [['memory.max', String(memory)] as [string, string]]),
+      ...(memory === undefined
+        ? []
+        : ([
+            ['memory.max', String(memory)],
+            // Out of memory a container ends as a whole: half of it is of no use.
+            ['memory.oom.group', '1'],
+          ] as [string, string][])),
     ];
   }
   if (controller === 'pids') return [['pids.max', String(MAX_PROCESSES)]];

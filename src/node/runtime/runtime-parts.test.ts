@@ -162,6 +162,7 @@ test('cgroupFiles() for version 1 and 2', () => {
     ['cpu.weight', '4'],
     ['cpu.max', '25000 100000'],
     ['memory.max', '1048576'],
+    ['memory.oom.group', '1'],
   ]);
   assert.deepEqual(cgroupFiles('v1', 'cpu', limits), [
     ['cpu.shares', '102'],

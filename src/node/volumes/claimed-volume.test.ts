@@ -1,15 +1,22 @@
 // Volumes of claims on a node: which folder, when it is made, and when its data goes.
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { persistentVolumeClaims, persistentVolumes, type PersistentVolumeClaim, type core } from '../../api/objects.ts';
+import {
+  persistentVolumeClaims,
+  persistentVolumes,
+  type PersistentVolumeClaim,
+  type Pod,
+  type core,
+} from '../../api/objects.ts';
 import { createFakeClient } from '../../client/index.ts';
 import { ManualClock } from '../../clock/index.ts';
 import { silentLogger } from '../../log/index.ts';
 import { claimedFolder } from './claimed-volume.ts';
 import { ObjectCache } from './object-cache.ts';
+import { excessOf } from './volume-size.ts';
 import { sweepVolumes } from './volume-sweep.ts';
 
 const root = mkdtempSync(path.join(tmpdir(), 'portico-claims-'));
@@ -17,8 +24,8 @@ after(() => rmSync(root, { recursive: true }));
 const localVolumesDir = path.join(root, 'volumes');
 const client = createFakeClient();
 const clock = new ManualClock(Date.parse('2026-01-01T00:00:00Z'));
-const folder = (name: string, gid?: number) =>
-  claimedFolder('default', name, { objects: new ObjectCache(client, clock), localVolumesDir }, gid);
+const folder = (name: string, security?: core.PodSecurityContext) =>
+  claimedFolder('default', name, { objects: new ObjectCache(client, clock), localVolumesDir }, security);
 
 async function claim(name: string, volumeName?: string): Promise<PersistentVolumeClaim> {
   return client.resource(persistentVolumeClaims).create({
@@ -51,9 +58,15 @@ test('a folder of the node is made at its first use, for every user, or for the 
   assert.equal(await folder('own'), own);
   assert.equal(statSync(own).mode & 0o7777, 0o777);
   writeFileSync(path.join(own, 'kept'), '');
-  await folder('own', 4242);
-  assert.equal(statSync(own).gid, 4242);
-  assert.equal(statSync(own).mode & 0o7777, 0o2777);
+  await folder('own', { fsGroup: 4242 });
+  const facts = (file: string) => [statSync(file).gid, (statSync(file).mode & 0o7777).toString(8)];
+  assert.deepEqual(facts(own), [4242, '2777']);
+  assert.deepEqual(facts(path.join(own, 'kept')), [4242, '664']);
+  chmodSync(path.join(own, 'kept'), 0o600);
+  await folder('own', { fsGroup: 4242, fsGroupChangePolicy: 'OnRootMismatch' });
+  assert.deepEqual(facts(path.join(own, 'kept')), [4242, '600'], 'the top folder is right');
+  await folder('own', { fsGroup: 4242, fsGroupChangePolicy: 'Always' });
+  assert.deepEqual(facts(path.join(own, 'kept')), [4242, '660']);
   assert.ok(existsSync(path.join(own, 'kept')));
 });
 
@@ -101,4 +114,21 @@ test('the data of a volume goes with its object, and only then', async () => {
   await sweep();
   assert.ok(!existsSync(dir));
   assert.ok(existsSync(path.join(localVolumesDir, 'pv-own')));
+});
+
+test('an emptyDir that holds more than it may is told of', async () => {
+  const dir = path.join(root, 'full');
+  mkdirSync(path.join(dir, 'deep'), { recursive: true });
+  const pod = (sizeLimit: string): Pod => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'p', uid: 'u', resourceVersion: '1', creationTimestamp: '' },
+    spec: { containers: [], volumes: [{ name: 'v', emptyDir: { sizeLimit } }] },
+  });
+  const excess = (limit: string) => excessOf(pod(limit), new Map([['v', dir]]));
+  assert.equal(await excess('64Ki'), undefined);
+  writeFileSync(path.join(dir, 'deep', 'file'), Buffer.alloc(100_000));
+  assert.equal(await excess('64Ki'), 'Usage of EmptyDir volume "v" exceeds the limit "64Ki". ');
+  assert.equal(await excess('1Mi'), undefined);
+  assert.equal(await excess('0'), undefined, 'no limit');
 });

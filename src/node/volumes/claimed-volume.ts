@@ -1,7 +1,8 @@
 // The folder behind a pod's PersistentVolumeClaim: that of the volume it is bound to.
-import { chmodSync, chownSync, mkdirSync, statSync } from 'node:fs';
+import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { isClaimBound, type PersistentVolume } from '../../api/objects.ts';
+import { isClaimBound, type core, type PersistentVolume } from '../../api/objects.ts';
+import { giveToGroup } from './volume-group.ts';
 import type { ObjectCache } from './object-cache.ts';
 
 export interface ClaimedVolumeContext {
@@ -11,7 +12,7 @@ export interface ClaimedVolumeContext {
 }
 
 /**
- * @param gid the pod's fsGroup
+ * @param security the pod's: `fsGroup`, and whether what has it already is gone through again
  * @returns the folder; a folder of the node's own is made on its first use
  * @throws Error in kubelet's words when the claim cannot be used (yet)
  */
@@ -19,7 +20,7 @@ export async function claimedFolder(
   namespace: string,
   claimName: string,
   ctx: ClaimedVolumeContext,
-  gid: number | undefined,
+  security: core.PodSecurityContext | undefined,
 ): Promise<string> {
   const key = `${namespace}/${claimName}`;
   const processing = (why: string) => new Error(`error processing PVC ${key}: ${why}`);
@@ -37,10 +38,15 @@ export async function claimedFolder(
   if (volume.spec?.claimRef?.uid !== claim.metadata.uid) {
     throw new Error(`PVC ${key} is bound to PV ${name}, which is bound to another claim`);
   }
-  return folderOf(volume, ctx.localVolumesDir, gid);
+  const folder = folderOf(volume, ctx.localVolumesDir);
+  // As in Kubernetes, folders of the host are left as they are.
+  if (volume.spec?.local !== undefined && security?.fsGroup !== undefined) {
+    await giveToGroup(folder, security.fsGroup, security.fsGroupChangePolicy ?? 'Always');
+  }
+  return folder;
 }
 
-function folderOf(volume: PersistentVolume, ownDir: string, gid: number | undefined): string {
+function folderOf(volume: PersistentVolume, ownDir: string): string {
   const { spec } = volume;
   const folder = spec?.local?.path ?? spec?.hostPath?.path;
   if (folder === undefined) {
@@ -55,10 +61,6 @@ function folderOf(volume: PersistentVolume, ownDir: string, gid: number | undefi
     if (!isOwn && spec?.hostPath === undefined) throw new Error(`path "${folder}" does not exist`);
     mkdirSync(folder, { recursive: true });
     if (isOwn) chmodSync(folder, 0o777);
-  }
-  if (isOwn && gid !== undefined) {
-    chownSync(folder, -1, gid);
-    chmodSync(folder, 0o2777);
   }
   return folder;
 }

@@ -50,7 +50,7 @@ async function ensureVolume(v: Volume, pod: Pod, ctx: VolumeContext, facts: Down
   if (v.emptyDir !== undefined) return ensureEmptyDir(v, pod, ctx);
   if (v.hostPath !== undefined) return ensureHostPath(v.hostPath);
   const claim = claimNameOf(pod.metadata.name, v);
-  if (claim !== undefined) return claimedFolder(namespaceOf(pod), claim, ctx, fsGroupOf(pod));
+  if (claim !== undefined) return claimedFolder(namespaceOf(pod), claim, ctx, specOf(pod).securityContext);
   const files = await filesOf(v, pod, ctx, facts);
   const dir = path.join(ctx.memoryDir, 'volumes', safePath(v.name));
   writeAtomicDir(dir, files, fsGroupOf(pod));
@@ -172,6 +172,9 @@ async function projectedFiles(
       });
       // Only its owner may read a token, unless the pod runs as somebody else.
       part.set(safePath(t.path), { data: Buffer.from(token), mode: tokenMode(pod, mode) });
+    } else {
+      const kind = Object.keys(source)[0] ?? 'unknown';
+      throw new Error(`projections of type ${kind} are not available on this node`);
     }
     for (const [name, file] of part) files.set(name, file);
   }
