@@ -37,7 +37,10 @@ test('proxyHealth() fails when an update waits for longer than two sync periods'
   assert.equal(proxyHealth(health({ IPv4: { ...well, queuedSince: NOW - 59_000 } }), true).healthy, true);
   assert.equal(proxyHealth(health({ IPv4: { ...well, queuedSince: NOW - 61_000 } }), true).healthy, false);
   assert.equal(proxyHealth(health({ IPv4: well, IPv6: { ...well, queuedSince: NOW - 61_000 } }), true).healthy, false);
-  assert.equal(proxyHealth(health({ IPv4: { lastUpdated: undefined, queuedSince: NOW } }), true).healthy, false);
+  const starting: FamilyHealth = { lastUpdated: undefined, queuedSince: NOW - 61_000 };
+  assert.equal(proxyHealth(health({ IPv4: starting }), true).healthy, false, 'not fit for traffic yet');
+  assert.equal(proxyHealth(health({ IPv4: starting }), false).healthy, true, 'but alive, however long that takes');
+  assert.equal(proxyHealth(health({ IPv4: { ...well, queuedSince: NOW - 61_000 } }), false).healthy, false);
 });
 
 test('a node that goes away is unhealthy, but alive', () => {
@@ -66,6 +69,17 @@ test('the pages answer as Kubernetes expects', async () => {
     assert.match(await (await at('/metrics')).text(), /kubeproxy_proxy_healthz_total\{code="200"\} 1/);
     assert.equal((await at('/nothing')).status, 404);
   } finally {
+    server.close();
+    server.closeAllConnections();
+  }
+});
+
+test('all addresses mean those of both families', async () => {
+  for (const host of ['0.0.0.0', '[::]', '']) {
+    const server = servePages(undefined, `${host}:0`, {});
+    for (const to of ['127.0.0.1', '[::1]']) {
+      assert.equal((await fetch(`http://${to}:${portOf(server)}/`)).status, 404, `${host} by ${to}`);
+    }
     server.close();
     server.closeAllConnections();
   }

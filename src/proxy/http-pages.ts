@@ -11,6 +11,7 @@ import type { ProxyConfig } from './config.ts';
 import type { Family } from './contract.ts';
 import type { FamilyHealth } from './family-loop.ts';
 import type { ProxyMetrics } from './metrics.ts';
+import { hasIpv6 } from './sysctls.ts';
 
 export interface HealthOptions {
   readonly clock: Clock;
@@ -27,7 +28,10 @@ export interface Health {
 
 const rfc3339 = (ms: number) => new Date(ms).toISOString();
 
-/** Whether an update waits for longer than two sync periods, family by family. */
+/**
+ * Whether an update waits for longer than two sync periods, family by family. Before its first sync a family is alive, but
+ * not yet fit for traffic: a first sync may take long, and to start anew would not make it shorter.
+ */
 export function proxyHealth(o: HealthOptions, withNode: boolean): Health {
   const now = o.clock.now();
   // How long an update waits must not depend on somebody who sets the clock.
@@ -37,7 +41,7 @@ export function proxyHealth(o: HealthOptions, withNode: boolean): Health {
   let last = 0;
   for (const [family, h] of o.families()) {
     const late = h.queuedSince !== undefined && monotonic - h.queuedSince > 2 * o.syncPeriodMs;
-    const ok = h.lastUpdated !== undefined && !late;
+    const ok = h.lastUpdated === undefined ? !withNode : !late;
     status[family] = { lastUpdated: rfc3339(h.lastUpdated ?? 0), healthy: ok };
     last = Math.max(last, h.lastUpdated ?? 0);
     healthy &&= ok;
@@ -91,6 +95,12 @@ export const metricsPages = (o: PagesOptions): Record<string, Page> => ({
   '/configz': (r) => send(r, 200, 'application/json', JSON.stringify({ 'kubeproxy.config.k8s.io': o.config })),
 });
 
+/** All addresses mean those of both families, however they are written, as for Go programs. */
+function listenAddress(netns: string | undefined, host: string): { address: string; v6Only?: boolean } {
+  if (host !== '' && host !== '0.0.0.0' && host !== '::') return { address: host };
+  return hasIpv6(netns) ? { address: '::', v6Only: false } : { address: '0.0.0.0' };
+}
+
 /** Serves pages on `address:port` inside the namespace. @throws KernelError when the port is taken */
 export function servePages(netns: string | undefined, bind: string, pages: Record<string, Page>): Server {
   const { host, port } = splitHostPort(bind) ?? { host: '', port: 0 };
@@ -100,7 +110,7 @@ export function servePages(netns: string | undefined, bind: string, pages: Recor
     else if (request.method !== 'GET' && request.method !== 'HEAD') send(response, 405, 'text/plain', 'GET only\n');
     else page(response);
   });
-  const fd = openTcpListenerIn(netns, { address: host === '' ? '0.0.0.0' : host, port });
+  const fd = openTcpListenerIn(netns, { ...listenAddress(netns, host), port });
   server.listen({ fd });
   server.unref();
   return server;
