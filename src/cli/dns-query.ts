@@ -12,7 +12,7 @@ import {
   type Pod,
   type Resource,
 } from '../api/objects.ts';
-import { createClient, loadKubeconfig, type Client } from '../client/index.ts';
+import { createClient, isConnectionError, loadKubeconfig, type Client } from '../client/index.ts';
 import {
   DnsConfigError,
   defaultKubernetes,
@@ -90,6 +90,7 @@ export async function runDnsQuery(parsed: Parsed): Promise<number> {
     return explanation.answer === undefined ? 1 : 0;
   } catch (e) {
     if (e instanceof DnsConfigError || e instanceof DnsWireError) throw new UserError(e.message);
+    if (isConnectionError(e)) throw new UserError(`the API server cannot be asked: ${errorText(e)}`);
     throw e;
   } finally {
     client.close();

@@ -25,6 +25,7 @@ import { createExternal } from './plugins/external/external.ts';
 import { createFile } from './plugins/file/file.ts';
 import { createHeader } from './plugins/header.ts';
 import { createHosts } from './plugins/hosts.ts';
+import type { HostsMetrics } from './plugins/hosts.ts';
 import type { ClusterZone } from './plugins/kubernetes/cluster-zone.ts';
 import { createKubernetesPlugin } from './plugins/kubernetes/kubernetes.ts';
 import type { KubernetesPlugin } from './plugins/kubernetes/kubernetes.ts';
@@ -44,6 +45,7 @@ export interface BlockDeps {
   readonly log: Logger;
   readonly forwardMetrics: ForwardMetrics;
   readonly cacheMetrics: CacheMetrics;
+  readonly hostsMetrics: HostsMetrics;
   readonly templateMetrics: TemplateMetrics;
   readonly autopathSuccesses: Counter;
   /** The server as CoreDNS labels its metrics. */
@@ -66,7 +68,17 @@ export function buildBlock(config: BlockConfig, deps: BlockDeps): BuiltBlock {
   const behind: DnsPlugin[] = [];
   const starts: (() => void)[] = [];
   if (config.cache !== undefined)
-    behind.push(createCache(config.cache, { clock: deps.clock, metrics: deps.cacheMetrics }));
+    behind.push(
+      createCache(config.cache, {
+        clock: deps.clock,
+        metrics: deps.cacheMetrics,
+        labels: {
+          server: deps.server,
+          zones: (config.cache.zones.length > 0 ? config.cache.zones : config.zones).map(formatName).join(','),
+          view: config.view?.name ?? '',
+        },
+      }),
+    );
   // The longest zone wins: put it first.
   for (const forward of config.forward.toSorted((a, b) => b.zone.length - a.zone.length)) {
     const forwarder = createForward(forwardConfig(forward), { ...deps, metrics: deps.forwardMetrics });

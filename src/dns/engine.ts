@@ -11,6 +11,7 @@ import type { DnsConfig, KubernetesConfig } from './config/config.ts';
 import { autopathCounter } from './plugins/autopath.ts';
 import { CacheMetrics } from './plugins/cache.ts';
 import { ForwardMetrics } from './plugins/forward/forward.ts';
+import { HostsMetrics } from './plugins/hosts.ts';
 import { TemplateMetrics } from './plugins/template/template.ts';
 import type { ClusterZone } from './plugins/kubernetes/cluster-zone.ts';
 import { formatQueryLog } from './server/query-log.ts';
@@ -40,6 +41,7 @@ export class Engine {
   readonly #panics: Counter;
   readonly #forwardMetrics: ForwardMetrics;
   readonly #cacheMetrics: CacheMetrics;
+  readonly #hostsMetrics: HostsMetrics;
   readonly #templateMetrics: TemplateMetrics;
   readonly #autopathSuccesses: Counter;
   readonly #enabled: Gauge;
@@ -56,6 +58,7 @@ export class Engine {
     this.#queryMetrics = new QueryMetrics(registry, `dns://:${options.config.port}`);
     this.#forwardMetrics = new ForwardMetrics(registry);
     this.#cacheMetrics = new CacheMetrics(registry);
+    this.#hostsMetrics = new HostsMetrics(registry);
     this.#templateMetrics = new TemplateMetrics(registry);
     this.#autopathSuccesses = autopathCounter(registry);
     this.#enabled = registry.register(new Gauge('coredns_plugin_enabled', '1 for each plugin of a server block.'));
@@ -93,6 +96,7 @@ export class Engine {
         log,
         forwardMetrics: this.#forwardMetrics,
         cacheMetrics: this.#cacheMetrics,
+        hostsMetrics: this.#hostsMetrics,
         templateMetrics: this.#templateMetrics,
         autopathSuccesses: this.#autopathSuccesses,
         server,

@@ -45,6 +45,11 @@ test('hosts: names, addresses, fallthrough, a file that changes', async () => {
     writeFileSync(file, '10.1.1.2 file.example\n10.1.1.3 file.example\n');
     late = 60_000;
     assert.equal((await askUdp(port, 'file.example. A')).answers.length, 2);
+    // Two of the file, two of inline.example, one of the service.
+    assert.match(
+      running.metrics.render(),
+      /coredns_hosts_entries 5\n[^]*coredns_hosts_reload_timestamp_seconds 1\d{9}/,
+    );
   } finally {
     rmSync(folder, { recursive: true });
   }

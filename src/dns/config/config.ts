@@ -1,5 +1,5 @@
 // What the server can be told, as one value, and its defaults: those of a kubeadm cluster.
-import { parseName, ROOT } from '../../dnswire/index.ts';
+import { parseName, Rcode, ROOT } from '../../dnswire/index.ts';
 import type { ResourceRecord, WireName } from '../../dnswire/index.ts';
 import { CACHE_DEFAULTS } from '../plugins/cache.ts';
 import type { CacheConfig } from '../plugins/cache.ts';
@@ -48,6 +48,10 @@ export interface ForwardBlockConfig {
   readonly maxFails: number;
   readonly healthCheckMs: number;
   readonly failfast: boolean;
+  /** Reply codes after which the next forwarder is asked. */
+  readonly nextOn: readonly number[];
+  /** Reply codes after which another upstream is asked. */
+  readonly failoverOn: readonly number[];
 }
 
 export interface HostsConfig {
@@ -148,6 +152,8 @@ export function defaultForward(over: Partial<ForwardBlockConfig> = {}): ForwardB
     maxFails: 2,
     healthCheckMs: 500,
     failfast: false,
+    nextOn: [],
+    failoverOn: [Rcode.SERVFAIL, Rcode.REFUSED],
     ...over,
   };
 }

@@ -32,6 +32,9 @@ export function upstreamOf(
   const [, scheme = 'dns', rest = ''] = /^(?:([a-z0-9]+):\/\/)?(.*)$/.exec(text) ?? [];
   if (scheme !== 'dns' && scheme !== 'tls')
     throw new DnsConfigError(`${where}: upstream "${text}": only dns:// and tls:// are possible`);
+  // `tls://9.9.9.9%dns.quad9.net:853`: a name for this upstream alone.
+  const [, own] = scheme === 'tls' ? (/%([a-z0-9.-]+)/i.exec(rest) ?? []) : [];
+  if (own !== undefined) return upstreamOf(text.replace(`%${own}`, ''), where, { ...tls, name: own });
   const bracketed = /^\[([^\]]+)\](?::(\d+))?$/.exec(rest);
   const plain = /^([^:]+)(?::(\d+))?$/.exec(rest);
   const address = bracketed?.[1] ?? (isIP(rest) === 6 ? rest : plain?.[1]) ?? '';

@@ -6,6 +6,7 @@ import type { Clock, Timer } from '../../clock/index.ts';
 import type { Logger } from '../../log/index.ts';
 import { Counter, Gauge } from '../../metrics/index.ts';
 import type { Registry } from '../../metrics/index.ts';
+import { DnsConfigError } from './config.ts';
 import type { DnsConfig } from './config.ts';
 import { textWithImports } from './corefile/imports.ts';
 import { parseDnsConfig } from './parse-dns-config.ts';
@@ -58,7 +59,9 @@ export function watchConfig(options: ConfigWatchOptions): ConfigWatch {
       log.info('the new configuration is in use', { file });
     } catch (error) {
       failed.inc();
-      log.error('the new configuration cannot be used: the old one stays', { file, error });
+      // The message says where the mistake is; where this server found it helps nobody.
+      const why = error instanceof DnsConfigError ? error.message : error;
+      log.error('the new configuration cannot be used: the old one stays', { file, error: why });
     }
   };
   const schedule = () => {

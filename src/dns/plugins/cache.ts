@@ -8,6 +8,8 @@ import type { Registry } from '../../metrics/index.ts';
 import type { Answer, DnsPlugin, Query } from '../plugin.ts';
 
 export interface CacheConfig {
+  /** Names that are kept; empty: all. */
+  readonly zones: readonly WireName[];
   /** Longest time an answer is kept, seconds. */
   readonly maxTtlSeconds: number;
   readonly maxNegativeTtlSeconds: number;
@@ -17,19 +19,34 @@ export interface CacheConfig {
   readonly negativeCapacity: number;
   /** How long after its end an answer may still be served when nobody answers; 0: never. */
   readonly serveStaleSeconds: number;
+  /** `verify`: ask first whether there is news. `immediate`: send the old answer, ask meanwhile. */
+  readonly staleMode: 'verify' | 'immediate';
+  /** Answers that are asked for often are asked anew before their time is over; undefined: none. */
+  readonly prefetch?: PrefetchConfig;
   readonly servfailTtlSeconds: number;
   /** Zones whose answers, or denials, are not kept. */
   readonly disableSuccess: readonly WireName[];
   readonly disableDenial: readonly WireName[];
 }
 
+export interface PrefetchConfig {
+  /** Questions after which an answer counts as popular. */
+  readonly amount: number;
+  /** A longer pause between two of them begins anew. */
+  readonly pauseMs: number;
+  /** How much of its time is left when it is asked again. */
+  readonly percent: number;
+}
+
 export const CACHE_DEFAULTS: CacheConfig = {
+  zones: [],
   maxTtlSeconds: 30,
   maxNegativeTtlSeconds: 30,
   minTtlSeconds: 5,
   capacity: 9984,
   negativeCapacity: 9984,
   serveStaleSeconds: 3600,
+  staleMode: 'verify',
   servfailTtlSeconds: 5,
   disableSuccess: [],
   disableDenial: [],
@@ -42,6 +59,9 @@ interface Entry {
   readonly answer: Answer;
   readonly storedAt: number;
   readonly endsAt: number;
+  /** How often it was asked for without a pause, and when last. */
+  seen: number;
+  seenAt: number;
 }
 
 export class CacheMetrics {
@@ -50,6 +70,7 @@ export class CacheMetrics {
   readonly misses: Counter;
   readonly evictions: Counter;
   readonly stale: Counter;
+  readonly prefetched: Counter;
   readonly entries: Gauge;
 
   constructor(registry: Registry) {
@@ -59,12 +80,20 @@ export class CacheMetrics {
     this.misses = counter('misses', 'Questions the cache could not answer.');
     this.evictions = counter('evictions', 'Answers dropped to make room.');
     this.stale = counter('served_stale', 'Answers served past their end because no upstream answered.');
+    this.prefetched = counter('prefetch', 'Answers asked for anew before their time was over.');
     this.entries = registry.register(new Gauge('coredns_cache_entries', 'Answers kept, by type.'));
   }
 }
 
-export function createCache(config: CacheConfig, deps: { clock: Clock; metrics: CacheMetrics }): DnsPlugin {
-  return new Cache(config, deps.clock, deps.metrics);
+export interface CacheDeps {
+  readonly clock: Clock;
+  readonly metrics: CacheMetrics;
+  /** Of the server block. */
+  readonly labels: { readonly server: string; readonly zones: string; readonly view: string };
+}
+
+export function createCache(config: CacheConfig, deps: CacheDeps): DnsPlugin {
+  return new Cache(config, deps);
 }
 
 class Cache implements DnsPlugin {
@@ -72,28 +101,69 @@ class Cache implements DnsPlugin {
   readonly #config: CacheConfig;
   readonly #clock: Clock;
   readonly #metrics: CacheMetrics;
+  readonly #labels: CacheDeps['labels'];
   readonly #success = new Map<string, Entry>();
   readonly #denial = new Map<string, Entry>();
   readonly #underWay = new Map<string, Promise<Answer>>();
 
-  constructor(config: CacheConfig, clock: Clock, metrics: CacheMetrics) {
+  constructor(config: CacheConfig, deps: CacheDeps) {
     this.#config = config;
-    this.#clock = clock;
-    this.#metrics = metrics;
+    this.#clock = deps.clock;
+    this.#metrics = deps.metrics;
+    this.#labels = deps.labels;
   }
 
   async handle(query: Query, next: () => Promise<Answer>): Promise<Answer> {
+    const { zones, staleMode } = this.#config;
     if (query.type === Type.AXFR || query.type === Type.IXFR) return next();
-    this.#metrics.requests.inc();
+    if (zones.length > 0 && !zones.some((zone) => zone === ROOT || isBelow(query.key, zone))) return next();
+    this.#metrics.requests.inc(this.#labels);
     const key = keyOf(query);
     const now = this.#clock.monotonic();
-    const known = this.#success.get(key) ?? this.#denial.get(key);
+    const known = this.#known(key);
     if (known !== undefined && now < known.endsAt) {
-      this.#metrics.hits.inc({ type: this.#success.has(key) ? 'success' : 'denial' });
+      this.#metrics.hits.inc({ ...this.#labels, type: this.#success.has(key) ? 'success' : 'denial' });
       query.trace?.push('found in the cache');
+      if (this.#isDue(known, now) && !this.#underWay.has(key)) {
+        this.#metrics.prefetched.inc(this.#labels);
+        this.#inBackground(query, key, next);
+      }
       return aged(known, now);
     }
-    this.#metrics.misses.inc();
+    this.#metrics.misses.inc(this.#labels);
+    if (staleMode === 'immediate' && this.#canServeStale(known, now)) {
+      this.#metrics.stale.inc(this.#labels);
+      if (!this.#underWay.has(key)) this.#inBackground(query, key, next);
+      return stale(known.answer, undefined);
+    }
+    return this.#fetch(query, key, next);
+  }
+
+  #known(key: string): Entry | undefined {
+    return this.#success.get(key) ?? this.#denial.get(key);
+  }
+
+  /** A popular answer whose time is nearly over. */
+  #isDue(entry: Entry, now: number): boolean {
+    const { prefetch } = this.#config;
+    if (prefetch === undefined) return false;
+    entry.seen = now - entry.seenAt > prefetch.pauseMs ? 1 : entry.seen + 1;
+    entry.seenAt = now;
+    const early = Math.max(1000, ((entry.endsAt - entry.storedAt) * prefetch.percent) / 100);
+    return entry.seen >= prefetch.amount && entry.endsAt - now <= early;
+  }
+
+  #canServeStale(entry: Entry | undefined, now: number): entry is Entry {
+    if (entry === undefined || entry.answer.rcode === Rcode.SERVFAIL) return false;
+    return now - entry.endsAt < this.#config.serveStaleSeconds * 1000;
+  }
+
+  #inBackground(query: Query, key: string, next: () => Promise<Answer>): void {
+    // A failure leaves what is known; the next question tells its client.
+    this.#fetch(query, key, next).catch(() => undefined);
+  }
+
+  async #fetch(query: Query, key: string, next: () => Promise<Answer>): Promise<Answer> {
     let pending = this.#underWay.get(key);
     if (pending === undefined) {
       pending = next().finally(() => this.#underWay.delete(key));
@@ -101,11 +171,9 @@ class Cache implements DnsPlugin {
     } else query.trace?.push('joined an equal question under way');
     const answer = await pending;
     if (answer.rcode !== Rcode.SERVFAIL) return this.#store(query, key, answer);
-    const { serveStaleSeconds } = this.#config;
-    const old = this.#success.get(key) ?? this.#denial.get(key);
-    const late = this.#clock.monotonic() - (old?.endsAt ?? 0);
-    if (old !== undefined && old.answer.rcode !== Rcode.SERVFAIL && late < serveStaleSeconds * 1000) {
-      this.#metrics.stale.inc();
+    const old = this.#known(key);
+    if (this.#canServeStale(old, this.#clock.monotonic())) {
+      this.#metrics.stale.inc(this.#labels);
       return stale(old.answer, answer.error?.text);
     }
     return this.#store(query, key, answer);
@@ -131,12 +199,13 @@ class Cache implements DnsPlugin {
         table.delete(oldest);
         break;
       }
-      this.#metrics.evictions.inc({ type: positive ? 'success' : 'denial' });
+      this.#metrics.evictions.inc({ ...this.#labels, type: positive ? 'success' : 'denial' });
     }
     const capped = cap(answer, ttl);
-    table.set(key, { answer: capped, storedAt: now, endsAt: now + ttl * 1000 });
-    this.#metrics.entries.set(this.#success.size, { type: 'success' });
-    this.#metrics.entries.set(this.#denial.size, { type: 'denial' });
+    const seen = this.#known(key)?.seen ?? 0;
+    table.set(key, { answer: capped, storedAt: now, endsAt: now + ttl * 1000, seen, seenAt: now });
+    this.#metrics.entries.set(this.#success.size, { ...this.#labels, type: 'success' });
+    this.#metrics.entries.set(this.#denial.size, { ...this.#labels, type: 'denial' });
     return capped;
   }
 

@@ -17,6 +17,8 @@ import {
 import type { ResourceRecord, WireName } from '../../dnswire/index.ts';
 import type { Clock } from '../../clock/index.ts';
 import type { Logger } from '../../log/index.ts';
+import { Gauge } from '../../metrics/index.ts';
+import type { Registry } from '../../metrics/index.ts';
 import type { HostsConfig } from '../config/config.ts';
 import { emptyAnswer } from '../plugin.ts';
 import type { Answer, DnsPlugin, Query } from '../plugin.ts';
@@ -55,7 +57,25 @@ export function parseHosts(text: string): HostsTable {
 
 const LOOK_AGAIN_MS = 5000;
 
-export function createHosts(config: HostsConfig, deps: { clock: Clock; log: Logger }): DnsPlugin {
+export class HostsMetrics {
+  readonly entries: Gauge;
+  readonly reloaded: Gauge;
+
+  constructor(registry: Registry) {
+    this.entries = registry.register(new Gauge('coredns_hosts_entries', 'Addresses in hosts files and lines.'));
+    this.reloaded = registry.register(
+      new Gauge('coredns_hosts_reload_timestamp_seconds', 'When the hosts were read last, Unix time.'),
+    );
+  }
+}
+
+export interface HostsDeps {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly hostsMetrics: HostsMetrics;
+}
+
+export function createHosts(config: HostsConfig, deps: HostsDeps): DnsPlugin {
   let read: { at: number; version: string; table: HostsTable } | undefined;
   const version = (): string => {
     if (config.file === undefined) return '';
@@ -74,7 +94,10 @@ export function createHosts(config: HostsConfig, deps: { clock: Clock; log: Logg
       } catch (error) {
         deps.log.warn('hosts: the file cannot be read; only the entries of the configuration are used', { error });
       }
-    return parseHosts(`${text}\n${config.inline.join('\n')}`);
+    const read = parseHosts(`${text}\n${config.inline.join('\n')}`);
+    deps.hostsMetrics.entries.set([...read.addresses.values()].reduce((n, list) => n + list.length, 0));
+    deps.hostsMetrics.reloaded.set(deps.clock.now() / 1000);
+    return read;
   };
   const table = (): HostsTable => {
     const now = deps.clock.monotonic();

@@ -129,7 +129,7 @@ export const isNoIpv6 = (error: unknown): boolean => ['EAFNOSUPPORT', 'EADDRNOTA
 export function listenError(error: unknown, address: string, port: number): DnsConfigError {
   const where = address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
   const hints: Readonly<Record<string, string>> = {
-    EADDRINUSE: 'another process has the port; stop it or choose another with --port',
+    EADDRINUSE: 'another process has the port; stop it or choose another with --listen ADDRESS:PORT',
     EACCES: 'ports below 1024 need root or CAP_NET_BIND_SERVICE',
     EADDRNOTAVAIL: 'this machine does not have the address',
   };

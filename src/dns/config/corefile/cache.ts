@@ -1,7 +1,7 @@
 // The Corefile's `cache`.
 import { ROOT } from '../../../dnswire/index.ts';
 import { CACHE_DEFAULTS } from '../../plugins/cache.ts';
-import type { CacheConfig } from '../../plugins/cache.ts';
+import type { CacheConfig, PrefetchConfig } from '../../plugins/cache.ts';
 import { durationMs, integerOf } from '../values.ts';
 import { at, mistake, unknownOption, zonesOfWords } from './directive.ts';
 import type { Mutable } from './directive.ts';
@@ -9,9 +9,12 @@ import type { Directive } from './syntax.ts';
 
 /** `cache [SECONDS] [ZONE…] { … }` */
 export function cache(d: Directive): CacheConfig {
-  const ttl = d.args[0] !== undefined && /^\d+$/.test(d.args[0]) ? Number(d.args[0]) : 3600;
+  const [first, ...more] = d.args;
+  const hasTtl = first !== undefined && /^\d+$/.test(first);
+  const ttl = hasTtl ? Number(first) : 3600;
   const out: Mutable<CacheConfig> = {
     ...CACHE_DEFAULTS,
+    zones: zonesOfWords(hasTtl ? more : d.args, d),
     maxTtlSeconds: ttl,
     maxNegativeTtlSeconds: Math.min(ttl, 1800),
   };
@@ -28,6 +31,7 @@ export function cache(d: Directive): CacheConfig {
         break;
       case 'serve_stale':
         out.serveStaleSeconds = o.args[0] === undefined ? 3600 : durationMs(o.args[0], at(o)) / 1000;
+        out.staleMode = staleMode(o);
         break;
       case 'servfail':
         out.servfailTtlSeconds = durationMs(o.args[0] ?? '5s', at(o)) / 1000;
@@ -39,6 +43,8 @@ export function cache(d: Directive): CacheConfig {
         else throw mistake(o, `write disable success or disable denial`);
         break;
       case 'prefetch':
+        out.prefetch = prefetch(o);
+        break;
       case 'keepttl':
         break;
       default:
@@ -46,4 +52,23 @@ export function cache(d: Directive): CacheConfig {
     }
   }
   return out;
+}
+
+/** `serve_stale [DURATION [immediate|verify]]` */
+function staleMode(o: Directive): CacheConfig['staleMode'] {
+  const mode = o.args[1] ?? 'immediate';
+  if (mode === 'verify' || mode === 'verified') return 'verify';
+  if (mode === 'immediate') return mode;
+  throw mistake(o, `"${mode}" is neither immediate nor verify`);
+}
+
+/** `prefetch AMOUNT [DURATION [PERCENTAGE%]]` */
+function prefetch(o: Directive): PrefetchConfig {
+  const [amount, pause = '1m', percent = '10%'] = o.args;
+  if (!percent.endsWith('%')) throw mistake(o, `"${percent}" is no percentage such as 10%`);
+  return {
+    amount: integerOf(amount, at(o), 0, 1_000_000),
+    pauseMs: durationMs(pause, at(o)),
+    percent: integerOf(percent.slice(0, -1), at(o), 10, 90),
+  };
 }

@@ -1,5 +1,5 @@
 // The Corefile's `forward`.
-import { ROOT } from '../../../dnswire/index.ts';
+import { parseRcode, ROOT } from '../../../dnswire/index.ts';
 import type { UpstreamAddress } from '../../plugins/forward/exchange.ts';
 import { defaultForward } from '../config.ts';
 import type { ForwardBlockConfig } from '../config.ts';
@@ -47,6 +47,12 @@ export function forward(d: Directive): ForwardBlockConfig {
       case 'failfast_all_unhealthy_upstreams':
         out.failfast = true;
         break;
+      case 'next':
+        out.nextOn = o.args.map((text) => rcodeOf(text, o));
+        break;
+      case 'failover':
+        out.failoverOn = [...out.failoverOn, ...o.args.map((text) => rcodeOf(text, o))];
+        break;
       case 'policy': {
         const policy = o.args[0];
         if (policy !== 'random' && policy !== 'round_robin' && policy !== 'sequential')
@@ -59,14 +65,18 @@ export function forward(d: Directive): ForwardBlockConfig {
       case 'expire':
       case 'max_idle_conns':
       case 'read_timeout':
-      case 'next':
-      case 'failover':
         break;
       default:
         throw unknownOption(o, 'forward');
     }
   }
   return out;
+}
+
+function rcodeOf(text: string, o: Directive): number {
+  const rcode = parseRcode(text);
+  if (rcode === undefined) throw mistake(o, `"${text}" is no reply code`);
+  return rcode;
 }
 
 /** `tls`, `tls CA`, `tls CERT KEY`, `tls CERT KEY CA`. */

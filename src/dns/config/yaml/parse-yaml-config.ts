@@ -4,6 +4,7 @@ import { parse } from 'yaml';
 import { lowerName, parseRecord, ROOT } from '../../../dnswire/index.ts';
 import type { AclRule } from '../../plugins/acl.ts';
 import { CACHE_DEFAULTS } from '../../plugins/cache.ts';
+import type { PrefetchConfig } from '../../plugins/cache.ts';
 import type { Dns64Config } from '../../plugins/dns64.ts';
 import { compileView } from '../../view/view.ts';
 import { ACL_ACTIONS, aclLimits, dns64Prefix, WELL_KNOWN_PREFIX } from '../access-values.ts';
@@ -211,12 +212,26 @@ function forwardOf(at: Fields): ForwardBlockConfig {
   return out;
 }
 
+function prefetchOf(at: Fields | undefined): PrefetchConfig | undefined {
+  if (at === undefined) return undefined;
+  const config = {
+    amount: at.number('amount', 1_000_000) ?? 2,
+    pauseMs: (at.number('pauseSeconds', 86_400) ?? 60) * 1000,
+    percent: at.number('percent', 90) ?? 10,
+  };
+  at.end();
+  return config;
+}
+
 function cacheOf(at: Fields) {
   const max = at.number('maxTtlSeconds', 86_400);
   const out = {
     ...CACHE_DEFAULTS,
     ...given<typeof CACHE_DEFAULTS>({
       maxTtlSeconds: max,
+      zones: at.zones('zones'),
+      staleMode: at.oneOf('staleMode', ['verify', 'immediate']),
+      prefetch: prefetchOf(at.fields('prefetch')),
       maxNegativeTtlSeconds: at.number('maxNegativeTtlSeconds', 86_400) ?? max,
       minTtlSeconds: at.number('minTtlSeconds', 86_400),
       capacity: at.number('capacity', 10_000_000),

@@ -25,6 +25,10 @@ export interface ForwardConfig {
   readonly healthCheckMs: number;
   /** SERVFAIL at once when all upstreams are down, instead of trying them. */
   readonly failfast: boolean;
+  /** Reply codes after which the next forwarder is asked. */
+  readonly nextOn: readonly number[];
+  /** Reply codes after which another upstream is asked. */
+  readonly failoverOn: readonly number[];
 }
 
 export interface ForwardDeps {
@@ -133,11 +137,16 @@ class Forward implements Forwarder {
       return emptyAnswer(Rcode.REFUSED, this.name, { code: Ede.OTHER, text });
     }
     this.#underWay += 1;
+    let answer: Answer;
     try {
-      return await this.#forward(query);
+      answer = await this.#forward(query);
     } finally {
       this.#underWay -= 1;
     }
+    if (!this.#config.nextOn.includes(answer.rcode)) return answer;
+    const other = await next();
+    // Nobody behind this one forwards the name.
+    return other.from === '' ? answer : other;
   }
 
   async #forward(query: Query): Promise<Answer> {
@@ -217,7 +226,7 @@ class Forward implements Forwarder {
       this.#ask(upstream, outgoing, query, stop.signal).then(
         (message) => {
           running -= 1;
-          const poor = message.rcode === Rcode.SERVFAIL || message.rcode === Rcode.REFUSED;
+          const poor = this.#config.failoverOn.includes(message.rcode);
           query.trace?.push(`${upstream.label} answered ${rcodeName(message.rcode)}`);
           if (!poor) return finish({ message, upstream });
           second ??= { message, upstream };
