@@ -142,6 +142,53 @@ void describe('node agents', () => {
     assert.equal((await patch('/api/v1/nodes/n1', { spec: { taints: null } })).status, 403);
   });
 
+  void it('are held to their own by every verb, and choose neither what steers pods nor what they may read', async () => {
+    await using server = await withPods();
+    const merge = { ...agent, headers: { 'content-type': 'application/merge-patch+json' } };
+    const mirror = (spec: object, name = 'static') => ({
+      metadata: { name, annotations: { 'kubernetes.io/config.mirror': 'x' } },
+      spec: { nodeName: 'n1', containers: [{ name: 'c', image: 'i' }], ...spec },
+    });
+    const label = (name: string) => ({ metadata: { labels: { [name]: 'x' } } });
+    const lease = (name: string) => ({ metadata: { name }, spec: { holderIdentity: name } });
+    const LEASES = '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases';
+    const cases: readonly (readonly [method: string, path: string, body: object | undefined, status: number, says?: RegExp])[] = [
+      ['POST', '/api/v1/nodes', { metadata: { name: 'n3' } }, 403, /node "n1" is not allowed to modify node "n3"/],
+      ['PATCH', '/api/v1/nodes/n2', label('a'), 403, /not allowed to modify node "n2"/],
+      ['DELETE', '/api/v1/nodes/n2', undefined, 403, /not allowed to modify node "n2"/],
+      ['PATCH', '/api/v1/nodes/n1', label('example.com/rack'), 200],
+      ['PATCH', '/api/v1/nodes/n1', label('topology.kubernetes.io/zone'), 200],
+      ['PATCH', '/api/v1/nodes/n1', label('own.node.kubernetes.io/x'), 200],
+      ['PATCH', '/api/v1/nodes/n1', label('node-role.kubernetes.io/control-plane'), 403, /is not allowed to modify labels: node-role\.kubernetes\.io\/control-plane/],
+      ['PATCH', '/api/v1/nodes/n1', label('node-restriction.kubernetes.io/secure'), 403, /modify labels: node-restriction/],
+      ['PATCH', '/api/v1/nodes/n1/status', label('x.k8s.io/y'), 403, /modify labels: x\.k8s\.io\/y/],
+      ['POST', `${DEFAULT}/pods`, { ...mirror({}), metadata: { name: 'plain' } }, 403, /can only create mirror pods/],
+      ['POST', `${DEFAULT}/pods`, mirror({ nodeName: 'n2' }), 403, /can only create pods with spec\.nodeName set to itself/],
+      ['POST', `${DEFAULT}/pods`, mirror({ volumes: [{ name: 'v', secret: { secretName: 'other-secret' } }] }), 403, /node "n1" can not create pods that reference secrets/],
+      ['POST', `${DEFAULT}/pods`, mirror({ imagePullSecrets: [{ name: 'other-secret' }] }), 403, /reference secrets/],
+      ['POST', `${DEFAULT}/pods`, mirror({ volumes: [{ name: 'v', configMap: { name: 'c' } }] }), 403, /reference configmaps/],
+      ['POST', `${DEFAULT}/pods`, mirror({ volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'c' } }] }), 403, /reference persistentvolumeclaims/],
+      ['POST', `${DEFAULT}/pods`, mirror({ serviceAccountName: 'default' }), 403, /reference a service account/],
+      ['POST', `${DEFAULT}/pods`, mirror({}), 201],
+      ['PATCH', `${DEFAULT}/pods/mine`, label('a'), 403],
+      ['PUT', `${DEFAULT}/pods/mine`, mirror({}, 'mine'), 403],
+      ['DELETE', `${DEFAULT}/pods/other`, undefined, 403, /can only delete pods with spec\.nodeName set to itself/],
+      ['DELETE', `${DEFAULT}/pods`, undefined, 403],
+      ['POST', LEASES, lease('n1'), 201],
+      ['POST', LEASES, lease('n2'), 403, /can only access node lease with the same name as the requesting node/],
+      ['PATCH', `${LEASES}/n1`, { spec: { leaseDurationSeconds: 9 } }, 200],
+      ['POST', `${DEFAULT}/secrets`, { metadata: { name: 's' } }, 403],
+      ['PATCH', `${DEFAULT}/secrets/mine-secret`, label('a'), 403],
+      ['DELETE', `${DEFAULT}/secrets/mine-secret`, undefined, 403],
+      ['GET', '/api/v1/secrets?watch=true', undefined, 403],
+    ]; // prettier-ignore
+    for (const [method, path, body, status, says = /./] of cases) {
+      const answer = await server.call(method, path, body, method === 'PATCH' ? merge : agent);
+      assert.equal(answer.status, status, `${method} ${path} ${JSON.stringify(body)}: ${answer.body.message}`);
+      if (status === 403) assert.match(answer.body.message, says);
+    }
+  });
+
   void it('read secrets of their own pods only', async () => {
     await using server = await withPods();
     assert.equal((await server.call('GET', `${DEFAULT}/secrets/mine-secret`, undefined, agent)).status, 200);

@@ -75,7 +75,8 @@ async function isReferenced(store: Store, node: string, a: Attributes): Promise<
   return (await found({ notOlderThan: 0 })) || found({});
 }
 
-function referencedNames(spec: core.PodSpec, resource: string): Set<string> {
+/** Names of objects of this kind that the pod needs. */
+export function referencedNames(spec: core.PodSpec, resource: string): Set<string> {
   const names = new Set<string>();
   const add = (name: string | undefined) => void (name !== undefined && names.add(name));
   if (resource === 'serviceaccounts') {
