@@ -12,9 +12,9 @@ import type { ConfigWatch } from './config/watch-config.ts';
 import { Engine } from './engine.ts';
 import { openCluster } from './plugins/kubernetes/cluster.ts';
 import type { Cluster } from './plugins/kubernetes/cluster.ts';
-import type { HttpListener, HttpPage } from './server/http.ts';
+import type { Pages } from './server/pages.ts';
 import { mergeMetrics } from './server/merge-metrics.ts';
-import { isNoIpv6, listenError, openSockets } from './server/sockets.ts';
+import { openSockets } from './server/sockets.ts';
 import type { Sockets } from './server/sockets.ts';
 import { Workers } from './workers.ts';
 
@@ -96,7 +96,6 @@ export async function startDns(options: DnsOptions): Promise<DnsServer> {
 
 class Server implements DnsServer {
   port = 0;
-  readonly httpPorts: { health?: number; ready?: number; metrics?: number } = {};
   readonly synced: Promise<void>;
   readonly #options: DnsOptions;
   readonly #clock: Clock;
@@ -109,7 +108,7 @@ class Server implements DnsServer {
   readonly #configWatch: ConfigWatch | undefined;
   readonly #workers: Workers | undefined;
   #sockets: Sockets | undefined;
-  #http: HttpListener[] = [];
+  #pages: Pages | undefined;
   #stopping = false;
 
   constructor(options: DnsOptions) {
@@ -228,6 +227,10 @@ class Server implements DnsServer {
     keepOnly(new Set(wanted.keys()));
   }
 
+  get httpPorts(): DnsServer['httpPorts'] {
+    return this.#pages?.ports ?? {};
+  }
+
   /** Looks at the configuration file now instead of at the next interval. */
   async reload(): Promise<void> {
     await this.#configWatch?.check();
@@ -255,46 +258,17 @@ class Server implements DnsServer {
       port: this.port,
       version: this.#options.version ?? VERSION,
     });
-    await this.#listenHttp();
+    await this.#openPages();
   }
 
-  async #listenHttp(): Promise<void> {
+  async #openPages(): Promise<void> {
     const { health, ready, metrics } = this.#engine.config;
     if (health === undefined && ready === undefined && metrics === undefined) return;
-    const { listenHttp } = await import('./server/http.ts');
-    const open = async (at: { address: string; port: number }, path: string, read: HttpPage['read']) => {
-      const pages = [{ path, read }];
-      try {
-        return await listenHttp(at.address, at.port, pages).catch((error: unknown) => {
-          if (at.address === '::' && isNoIpv6(error)) return listenHttp('0.0.0.0', at.port, pages);
-          throw error;
-        });
-      } catch (error) {
-        throw listenError(error, at.address, at.port);
-      }
-    };
-    const page = (status: number, body: string) => ({ status, body });
-    if (health !== undefined) {
-      const http = await open(health, '/health', () => page(200, 'OK'));
-      this.#http.push(http);
-      this.httpPorts.health = http.port;
-    }
-    if (ready !== undefined) {
-      const http = await open(ready, '/ready', () => {
-        const why = this.notReady();
-        return why === undefined ? page(200, 'OK') : page(503, why);
-      });
-      this.#http.push(http);
-      this.httpPorts.ready = http.port;
-    }
-    if (metrics !== undefined) {
-      const http = await open(metrics, '/metrics', async () => ({
-        ...page(200, await this.#metricsPage()),
-        contentType: 'text/plain; version=0.0.4; charset=utf-8',
-      }));
-      this.#http.push(http);
-      this.httpPorts.metrics = http.port;
-    }
+    const { openPages } = await import('./server/pages.ts');
+    this.#pages = await openPages(this.#engine.config, {
+      notReady: () => this.notReady(),
+      metrics: () => this.#metricsPage(),
+    });
   }
 
   async #metricsPage(): Promise<string> {
@@ -318,7 +292,7 @@ class Server implements DnsServer {
     if (lameduckMs > 0) await new Promise<void>((resolve) => this.#clock.after(lameduckMs, resolve));
     const limits = { lingerMs: options.lingerMs ?? lameduckMs, drainMs: options.drainMs ?? DRAIN_MS };
     await Promise.all([this.#sockets?.close(limits), this.#workers?.stop(limits)]);
-    for (const http of this.#http) http.close();
+    this.#pages?.close();
     this.#configWatch?.stop();
     for (const cluster of this.#clusters.values()) cluster.stop();
     this.#engine.stop();

@@ -3,7 +3,8 @@ import { isBelow, joinLabels, Type } from '../../../dnswire/index.ts';
 import type { ResourceRecord, WireName } from '../../../dnswire/index.ts';
 import type { TransferSource } from '../transfer/transfer.ts';
 import type { ClusterZone } from './cluster-zone.ts';
-import type { RecordIndex, Source } from './index-records.ts';
+import type { RecordIndex } from './index-records.ts';
+import type { Source } from './name-tree.ts';
 import { labelsOf, serviceName } from './service-records.ts';
 
 export function clusterTransfer(zone: ClusterZone): TransferSource {

@@ -2,7 +2,8 @@
 import { Class, countLabels, isBelow, joinLabels, nameLabels, packAddress } from '../../../dnswire/index.ts';
 import { formatAddress, parentName, soaRdata, Type } from '../../../dnswire/index.ts';
 import type { ResourceRecord, WireName } from '../../../dnswire/index.ts';
-import type { NameEntry, RecordIndex } from './index-records.ts';
+import type { RecordIndex } from './index-records.ts';
+import type { NameEntry } from './name-tree.ts';
 import { glue, recordsOfParts } from './part-records.ts';
 import { ptrOf } from './service-records.ts';
 import type { NameRecords } from './service-records.ts';

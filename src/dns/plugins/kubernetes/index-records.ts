@@ -3,10 +3,11 @@
 // that finds nothing is an NXDOMAIN (RFC 8020). Names of single endpoints are most of a cluster's names and hardly ever
 // asked for: they are found through their service and become entries when somebody asks.
 import { addressOfReverseName, formatAddress, isBelow, joinLabels, nameLabels } from '../../../dnswire/index.ts';
-import { packAddress, parentName, reverseName, ROOT } from '../../../dnswire/index.ts';
+import { packAddress, parentName, reverseName } from '../../../dnswire/index.ts';
 import type { WireName } from '../../../dnswire/index.ts';
-import type { AnswerTemplate } from './answer-template.ts';
 import type { DnsNamespace, DnsService, DnsSlice } from './dns-objects.ts';
+import { bySourceKey, NameTree } from './name-tree.ts';
+import type { NameEntry, Source } from './name-tree.ts';
 import {
   addressesOf,
   labelsOf,
@@ -18,32 +19,6 @@ import {
 } from './service-records.ts';
 import { serviceName, serviceNames } from './service-records.ts';
 import type { NameRecords, RecordOptions } from './service-records.ts';
-
-/** Something that gives names: a service with its slices, or (with `fixed`) anything else. */
-export interface Source {
-  readonly key: string;
-  service: DnsService | undefined;
-  readonly slices: Map<string, DnsSlice>;
-  /** What the answers are made from; the two above may be newer until the next commit. */
-  built: { service: DnsService | undefined; slices: readonly DnsSlice[] };
-  fixed: ReadonlyMap<WireName, NameRecords> | undefined;
-  names: readonly WireName[];
-  /** Endpoint and reverse names that became entries because somebody asked, and depend on this source. */
-  asked: Set<WireName> | undefined;
-  labels: ReadonlyMap<string, readonly string[]> | undefined;
-}
-
-export interface NameEntry {
-  readonly key: WireName;
-  /** One nearly always; several for an address that several services share. */
-  sources: readonly Source[];
-  /** How many names directly below exist. */
-  children: number;
-  /** Ready answers by type, made when first asked for, dropped when a source changes. */
-  templates: Map<number, AnswerTemplate> | undefined;
-  /** Turns through the addresses. */
-  turn: number;
-}
 
 export interface IndexOptions extends RecordOptions {
   /** Reverse zones in lower case; PTR records outside are left out. */
@@ -61,7 +36,7 @@ const NOTHING: Source['built'] = { service: undefined, slices: [] };
 
 export class RecordIndex {
   readonly options: IndexOptions;
-  readonly #entries = new Map<WireName, NameEntry>();
+  readonly #names: NameTree;
   readonly #sources = new Map<string, Source>();
   readonly #namespaces = new Map<string, DnsNamespace>();
   /** Which services have an address, for reverse names. */
@@ -75,6 +50,7 @@ export class RecordIndex {
   constructor(options: IndexOptions) {
     this.options = options;
     this.#closedReverse = options.reverseZones.filter((zone) => !options.openReverseZones.includes(zone));
+    this.#names = new NameTree([...options.zones, ...this.#closedReverse]);
     for (const zone of [...options.zones, ...this.#closedReverse])
       this.#setFixed(`zone ${zone}`, new Map([[zone, nameRecords({})]]));
     for (const zone of options.zones)
@@ -90,7 +66,7 @@ export class RecordIndex {
 
   /** The entry of an existing name; undefined: there is no such name. */
   find(key: WireName): NameEntry | undefined {
-    return this.#entries.get(key) ?? this.#findEndpoint(key) ?? this.#findReverse(key);
+    return this.#names.get(key) ?? this.#findEndpoint(key) ?? this.#findReverse(key);
   }
 
   /** What the sources of an entry give to its name. */
@@ -99,7 +75,7 @@ export class RecordIndex {
   }
 
   get size(): number {
-    return this.#entries.size;
+    return this.#names.size;
   }
 
   namespace(name: string): DnsNamespace | undefined {
@@ -126,7 +102,7 @@ export class RecordIndex {
   }
 
   entries(): Iterable<NameEntry> {
-    return this.#entries.values();
+    return this.#names.values();
   }
 
   setService(key: string, service: DnsService | undefined): void {
@@ -228,7 +204,7 @@ export class RecordIndex {
     if (sameService(before.service, next.service) && sameSlices(before.slices, next.slices)) return;
     this.#touched += 1;
     source.labels = undefined;
-    for (const name of source.asked ?? []) this.#entries.delete(name);
+    for (const name of source.asked ?? []) this.#names.forget(name);
     source.asked = undefined;
     const { service, slices } = next;
     const { zones } = this.options;
@@ -270,61 +246,20 @@ export class RecordIndex {
     if (packed === undefined) return;
     const name = reverseName(packed);
     // Names of closed zones are kept as any other name.
-    if (!this.#closedReverse.some((zone) => isBelow(name, zone))) this.#entries.delete(name);
+    if (!this.#closedReverse.some((zone) => isBelow(name, zone))) this.#names.forget(name);
   }
 
   #setNames(source: Source, names: readonly WireName[]): void {
     const wanted = new Set(names);
-    for (const name of source.names) if (!wanted.has(name)) this.#removeName(name, source);
-    for (const name of wanted) this.#addName(name, source);
+    for (const name of source.names) if (!wanted.has(name)) this.#names.remove(name, source);
+    for (const name of wanted) this.#names.add(name, source);
     source.names = wanted.size === 0 ? NO_NAMES : [...wanted];
-  }
-
-  #addName(name: WireName, source: Source): void {
-    const entry = this.#entryOf(name);
-    entry.templates = undefined;
-    if (entry.sources.includes(source)) return;
-    entry.sources = entry.sources.length === 0 ? [source] : [...entry.sources, source].toSorted(bySourceKey);
-  }
-
-  #removeName(name: WireName, source: Source): void {
-    const entry = this.#entries.get(name);
-    if (entry === undefined) return;
-    entry.sources = entry.sources.filter((s) => s !== source);
-    entry.templates = undefined;
-    this.#dropIfUnused(entry);
-  }
-
-  #entryOf(name: WireName): NameEntry {
-    let entry = this.#entries.get(name);
-    if (entry !== undefined) return entry;
-    entry = newEntry(flat(name), []);
-    this.#entries.set(entry.key, entry);
-    if (this.#hasParent(name)) this.#entryOf(parentName(name)).children += 1;
-    return entry;
-  }
-
-  #dropIfUnused(entry: NameEntry): void {
-    if (entry.sources.length > 0 || entry.children > 0) return;
-    this.#entries.delete(entry.key);
-    if (!this.#hasParent(entry.key)) return;
-    const parent = this.#entries.get(parentName(entry.key));
-    if (parent === undefined) return;
-    parent.children -= 1;
-    this.#dropIfUnused(parent);
-  }
-
-  #hasParent(name: WireName): boolean {
-    if (name === ROOT) return false;
-    const parent = parentName(name);
-    const { zones } = this.options;
-    return zones.some((zone) => isBelow(parent, zone)) || this.#closedReverse.some((zone) => isBelow(parent, zone));
   }
 
   /** `LABEL.SERVICE…`: an endpoint of a service. */
   #findEndpoint(key: WireName): NameEntry | undefined {
     const base = parentName(key);
-    const source = this.#entries.get(base)?.sources[0];
+    const source = this.#names.get(base)?.sources[0];
     const { service, slices } = source?.built ?? NOTHING;
     if (source === undefined || service === undefined || service.type === 'ExternalName') return undefined;
     if (!this.#isOwnName(base, service)) return undefined;
@@ -351,8 +286,7 @@ export class RecordIndex {
 
   /** @param dependsOn whose changes make the entry out of date: also those that give nothing to it now. */
   #remember(key: WireName, sources: readonly Source[], dependsOn: readonly Source[]): NameEntry {
-    const entry = newEntry(flat(key), sources);
-    this.#entries.set(entry.key, entry);
+    const entry = this.#names.remember(key, sources);
     for (const source of dependsOn) (source.asked ??= new Set()).add(entry.key);
     return entry;
   }
@@ -375,15 +309,4 @@ export class RecordIndex {
     const addresses = source.labels.get(nameLabels(name)[0] ?? '') ?? [];
     return nameRecords({ addresses });
   }
-}
-
-/** The same name in one piece. A key put together from parts makes every lookup that finds it several times slower. */
-function flat(name: WireName): WireName {
-  return Buffer.from(name, 'latin1').toString('latin1') as WireName;
-}
-
-const bySourceKey = (a: Source, b: Source): number => (a.key < b.key ? -1 : 1);
-
-function newEntry(name: WireName, sources: readonly Source[]): NameEntry {
-  return { key: name, sources, children: 0, templates: undefined, turn: 0 };
 }

@@ -8,7 +8,7 @@ import type { Resolve } from '../../chain.ts';
 import { buildTemplate, writeTemplate } from './answer-template.ts';
 import type { AnswerTemplate, Patch } from './answer-template.ts';
 import type { ClusterZone, ZoneAnswer } from './cluster-zone.ts';
-import type { NameEntry } from './index-records.ts';
+import type { NameEntry } from './name-tree.ts';
 import { explainMiss } from './explain-miss.ts';
 
 const MAX_ALIASES = 10;
