@@ -32,6 +32,7 @@ export class NftCommandError extends Error {
 const CODES = [
   ['No such file or directory', 'ENOENT'],
   ['File exists', 'EEXIST'],
+  ['Too many open files in system', 'ENFILE'],
   ['Device or resource busy', 'EBUSY'],
   ['Operation not permitted', 'EPERM'],
   ['Operation not supported', 'EOPNOTSUPP'],

@@ -204,6 +204,14 @@ export function nftContract(name: string, open: () => Nft): void {
       await assert.rejects(nft.run(new NftTransaction().delete(table)), (error) => isErrno(error, 'ENOENT'));
     });
 
+    it('holds no more elements than the size of a set allows, and says so', async () => {
+      const small: NftSet = { ...clusterIps, name: 'small', size: 2 };
+      const keys = (n: number) => Array.from({ length: n }, (_, i) => ({ key: [`10.0.0.${i + 1}`] }));
+      await nft.run(fresh().add(small).addElements(small, keys(2)));
+      await assert.rejects(nft.run(new NftTransaction().addElements(small, keys(3))), (e) => isErrno(e, 'ENFILE'));
+      assert.equal((await nft.elements(small)).length, 2);
+    });
+
     it('inserts before and creates only what is new', async () => {
       await nft.run(
         fresh()

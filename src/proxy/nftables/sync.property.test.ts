@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { ManualClock } from '../../clock/index.ts';
+import { KernelError } from '../../linux/index.ts';
 import { silentLogger } from '../../log/index.ts';
 import { InformedTracker } from '../fixtures/informed-tracker.ts';
 import { histories } from '../fixtures/random-cluster.ts';
@@ -23,24 +24,29 @@ const CONTEXT: TableContext = {
   nodeIp: '172.31.0.11',
 };
 
-type Fault = 'none' | 'refused' | 'unacknowledged' | 'killed before' | 'killed after' | 'foreign deletion';
+const ENFILE = 23;
+
+type Fault = 'none' | 'refused' | 'unacknowledged' | 'killed before' | 'killed after' | 'foreign deletion' | 'full';
 
 /** A kernel in memory; `does` is what becomes of transactions. */
 class FaultyKernel implements NftKernel {
   table = new TableModel();
   #there = false;
-  does: 'take' | 'refuse' | 'take, then fail' = 'take';
+  does: 'take' | 'refuse' | 'take, then fail' | 'take whole tables only' = 'take';
   /** Runs before a table is read. */
   onRead: () => void = () => undefined;
 
   apply(ops: Parameters<NftKernel['apply']>[0]): Promise<void> {
     if (this.does === 'refuse') return Promise.reject(new Error('EBUSY'));
+    if (this.does === 'take whole tables only' && ops[0]?.op !== 'delete-table') {
+      return Promise.reject(new KernelError(ENFILE, 'a set is full'));
+    }
     // A copy, because a refusal half way must leave the old one.
     const copy = cloneOf(this.table);
     copy.apply(ops);
     this.table = copy;
     this.#there = true;
-    return this.does === 'take' ? Promise.resolve() : Promise.reject(new Error('ENOBUFS'));
+    return this.does === 'take, then fail' ? Promise.reject(new Error('ENOBUFS')) : Promise.resolve();
   }
 
   read(): ReturnType<NftKernel['read']> {
@@ -90,6 +96,7 @@ const faults = fc.constantFrom<Fault>(
   'killed before',
   'killed after',
   'foreign deletion',
+  'full',
 );
 
 test('whatever fails, old rules stay until the new ones are in, and the right ones come', async () => {
@@ -117,7 +124,9 @@ test('whatever fails, old rules stay until the new ones are in, and the right on
         const before = JSON.stringify(meaning(kernel.table));
         if (fault === 'refused' || fault === 'killed before') kernel.does = 'refuse';
         if (fault === 'unacknowledged' || fault === 'killed after') kernel.does = 'take, then fail';
-        await run();
+        if (fault === 'full') kernel.does = 'take whole tables only';
+        const taken = await run();
+        if (fault === 'full') assert.ok(taken, 'a table that is full is replaced at once');
         if (kernel.does === 'refuse') assert.equal(JSON.stringify(meaning(kernel.table)), before);
         kernel.does = 'take';
         if (fault.startsWith('killed')) {
