@@ -73,6 +73,26 @@ if (isInsideNetns(import.meta.filename)) {
     assert.equal(p.status?.phase, 'Running');
   });
 
+  test('a pod that the control plane has failed ends, and none of it starts again', async () => {
+    const made = await create('given-up', {
+      containers: [{ name: 'c', image: 'portico/shell', command: ['/bin/sleep', '1000'] }],
+      terminationGracePeriodSeconds: 0,
+    });
+    const running = await ready('given-up');
+    const status = { ...running.status, phase: 'Failed', reason: 'NodeLost', message: 'gone' };
+    await client.resource(pods).updateStatus({ ...running, status });
+    const ended = await until('its end', () =>
+      pod('given-up')?.status?.containerStatuses?.[0]?.state?.terminated === undefined ? undefined : pod('given-up'),
+    );
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    assert.equal(pod('given-up')?.status?.containerStatuses?.[0]?.restartCount, 0);
+    assert.deepEqual(
+      [ended.metadata.uid, ended.status?.phase, ended.status?.reason, ended.status?.message],
+      [made.metadata.uid, 'Failed', 'NodeLost', 'gone'],
+    );
+    await world.remove('given-up');
+  });
+
   test('a job-like pod succeeds; its init container ran before', async () => {
     await create('job', {
       restartPolicy: 'Never',

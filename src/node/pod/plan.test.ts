@@ -232,6 +232,21 @@ test('podStatus(): readiness gates, conditions of others, transition times', () 
   assert.match(condition(statusOf(spec, views({ a: 'ready' })), 'Ready'), /does not exist/);
 });
 
+test('podStatus(): a pod that was evicted says that the node ended it', () => {
+  const pod: Pod = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'p', uid: 'u', resourceVersion: '1', creationTimestamp: '' },
+    spec: { containers: [c('a')] },
+  };
+  const facts = { pod, views: new Map(), nowMs: 0, startTimeMs: 0, hostIps: [], podIps: [], hasSandbox: true };
+  const of = (reason: string) => podStatus({ ...facts, failure: { reason, message: 'full' } });
+  const told = of('Evicted').conditions?.find((x) => x.type === 'DisruptionTarget');
+  assert.deepEqual([told?.status, told?.reason, told?.message], ['True', 'TerminationByKubelet', 'full']);
+  assert.deepEqual([of('Evicted').phase, of('Evicted').reason], ['Failed', 'Evicted']);
+  assert.ok(of('DeadlineExceeded').conditions?.every((x) => x.type !== 'DisruptionTarget'));
+});
+
 test('buildPatch() holds only what changed', () => {
   const before: core.PodStatus = { phase: 'Pending', podIPs: [{ ip: '1' }], reason: 'x', qosClass: 'BestEffort' };
   const after: core.PodStatus = { phase: 'Running', podIPs: [{ ip: '2' }], qosClass: 'BestEffort' };

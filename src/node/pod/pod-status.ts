@@ -103,6 +103,15 @@ function podConditions(facts: PodFacts, phase: Phase, initStatuses: Statuses, st
     ['Ready', readyVerdict(pod, containersReady)],
     ['ContainersReady', containersReady],
     ['PodScheduled', YES],
+    // Who counts failures (a Job's policy) must know that it was not the pod's own.
+    ...(facts.failure?.reason === 'Evicted'
+      ? [
+          ['DisruptionTarget', { ...YES, reason: 'TerminationByKubelet', message: facts.failure.message }] as [
+            string,
+            Verdict,
+          ],
+        ]
+      : []),
   ];
   const before = pod.status?.conditions ?? [];
   const now = formatTime(facts.nowMs);

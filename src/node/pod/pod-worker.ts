@@ -12,7 +12,7 @@ import type { PodContext } from './pod-context.ts';
 import { deleteObject, endContainers, removeFromNode } from './pod-end.ts';
 import { PodFiles } from './pod-files.ts';
 import { PodSandbox } from './pod-sandbox.ts';
-import { gracePeriodSeconds, isFinished, podKey } from './pod-spec.ts';
+import { gracePeriodSeconds, isFinished, podKey, specOf } from './pod-spec.ts';
 import { podStatus } from './pod-status.ts';
 import { StatusWriter } from './status-writer.ts';
 import type { WorkerScope } from './worker-scope.ts';
@@ -150,6 +150,7 @@ export class PodWorker {
       await this.#sandbox.release(this.#pod);
       return;
     }
+    this.#adoptFailure();
     if (!(await this.#ensureAdmission())) return;
     if (this.#failure === undefined && !(await this.#ensurePlace())) return;
     this.#runs.ensureProbes();
@@ -157,6 +158,16 @@ export class PodWorker {
     if (excess !== undefined) this.#failPod('Evicted', excess, 'Warning');
     await this.#act();
     this.#report();
+  }
+
+  /** A pod that was failed by an earlier agent, or by the control plane, though containers of it still run. */
+  #adoptFailure(): void {
+    const { phase, reason = '', message = '' } = this.#pod.status ?? {};
+    const { containers } = specOf(this.#pod);
+    const works = this.#runs.running().some((c) => containers.some(({ name }) => name === c.name));
+    if (phase !== 'Failed' || this.#failure !== undefined || !works) return;
+    this.#failure = { reason, message };
+    this.#runs.endAll();
   }
 
   /** Asked once, before anything of the pod is on the node. False: it was rejected, and has failed. */
@@ -210,6 +221,11 @@ export class PodWorker {
   /** Does what the plan says, once; whatever comes of it makes the worker look again. */
   async #act(): Promise<void> {
     const { clock } = this.#ctx;
+    if (this.#failure !== undefined) {
+      // It is over, whatever the restart policy says.
+      if (this.#runs.running().length === 0) await this.#sandbox.release(this.#pod);
+      return;
+    }
     const plan = planPod({
       pod: this.#pod,
       views: this.#views(),
