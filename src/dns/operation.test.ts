@@ -1,12 +1,15 @@
 // How the server lives: readiness, staleness, reload, snapshot, lame duck, changes of the cluster, large relists.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { endpointSlices, namespaces, services, StatusError } from '../api/objects.ts';
 import { createFakeClient } from '../client/index.ts';
 import { createLogger } from '../log/index.ts';
+import { parseCorefile } from './config/corefile/parse-corefile.ts';
 import { parseDnsConfig } from './config/parse-dns-config.ts';
 import { DnsConfigError, defaultForward } from './config/config.ts';
 import { startDns } from './start-dns.ts';
@@ -275,6 +278,26 @@ test('the query log has the line that log parsers know', async () => {
     lines.some((line) => wanted.test(line)),
     lines.join(''),
   );
+});
+
+test('bind: only where the Corefile says', async () => {
+  const { addresses } = parseCorefile('. {\n bind lo 127.0.0.1 {\n except 127.0.0.1 ::1\n }\n bind 127.0.0.3\n}');
+  assert.deepEqual(addresses, ['127.0.0.3']);
+  await using running = await startTestServer(OBJECTS, {
+    config: { addresses: addresses ?? [] },
+    options: { listen: { port: 0 } },
+  });
+  const connects = async (host: string) => {
+    const socket = connect(running.server.port, host);
+    const outcome = await once(socket, 'connect').then(
+      () => 'connected',
+      (error: unknown) => (error as { code: string }).code,
+    );
+    socket.destroy();
+    return outcome;
+  };
+  assert.equal(await connects('127.0.0.3'), 'connected');
+  assert.equal(await connects('127.0.0.1'), 'ECONNREFUSED');
 });
 
 test('what cannot be listened on or read is one clear sentence', async () => {

@@ -19,7 +19,7 @@ import type { Sockets } from './server/sockets.ts';
 import { Workers } from './workers.ts';
 
 export interface DnsListen {
-  /** Default: every address, IPv4 and IPv6. */
+  /** Default: the configuration's, else every address, IPv4 and IPv6. */
   readonly addresses?: readonly string[];
   /** Default: the configuration's. 0 picks a free one. */
   readonly port?: number;
@@ -197,6 +197,8 @@ class Server implements DnsServer {
   async #reconfigure(config: DnsConfig): Promise<void> {
     if (config.port !== this.#engine.config.port)
       this.#log.warn('another port takes effect with the next start', { port: config.port });
+    if (String(config.addresses) !== String(this.#engine.config.addresses))
+      this.#log.warn('other addresses take effect with the next start', { addresses: config.addresses ?? 'all' });
     if (config.sockets !== this.#engine.config.sockets)
       this.#log.warn('another number of sockets takes effect with the next start', { sockets: config.sockets ?? 1 });
     for (const warning of config.warnings) this.#log.warn(warning);
@@ -239,8 +241,9 @@ class Server implements DnsServer {
   async listen(): Promise<void> {
     const { listen = {} } = this.#options;
     const workers = workersOf(this.#options);
+    const addresses = listen.addresses ?? this.#engine.config.addresses;
     const options = {
-      ...(listen.addresses === undefined ? {} : { addresses: listen.addresses }),
+      ...(addresses === undefined ? {} : { addresses }),
       reusePort: listen.reusePort ?? workers > 1,
       batch: listen.batch ?? true,
     };

@@ -112,6 +112,8 @@ export interface DnsConfig {
   readonly health?: { readonly address: string; readonly port: number; readonly lameduckMs: number };
   readonly ready?: { readonly address: string; readonly port: number };
   readonly metrics?: { readonly address: string; readonly port: number };
+  /** Where to listen when the command does not say; undefined: every address. */
+  readonly addresses?: readonly string[];
   /** Sockets on the port, each with a thread, when the command does not say; undefined: one. */
   readonly sockets?: number;
   readonly maxUdpSize: number;

@@ -105,6 +105,36 @@ const AKS_CUSTOM: Readonly<Record<string, string>> = {
 `.replaceAll('<domain to be rewritten>', 'rewritten'),
 };
 
+const nodeLocalBlock = (zone: string, cache: string, upstream: string) => `${zone}:53 {
+    errors
+    ${cache}
+    reload
+    loop
+    bind 169.254.20.10 10.96.0.10
+    forward . ${upstream}
+    prometheus :9253
+    ${zone === 'cluster.local' ? 'health 169.254.20.10:8080' : ''}
+    }
+`;
+const TO_CLUSTER = '10.103.7.1 {\n            force_tcp\n    }';
+const NODE_LOCAL = [
+  nodeLocalBlock('cluster.local', 'cache {\n            success 9984 30\n            denial 9984 5\n    }', TO_CLUSTER),
+  nodeLocalBlock('in-addr.arpa', 'cache 30', TO_CLUSTER),
+  nodeLocalBlock('ip6.arpa', 'cache 30', TO_CLUSTER),
+  nodeLocalBlock('.', 'cache 30', '/etc/resolv.conf'),
+].join('');
+
+test('NodeLocal DNSCache', async () => {
+  const config = await parseDnsConfig(NODE_LOCAL, '/etc/coredns/Corefile');
+  assert.deepEqual([config.warnings, config.addresses], [[], ['10.96.0.10', '169.254.20.10']]);
+  assert.equal(config.health?.address, '169.254.20.10');
+  assert.equal(config.blocks[0]?.forward[0]?.forceTcp, true);
+  assert.deepEqual(
+    config.blocks.map((b) => b.zones.map(formatName).join()),
+    ['cluster.local.', 'in-addr.arpa.', 'ip6.arpa.', '.'],
+  );
+});
+
 test('k3s', async () => {
   const { blocks, warnings } = await parseDnsConfig(K3S, '/etc/coredns/Corefile');
   assert.deepEqual(warnings, []);

@@ -10,6 +10,7 @@ import { durationMs, integerOf, zonesOf } from '../values.ts';
 import { view } from './view.ts';
 import { aclRules, dns64, transferRule } from './access.ts';
 import { file, header, template } from './answers.ts';
+import { bindAddresses } from './bind.ts';
 import { cache } from './cache.ts';
 import { at, mistake } from './directive.ts';
 import type { Mutable } from './directive.ts';
@@ -37,6 +38,8 @@ export function parseCorefile(text: string, options: CorefileOptions = {}): DnsC
       `the Corefile listens on ports ${[...ports].join(' and ')}: one server has one port; start another for the other`,
     );
   checkViews(blocks, parsed);
+  const addresses = bindAddresses(blocks);
+  if (addresses !== undefined) global.addresses = addresses;
   return { ...global, port: [...ports][0] ?? 53, blocks: parsed };
 }
 
@@ -173,7 +176,8 @@ const DIRECTIVES: Readonly<Record<string, Apply>> = {
   pprof: ignored,
   trace: ignored,
   timeouts: ignored,
-  bind: ignored,
+  // Read for all blocks together: they share their sockets.
+  bind: nothing,
 };
 
 function apply(d: Directive, draft: Draft, global: Global): void {
