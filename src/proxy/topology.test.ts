@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { InformedTracker } from './fixtures/informed-tracker.ts';
 import { service, slice, type EndpointSpec, type ServiceSpec } from './fixtures/objects.ts';
 
-/** r ready, t terminating but serving, x terminating and not serving, n not ready; L local; za/zb zones; n1/n2 nodes. */
+/** r ready, t terminating but serving, x terminating and not serving, n not ready; L local; za/zb zones; n1/n2 nodes; - no hint in a list. */
 function endpoint(word: string, i: number): EndpointSpec {
   const [state = 'r', ...marks] = word.split(' ');
   const local = marks.includes('L');
@@ -16,8 +16,8 @@ function endpoint(word: string, i: number): EndpointSpec {
     ready: state === 'r',
     serving: state === 'r' || state === 't',
     terminating: state === 't' || state === 'x',
-    ...(zones.length > 0 && { zones }),
-    ...(nodes.length > 0 && { nodes }),
+    ...((zones.length > 0 || marks.includes('-')) && { zones }),
+    ...((nodes.length > 0 || marks.includes('-')) && { nodes }),
   };
 }
 
@@ -40,6 +40,14 @@ const CASES: readonly (readonly [string, ServiceSpec, string, readonly string[],
   ['node hints for others: zone hints count', {}, 'zone-a', ['r n2 za', 'r n2 zb'], '0', '', true],
   ['node hints on some only', {}, 'zone-a', ['r n1 za', 'r za', 'r zb'], '0 1', '', true],
   ['node hints alone, none for us', {}, 'zone-a', ['r n2', 'r n2'], '0 1', '', true],
+  ['empty lists of hints are no hints', {}, 'zone-a', ['r za', 'r -'], '0 1', '', true],
+  ['empty lists on all', {}, 'zone-a', ['r -', 'r L -'], '0 1', '', true],
+  ['a hint for this node on one that is not ready', {}, 'zone-a', ['r n2', 'n n1'], '0', '', true],
+  ['node hints of endpoints that are not ready do not count', {}, 'zone-a', ['r n1', 'n', 'r n2'], '0', '', true],
+  ['node hints lead to an endpoint elsewhere', {}, 'zone-a', ['r n1', 'r L n2'], '0', '', true],
+  ['an endpoint for several nodes', {}, 'zone-a', ['r n1 n2', 'r n2'], '0', '', true],
+  ['zones of all, this one through a terminating one', {}, 'zone-a', ['r zb', 't za'], '0', '', true],
+  ['internal Local ignores node hints', IN, 'zone-a', ['r L n2', 'r n1'], '', '0', true],
   ['terminating when none is ready', {}, 'zone-a', ['t', 't L', 'x'], '0 1', '', true],
   ['terminating ignores hints', {}, 'zone-a', ['t zb', 'n za'], '0', '', true],
   ['terminating not used beside ready ones', {}, 'zone-a', ['t', 'r'], '1', '', true],
