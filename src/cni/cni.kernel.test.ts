@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import process from 'node:process';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nodes } from '../api/objects.ts';
@@ -83,7 +84,13 @@ else {
     code: number | null;
     result: Record<string, unknown> & { ips?: { address: string }[] };
   }
-  const call = async (command: string, id: string, more: { netns?: string; config?: object } = {}): Promise<Answer> => {
+  interface CallOptions {
+    netns?: string;
+    config?: object;
+    /** The runtime, or whoever killed it, kills the plugin too. */
+    killAfterMs?: number;
+  }
+  const call = async (command: string, id: string, more: CallOptions = {}): Promise<Answer> => {
     const child = spawn(plugin, [], {
       env: {
         PATH: process.env['PATH'],
@@ -94,11 +101,16 @@ else {
         CNI_ARGS: 'K8S_POD_NAMESPACE=default;K8S_POD_NAME=web',
       },
       stdio: ['pipe', 'pipe', 'inherit'],
+      detached: true,
     });
+    const kill = () => process.kill(-(child.pid ?? 0), 'SIGKILL');
+    const timer = more.killAfterMs === undefined ? undefined : setTimeout(kill, more.killAfterMs);
+    child.stdin.on('error', () => undefined);
     child.stdin.end(JSON.stringify({ cniVersion: '1.1.0', name: 'net', type: 'portico', ...more.config }));
     let text = '';
     child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
     const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
+    clearTimeout(timer);
     return { code, result: text === '' ? {} : (JSON.parse(text) as Answer['result']) };
   };
   const withNetns = async (id: string, body: (netns: string) => Promise<void>) => {
@@ -258,6 +270,27 @@ else {
     } finally {
       for (const id of ids) deleteNetns(`${NODE}-${id}`);
     }
+  });
+
+  test('a plugin killed at any moment leaks nothing: ADD again is answered, DEL cleans up', async () => {
+    await withNetns('p0', async () => {
+      for (const killAfterMs of [1, 4, 8, 16, 32]) {
+        await call('ADD', 'p0', { killAfterMs });
+        const again = await call('ADD', 'p0');
+        assert.equal(again.code, 0, JSON.stringify(again.result));
+        await call('DEL', 'p0', { killAfterMs });
+        assert.equal((await call('DEL', 'p0')).code, 0);
+        assertNothingLeft();
+        // What the killed ones asked for must not come to pass afterwards.
+        await call('ADD', 'p0', { killAfterMs });
+        assert.equal((await call('DEL', 'p0')).code, 0);
+        assertNothingLeft();
+      }
+    });
+  });
+
+  test('STATUS: the agent is there and can add', async () => {
+    assert.equal((await call('STATUS', '')).code, 0);
   });
 
   test('podman of Debian runs a container on it, with a published port', async () => {
