@@ -578,6 +578,37 @@ test('a node notices when VXLAN does not pass to a peer whose host answers, and 
   );
 });
 
+test('auto: a node moves behind a router, with another cable and address, while its pods run: routes give way to VXLAN', async () => {
+  await using lab = createLab(2);
+  const v4 = (n: number, address = `172.30.0.1${n}`) => ({
+    name: `node-${n}`,
+    podCidrs: [`10.244.${n}.0/24`],
+    internalIps: [address],
+  });
+  for (const n of [1, 2]) lab.nodes.set(v4(n));
+  const [one, two] = [await lab.start(1, { network: 'auto' }), await lab.start(2, { network: 'auto' })];
+  const [a, b] = [await one.attach(pod('a')), await two.attach(pod('b'))];
+  const rtnl = openRtnl(lab.netns(1));
+  const wayTo = (cidr: string) => {
+    const device = rtnl.routes({ protocol: 99 }).find((r) => r.destination === cidr)?.device;
+    return rtnl.links().find((l) => l.index === device)?.name;
+  };
+  assert.equal(wayTo('10.244.2.0/24'), 'eth0');
+  assert.equal(await talk(a.netns, b.netns, b.ips[0] ?? ''), a.ips[0]);
+
+  using _router = moveBehindRouter(lab, 2, [1]);
+  lab.nodes.set(v4(2, '192.168.9.13'));
+  const moved = openRtnl(lab.netns(2));
+  await until(
+    () => wayTo('10.244.2.0/24') === 'portico.vxlan' && moved.link('portico.vxlan')?.vxlan?.local === '192.168.9.13',
+    () => `by ${wayTo('10.244.2.0/24')}, from ${moved.link('portico.vxlan')?.vxlan?.local}`,
+  );
+  moved.close();
+  assert.equal(await talk(a.netns, b.netns, b.ips[0] ?? ''), a.ips[0]);
+  assert.equal(await talk(b.netns, a.netns, a.ips[0] ?? ''), b.ips[0]);
+  rtnl.close();
+});
+
 /** Runs a program in a namespace and returns what it prints. */
 const inside = (netns: string, ...command: string[]): string => {
   const [program = '', ...args] = command;
