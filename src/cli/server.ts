@@ -146,9 +146,10 @@ export const command: Command = {
     await refuseKubernetesState(store, place);
     if (isShared(place)) await shareClusterKeys(store, pkiDir, clusterName);
     const ca = ensureServerCredentials(pkiDir, { clusterName, clusterDomain, ips: ['127.0.0.1', address, at(1)] });
-    if (stringFlag(parsed, 'pki') === undefined) {
+    const kubeconfig = stringFlag(parsed, 'pki') === undefined ? path.join(stateDir, 'admin.kubeconfig') : undefined;
+    if (kubeconfig !== undefined) {
       ensureKubeconfig(ca, {
-        file: path.join(stateDir, 'admin.kubeconfig'),
+        file: kubeconfig,
         cluster: clusterName,
         server: `https://${joinHostPort(address, port)}`,
         user: 'kubernetes-admin',
@@ -170,6 +171,7 @@ export const command: Command = {
       podCidrs,
       serviceCidrs,
       limits: limits(parsed),
+      ...(kubeconfig === undefined ? {} : { kubeconfig }),
       podRoutes: parsed.flags['pod-routes'] === true,
       clusterName,
       clusterDomain,

@@ -33,7 +33,7 @@ export { indexBy } from './index-by.ts';
 export type { Index } from './index-by.ts';
 export { inClusterConfig } from './in-cluster-config.ts';
 export type { InClusterOptions } from './in-cluster-config.ts';
-export { loadKubeconfig } from './kubeconfig.ts';
+export { loadKubeconfig, SERVERS_EXTENSION } from './kubeconfig.ts';
 export type { KubeconfigOptions } from './kubeconfig.ts';
 export { keyOf, objectKey, splitKey } from './object-key.ts';
 export { runLeaderElection } from './leader-election.ts';

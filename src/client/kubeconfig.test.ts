@@ -103,3 +103,22 @@ test('in a pod the configuration comes from the environment and the mounted acco
   assert.equal(typeof token === 'function' ? token() : '', 'T');
   assert.throws(() => inClusterConfig({ env: {} }), /not in a pod/);
 });
+
+test('further servers of the cluster are an extension of ours; what is no server is left out', () => {
+  const config = (extension: unknown) =>
+    loadKubeconfig(
+      JSON.stringify({
+        'current-context': 'x',
+        contexts: [{ name: 'x', context: { cluster: 'c', user: '' } }],
+        clusters: [
+          {
+            name: 'c',
+            cluster: { server: 'https://192.0.2.1:6443', extensions: [{ name: 'portico/servers', extension }] },
+          },
+        ],
+      }),
+    ).others?.();
+  assert.deepEqual(config({ servers: ['https://192.0.2.2:6443', 7, 'http://x'] }), ['https://192.0.2.2:6443']);
+  assert.equal(config({ servers: [] }), undefined);
+  assert.equal(config('nonsense'), undefined);
+});

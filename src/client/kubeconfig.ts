@@ -14,6 +14,9 @@ interface Named<T> {
 }
 type Fields = Readonly<Record<string, unknown>>;
 
+/** Name of a cluster's extension that lists further servers: `{servers: [URL, …]}`. */
+export const SERVERS_EXTENSION = 'portico/servers';
+
 export interface KubeconfigOptions {
   /** Instead of `current-context`. */
   context?: string;
@@ -47,6 +50,8 @@ function parseKubeconfig(text: string, options: KubeconfigOptions, dir: string, 
   refuseUnsupported(cluster, user, where);
 
   const config: ClientConfig = { server };
+  const others = otherServers(cluster);
+  if (others.length > 0) config.others = () => others;
   const caPem = pem(cluster, 'certificate-authority', dir, where);
   if (caPem !== undefined) config.caPem = caPem;
   if (cluster['insecure-skip-tls-verify'] === true) config.insecureSkipVerify = true;
@@ -64,6 +69,13 @@ function parseKubeconfig(text: string, options: KubeconfigOptions, dir: string, 
   if (tokenFile !== undefined) config.token = tokenFromFile(path.resolve(dir, tokenFile));
   else if (token !== undefined && token !== '') config.token = token;
   return config;
+}
+
+function otherServers(cluster: Fields): string[] {
+  const extensions = Array.isArray(cluster['extensions']) ? (cluster['extensions'] as unknown[]).filter(isFields) : [];
+  const ours = extensions.find((e) => e['name'] === SERVERS_EXTENSION)?.['extension'];
+  const servers = isFields(ours) && Array.isArray(ours['servers']) ? (ours['servers'] as unknown[]) : [];
+  return servers.filter((s): s is string => typeof s === 'string' && s.startsWith('https://'));
 }
 
 function refuseUnsupported(cluster: Fields, user: Fields, where: string): void {

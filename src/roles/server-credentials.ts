@@ -3,6 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
+import { SERVERS_EXTENSION } from '../client/index.ts';
 import { createCa, generateServiceAccountKey, issueCert, type CertificateAndKey } from '../pki/index.ts';
 
 /** Writes a secret as a whole or not at all. */
@@ -139,4 +140,22 @@ export function ensureKubeconfig(ca: CertificateAndKey, o: UserKubeconfig): void
     o.file,
     kubeconfigText({ cluster: o.cluster, user: o.user, server: o.server, caPem: ca.certPem, ...pair }),
   );
+}
+
+/** A field of kubeconfigs that kubectl keeps and does not read; `loadKubeconfig` does. */
+const SERVERS_BLOCK = /^ {4}extensions:\n {4}- name: portico\/servers\n.*\n/m;
+
+/** Writes into a kubeconfig of ours where else the cluster can be asked. */
+export function keepOtherServers(file: string, others: readonly string[]): void {
+  if (!existsSync(file)) return;
+  const text = readFileSync(file, 'utf8');
+  const block =
+    others.length === 0
+      ? ''
+      : `    extensions:\n    - name: ${SERVERS_EXTENSION}\n      extension: ${JSON.stringify({ servers: others })}\n`;
+  const bare = text.replace(SERVERS_BLOCK, '');
+  // kubectl writes the file anew when it changes it, in an order of its own: then it is the user's.
+  if (/^\s*extensions:/m.test(bare)) return;
+  const next = bare.replace(/^ {4}certificate-authority-data: .*\n/m, (line) => `${line}${block}`);
+  if (next !== text) writeSecret(file, next);
 }

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { createApiServer, type ListenAddress, type RequestLimits } from '../apiserver/index.ts';
-import { createInProcessClient, type Client } from '../client/index.ts';
+import { createInProcessClient, followServers, type Client } from '../client/index.ts';
 import { systemClock } from '../clock/index.ts';
 import { startControllers } from '../controllers/index.ts';
 import { joinHostPort } from '../ip/index.ts';
@@ -18,6 +18,7 @@ import { startPodRoutes } from './pod-routes.ts';
 import { openAuditLog } from './audit-log.ts';
 import { lead } from './lead.ts';
 import { aborted, endOnSignal } from './lifecycle.ts';
+import { keepOtherServers } from './server-credentials.ts';
 import { applyStandardStorage } from './standard-storage.ts';
 
 export interface ServerOptions {
@@ -48,6 +49,8 @@ export interface ServerOptions {
   upstreamDns?: string;
   /** What bounds the requests of clients. */
   limits?: RequestLimits;
+  /** A kubeconfig of this server in which the others are kept, for when it is away. */
+  kubeconfig?: string;
   /** Keep routes to the pods of every node in this network namespace. */
   podRoutes: boolean;
 }
@@ -156,10 +159,22 @@ export async function runServer(options: ServerOptions): Promise<void> {
       };
     },
   });
+  const { kubeconfig } = options;
+  const own = `https://${joinHostPort(options.advertise.address, options.advertise.port)}`;
+  const others =
+    kubeconfig === undefined
+      ? undefined
+      : followServers(clientFor('system:kube-controller-manager'), (urls) =>
+          keepOtherServers(
+            kubeconfig,
+            urls.filter((url) => url !== own),
+          ),
+        );
   const routes = options.podRoutes ? startPodRoutes(clientFor('system:pod-routes'), log) : undefined;
 
   await aborted(ended);
   routes?.[Symbol.dispose]();
+  others?.stop();
   await stopLeading();
   for (const client of clients) client.close();
   await api.close();

@@ -15,7 +15,7 @@ import { eventually, portico } from './cluster-fixture.ts';
 import { openEtcdStore, openSqliteStore } from '../../src/store/index.ts';
 import { moveToEtcd } from './hosts-etcd.ts';
 import { faultsAtRandom } from './hosts-fault-run.ts';
-import { AGENTS, startHosts, type AgentHost, type Hosts } from './hosts-fixture.ts';
+import { addressOf, AGENTS, startHosts, type AgentHost, type Hosts } from './hosts-fixture.ts';
 import { ask } from './hosts-requests.ts';
 import { failuresIn, startConstantLoad } from './load.ts';
 
@@ -309,6 +309,14 @@ test('portico store migrate to an etcd of three members, two servers on it, and 
   await whole();
   for (const host of AGENTS) await agentIsBack(host);
   for (const load of running) assert.deepEqual(failuresIn(await load.stop()), []);
+  const urls = (['server', 'server-2'] as const).map((server) => `https://${addressOf(server)}:6443`);
+  const files = [
+    ...['server', 'server-2'].map((server) => path.join(hosts.dir, `${server}-disk`, 'server', 'admin.kubeconfig')),
+    ...AGENTS.map((host) => path.join(hosts.dir, host, 'identity', 'join.json')),
+  ];
+  await eventually('kubeconfigs and agents to know both servers', () =>
+    files.every((file) => urls.every((url) => readFileSync(file, 'utf8').includes(url))) ? true : undefined,
+  );
 });
 
 test(`faults at random, two servers on etcd, seed ${SEED}: the same holds`, async (t) => {
