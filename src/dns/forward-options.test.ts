@@ -115,3 +115,27 @@ async function until(what: () => boolean | Promise<boolean>, shown: string): Pro
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
+
+test('cache: keepttl; sockets to upstreams are counted as used again or opened', async () => {
+  await using upstream = await startUpstream((q) => ({
+    answers: [`${q.split(' ')[0] ?? ''} 20 A 192.0.2.1`],
+  }));
+  let late = 0;
+  const clock = { ...systemClock, monotonic: () => systemClock.monotonic() + late };
+  const cache = parseCorefile('. {\n cache {\n keepttl\n }\n}').blocks[0]?.cache;
+  assert.ok(cache !== undefined);
+  await using running = await startTestServer(FIXTURE_F, {
+    block: { forward: [defaultForward({ to: [upstream.target], forceTcp: true })], loop: false, cache },
+    options: { clock },
+  });
+  const { port } = running.server;
+  await askUdp(port, 'a.example.org. A');
+  late = 12_000;
+  assert.deepEqual((await askUdp(port, 'a.example.org. A')).answers, ['a.example.org. 20 A 192.0.2.1']);
+  assert.equal(upstream.asked.length, 1);
+  for (const name of ['b', 'c']) await askUdp(port, `${name}.example.org. A`);
+  const page = running.metrics.render();
+  const to = `proxy_name="forward",to="127.0.0.1:${upstream.port}",proto="tcp"`;
+  assert.ok(page.includes(`coredns_proxy_conn_cache_misses_total{${to}} 1`), page);
+  assert.ok(page.includes(`coredns_proxy_conn_cache_hits_total{${to}} 2`), page);
+});

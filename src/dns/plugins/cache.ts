@@ -24,6 +24,8 @@ export interface CacheConfig {
   /** Answers that are asked for often are asked anew before their time is over; undefined: none. */
   readonly prefetch?: PrefetchConfig;
   readonly servfailTtlSeconds: number;
+  /** Answers keep their TTL as long as they are kept, instead of counting down. */
+  readonly keepTtl: boolean;
   /** Zones whose answers, or denials, are not kept. */
   readonly disableSuccess: readonly WireName[];
   readonly disableDenial: readonly WireName[];
@@ -48,6 +50,7 @@ export const CACHE_DEFAULTS: CacheConfig = {
   serveStaleSeconds: 3600,
   staleMode: 'verify',
   servfailTtlSeconds: 5,
+  keepTtl: false,
   disableSuccess: [],
   disableDenial: [],
 };
@@ -128,7 +131,7 @@ class Cache implements DnsPlugin {
         this.#metrics.prefetched.inc(this.#labels);
         this.#inBackground(query, key, next);
       }
-      return aged(known, now);
+      return aged(known, this.#config.keepTtl ? known.storedAt : now);
     }
     this.#metrics.misses.inc(this.#labels);
     if (staleMode === 'immediate' && this.#canServeStale(known, now)) {

@@ -46,6 +46,7 @@ export function cache(d: Directive): CacheConfig {
         out.prefetch = prefetch(o);
         break;
       case 'keepttl':
+        out.keepTtl = true;
         break;
       default:
         throw unknownOption(o, 'cache');

@@ -230,6 +230,7 @@ function cacheOf(at: Fields) {
     ...given<typeof CACHE_DEFAULTS>({
       maxTtlSeconds: max,
       zones: at.zones('zones'),
+      keepTtl: at.boolean('keepTtl'),
       staleMode: at.oneOf('staleMode', ['verify', 'immediate']),
       prefetch: prefetchOf(at.fields('prefetch')),
       maxNegativeTtlSeconds: at.number('maxNegativeTtlSeconds', 86_400) ?? max,

@@ -28,6 +28,9 @@ export interface OutgoingQuery {
   readonly question: Question;
 }
 
+/** Called for each question with whether an open socket took it. */
+export type OnUse = (reused: boolean) => void;
+
 export interface Transport {
   exchange(query: OutgoingQuery, signal: AbortSignal): Promise<Message>;
   close(): void;
@@ -127,13 +130,15 @@ const UDP_SOCKETS = 8;
 const UDP_USES = 256;
 
 /** UDP to one upstream over a few connected sockets with ports chosen by the kernel. */
-export function udpTransport(upstream: UpstreamAddress): Transport {
+export function udpTransport(upstream: UpstreamAddress, onUse: OnUse): Transport {
   const sockets: (UdpLine | undefined)[] = Array.from({ length: UDP_SOCKETS });
   return {
     exchange: (query, signal) => {
       const slot = randomInt(UDP_SOCKETS);
       let line = sockets[slot];
-      if (line === undefined || line.used >= UDP_USES || line.closed) {
+      const reused = line !== undefined && line.used < UDP_USES && !line.closed;
+      onUse(reused);
+      if (line === undefined || !reused) {
         line?.retire();
         line = new UdpLine(upstream);
         sockets[slot] = line;
@@ -207,10 +212,15 @@ class UdpLine {
 const TCP_IDLE_MS = 10_000;
 
 /** TCP to one upstream, one connection shared by all questions (RFC 7766 §6.2.1). `open` may add TLS. */
-export function streamTransport(upstream: UpstreamAddress, open: (upstream: UpstreamAddress) => Socket): Transport {
+export function streamTransport(
+  upstream: UpstreamAddress,
+  open: (upstream: UpstreamAddress) => Socket,
+  onUse: OnUse,
+): Transport {
   let stream: StreamLine | undefined;
   return {
     exchange: (query, signal) => {
+      onUse(stream?.closed === false);
       if (stream === undefined || stream.closed) stream = new StreamLine(open(upstream));
       return stream.exchange(query, signal);
     },

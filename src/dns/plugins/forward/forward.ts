@@ -46,6 +46,8 @@ const UDP_SIZE = 1232;
 export class ForwardMetrics {
   readonly durations: Histogram;
   readonly probeFailures: Counter;
+  readonly reused: Counter;
+  readonly opened: Counter;
   readonly allBroken: Counter;
   readonly rejected: Counter;
   readonly healthy: Gauge;
@@ -58,6 +60,12 @@ export class ForwardMetrics {
     );
     this.probeFailures = add(
       new Counter('coredns_proxy_healthcheck_failures_total', 'Failed health checks of an upstream.'),
+    );
+    this.reused = add(
+      new Counter('coredns_proxy_conn_cache_hits_total', 'Requests to an upstream over a socket that was open.'),
+    );
+    this.opened = add(
+      new Counter('coredns_proxy_conn_cache_misses_total', 'Requests to an upstream that opened a socket.'),
     );
     this.allBroken = add(
       new Counter('coredns_forward_healthcheck_broken_total', 'Questions that came while all upstreams were down.'),
@@ -105,6 +113,8 @@ class Forward implements Forwarder {
             if (healthy) log.info('the upstream answers again', { upstream: upstream.label });
             else log.warn('the upstream does not answer: asking the others first', { upstream: upstream.label });
           },
+          onUse: (upstream, proto, reused) =>
+            (reused ? metrics.reused : metrics.opened).inc({ proxy_name: 'forward', to: upstream.label, proto }),
           onProbeFailure: (upstream) => metrics.probeFailures.inc({ proxy_name: 'forward', to: upstream.label }),
         }),
     );

@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { connect } from 'node:tls';
 import { streamTransport, UpstreamError } from './exchange.ts';
-import type { Transport, UpstreamAddress } from './exchange.ts';
+import type { OnUse, Transport, UpstreamAddress } from './exchange.ts';
 
-export function tlsTransport(target: UpstreamAddress): Transport {
+export function tlsTransport(target: UpstreamAddress, onUse: OnUse): Transport {
   const name = target.tlsName ?? '';
   const { ca, cert, key } = target.tlsFiles ?? {};
   const read = (file: string | undefined) => {
@@ -16,7 +16,7 @@ export function tlsTransport(target: UpstreamAddress): Transport {
       throw new UpstreamError(`cannot read ${file} for TLS to ${target.address}`, { cause: error });
     }
   };
-  return streamTransport(target, ({ address, port }) => {
+  const open = ({ address, port }: UpstreamAddress) => {
     const files = { ca: read(ca), cert: read(cert), key: read(key) };
     return connect({
       host: address,
@@ -26,5 +26,6 @@ export function tlsTransport(target: UpstreamAddress): Transport {
       ...Object.fromEntries(Object.entries(files).filter(([, text]) => text !== undefined)),
       ALPNProtocols: ['dot'],
     });
-  });
+  };
+  return streamTransport(target, open, onUse);
 }

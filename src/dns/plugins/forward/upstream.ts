@@ -14,6 +14,8 @@ export interface UpstreamOptions {
   readonly healthCheckMs: number;
   readonly onStateChange: (upstream: Upstream, healthy: boolean) => void;
   readonly onProbeFailure: (upstream: Upstream) => void;
+  /** A question went through an open socket, or a new one. `proto` as CoreDNS calls it. */
+  readonly onUse: (upstream: Upstream, proto: 'udp' | 'tcp' | 'tcp-tls', reused: boolean) => void;
 }
 
 const FIRST_RTT_MS = 100;
@@ -42,8 +44,8 @@ export class Upstream {
       ? `[${target.address}]:${target.port}`
       : `${target.address}:${target.port}`;
     this.#options = options;
-    this.#udp = udpTransport(target);
-    this.#tcp = streamTransport(target, openTcp);
+    this.#udp = udpTransport(target, (reused) => options.onUse(this, 'udp', reused));
+    this.#tcp = streamTransport(target, openTcp, (reused) => options.onUse(this, 'tcp', reused));
   }
 
   /** When a reply is late enough to ask somebody else too. */
@@ -70,7 +72,9 @@ export class Upstream {
   async #transport(protocol: Protocol): Promise<Transport> {
     if (this.target.tlsName === undefined && protocol !== 'tls') return protocol === 'udp' ? this.#udp : this.#tcp;
     // TLS costs start-up time and memory that plain forwarding does not need.
-    this.#tls ??= import('./tls.ts').then(({ tlsTransport }) => tlsTransport(this.target));
+    this.#tls ??= import('./tls.ts').then(({ tlsTransport }) =>
+      tlsTransport(this.target, (reused) => this.#options.onUse(this, 'tcp-tls', reused)),
+    );
     return this.#tls;
   }
 
