@@ -1,9 +1,9 @@
-import { writeFileSync } from 'node:fs';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
 
-import { UserError } from '../errors/index.ts';
+import { errorText, UserError } from '../errors/index.ts';
 import { formatTraceReport, traceConnection, tracePcapng } from '../trace/index.ts';
-import { integerFlag, stringFlag, type Command } from './command.ts';
+import { integerFlag, stringFlag, type Command, type Parsed } from './command.ts';
 import { openLocalView, VIEW_FLAGS } from './local-view.ts';
 
 export const command: Command = {
@@ -29,8 +29,9 @@ export const command: Command = {
     const view = openLocalView(parsed);
     const interrupted = new AbortController();
     for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupted.abort());
-    const count = integerFlag(parsed, 'count');
-    const timeout = integerFlag(parsed, 'timeout');
+    const count = atLeastOne(parsed, 'count');
+    const timeout = atLeastOne(parsed, 'timeout');
+    const pcap = openForWriting(stringFlag(parsed, 'pcap'));
     try {
       const { report, frames } = await traceConnection({
         client: view.client,
@@ -44,14 +45,37 @@ export const command: Command = {
         ...(timeout === undefined ? {} : { timeoutMs: timeout * 1000 }),
         signal: interrupted.signal,
       });
-      const pcap = stringFlag(parsed, 'pcap');
-      if (pcap !== undefined) writeFileSync(pcap, tracePcapng(frames, report), { mode: 0o600 });
+      if (pcap !== undefined) writeFileSync(pcap, tracePcapng(frames, report));
       process.stdout.write(
         parsed.flags['json'] === true ? `${JSON.stringify(report, null, 2)}\n` : formatTraceReport(report),
       );
       return report.verdict.ok ? 0 : 1;
+    } catch (error) {
+      if (!interrupted.signal.aborted) throw error;
+      process.stderr.write('portico: interrupted before a connection was seen to its end; nothing is left behind\n');
+      return INTERRUPTED;
     } finally {
+      if (pcap !== undefined) closeSync(pcap);
       view.client.close();
     }
   },
 };
+
+/** As a shell says of a command that SIGINT ended. */
+const INTERRUPTED = 130;
+
+function atLeastOne(parsed: Parsed, flag: string): number | undefined {
+  const value = integerFlag(parsed, flag);
+  if (value !== undefined && value < 1) throw new UserError(`--${flag} ${value}: give a whole number of 1 or more`);
+  return value;
+}
+
+/** Before anything is traced: a capture that cannot be kept is noticed too late otherwise. */
+function openForWriting(file: string | undefined): number | undefined {
+  if (file === undefined) return undefined;
+  try {
+    return openSync(file, 'w', 0o600);
+  } catch (error) {
+    throw new UserError(`--pcap ${file}: cannot be written: ${errorText(error)}`);
+  }
+}

@@ -35,7 +35,8 @@ export function formatWalk(walk: Walk): string {
     ...essentialRules(leg.rulesAfter).map((rule) => `${' '.repeat(17)}| ${rule.node}: ${formatRule(rule)}`),
   ];
   return [
-    `${walk.protocol} ${client} > ${server} from ${placeText(walk.client)}`,
+    // Without a route there is no address to send from.
+    `${walk.protocol} ${walk.source === '' ? '' : `${client} > `}${server} from ${placeText(walk.client)}`,
     ...walk.legs.flatMap(legLines),
     ...(walk.tracked.length === 0 ? [] : ['connection tracking', ...walk.tracked.map(trackedText)]),
     ...walk.notes.map((note) => `note: ${note}`),

@@ -10,8 +10,8 @@ export interface Probe {
   readonly sourcePort: number;
   /** What a UDP probe sends. */
   readonly payload?: Uint8Array;
-  /** Sends; resolves with how it went, never rejects. */
-  run(timeoutMs: number): Promise<ProbeOutcome>;
+  /** Sends; resolves with how it went, never rejects. `signal` ends it before its time. */
+  run(timeoutMs: number, signal?: AbortSignal): Promise<ProbeOutcome>;
 }
 
 export interface ProbeTarget {
@@ -23,18 +23,23 @@ export interface ProbeTarget {
 
 const MAX_ANSWER = 4096;
 
+interface Patience {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
 /** `request` is sent once the connection stands; without it the connection is just opened and closed. */
 export function prepareTcpProbe(target: ProbeTarget, request?: string): Probe {
   const fd = openTcpListenerIn(target.netns, { address: target.source, port: 0 });
   const sourcePort = boundPort(fd);
-  return { sourcePort, run: (timeoutMs) => runTcp(fd, target, request, timeoutMs) };
+  return { sourcePort, run: (timeoutMs, signal) => runTcp(fd, target, request, { timeoutMs, signal }) };
 }
 
 function runTcp(
   fd: number,
   target: ProbeTarget,
   request: string | undefined,
-  timeoutMs: number,
+  { timeoutMs, signal }: Patience,
 ): Promise<ProbeOutcome> {
   // Without manualStart the stream would read from the socket before it is connected, and fail.
   const options = { fd, readable: true, writable: true, manualStart: true };
@@ -55,6 +60,7 @@ function runTcp(
       const what = connectedMs === undefined ? 'no answer' : 'connected, but no answer to the request';
       done({ kind: 'timeout', ms: elapsed(), message: `${what} within ${timeoutMs} ms` });
     }, timeoutMs);
+    signal?.addEventListener('abort', () => done(interrupted(elapsed())), { once: true });
     socket.on('error', (error) => done(failure(error, elapsed())));
     socket.on('connect', () => {
       connectedMs = elapsed();
@@ -73,15 +79,23 @@ function runTcp(
 export function prepareUdpProbe(target: ProbeTarget, payload: Uint8Array): Probe {
   const fd = openUdpSocketIn(target.netns, { address: target.source, port: 0 });
   const sourcePort = boundPort(fd);
-  return { sourcePort, payload, run: (timeoutMs) => runUdp(fd, target, payload, timeoutMs) };
+  return { sourcePort, payload, run: (timeoutMs, signal) => runUdp(fd, target, payload, { timeoutMs, signal }) };
 }
 
-function runUdp(fd: number, target: ProbeTarget, payload: Uint8Array, timeoutMs: number): Promise<ProbeOutcome> {
+function runUdp(
+  fd: number,
+  target: ProbeTarget,
+  payload: Uint8Array,
+  { timeoutMs, signal }: Patience,
+): Promise<ProbeOutcome> {
   const socket = createSocket(isIpv6(target.host) ? 'udp6' : 'udp4');
   return new Promise((resolve) => {
     const started = performance.now();
     const elapsed = () => performance.now() - started;
+    let over = false;
     const done = (outcome: ProbeOutcome) => {
+      if (over) return;
+      over = true;
       clearTimeout(timer);
       socket.close();
       resolve(outcome);
@@ -89,6 +103,7 @@ function runUdp(fd: number, target: ProbeTarget, payload: Uint8Array, timeoutMs:
     const timer = setTimeout(() => {
       done({ kind: 'timeout', ms: elapsed(), message: `no answer within ${timeoutMs} ms` });
     }, timeoutMs);
+    signal?.addEventListener('abort', () => done(interrupted(elapsed())), { once: true });
     socket.on('error', (error) => done(failure(error, elapsed())));
     socket.on('message', (message) => done({ kind: 'connected', ms: elapsed(), answer: message.toString('latin1') }));
     socket.bind({ fd }, () => {
@@ -97,6 +112,8 @@ function runUdp(fd: number, target: ProbeTarget, payload: Uint8Array, timeoutMs:
     });
   });
 }
+
+const interrupted = (ms: number): ProbeOutcome => ({ kind: 'failed', ms, message: 'interrupted' });
 
 function failure(error: Error, ms: number): ProbeOutcome {
   const code = 'code' in error ? String(error.code) : '';

@@ -22,6 +22,10 @@ test('parseTargetName() reads names, addresses and ports', () => {
   assert.deepEqual(parse('10.96.0.10:53'), { kind: 'address', address: '10.96.0.10', port: 53 });
   assert.deepEqual(parse('[fd00::1]:80'), { kind: 'address', address: 'fd00::1', port: 80 });
   assert.throws(() => parse('nginx:99999'), /a port is a number/);
+  assert.deepEqual(parse('fd00::1'), { kind: 'address', address: 'fd00::1' });
+  for (const text of ['nginx:abc', 'svc/nginx:', 'nginx:-1'])
+    assert.throws(() => parse(text), /a port is a number/, text);
+  assert.throws(() => parse('http://nginx'), /is no target/);
   assert.throws(() => parse('deploy/nginx'), /is no target/);
 });
 

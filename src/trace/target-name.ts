@@ -61,7 +61,11 @@ export function parseTargetName(text: string, namespace: string, clusterDomain: 
 
 function splitPort(text: string): { host: string; port?: number } {
   const match = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?$/.exec(text);
-  if (match === null) return { host: text };
+  if (match === null) {
+    const isPort = canonicalIp(text) === undefined && /^[^/:]*(?:\/[^/:]*)*:[^/:]*$/.test(text);
+    if (isPort) throw new UserError(`"${text}": a port is a number from 1 to 65535`);
+    return { host: text };
+  }
   const host = match[1] ?? match[2] ?? text;
   if (match[3] === undefined) return { host };
   const port = Number(match[3]);

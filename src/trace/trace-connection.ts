@@ -78,7 +78,17 @@ export async function traceConnection(request: TraceRequest): Promise<TraceResul
     return { report: { ...base, walks: [], verdict: resolved.verdict, notes: view.notes }, frames };
   }
   const walks: Walk[] = [];
-  for (let i = 0; i < (request.count ?? 1); i++) walks.push(await walkTo(tracer, resolved.goal));
+  const count = request.count ?? 1;
+  while (walks.length < count) {
+    try {
+      walks.push(await walkTo(tracer, resolved.goal));
+    } catch (error) {
+      // What was seen before is worth telling.
+      if (request.signal?.aborted !== true || walks.length === 0) throw error;
+      view.note(`interrupted after ${walks.length} of ${count} connections`);
+      break;
+    }
+  }
   const failed = walks.find((walk) => !walk.verdict.ok);
   const verdict = failed?.verdict ??
     walks[0]?.verdict ?? { ok: false, code: 'not-sent', sentence: 'no connection was made' };

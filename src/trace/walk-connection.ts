@@ -99,7 +99,7 @@ async function walkOnce(request: WalkRequest, drops?: DropWatch): Promise<WalkRe
   let seen: { frames: CapturedFrame[]; events: TraceEvent[]; notes: string[] };
   let outcome: ProbeOutcome;
   try {
-    outcome = await probe.run(request.timeoutMs);
+    outcome = await probe.run(request.timeoutMs, request.signal);
     request.signal?.throwIfAborted();
     // What the last packet caused elsewhere is on its way still.
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));

@@ -68,12 +68,20 @@ test('a trace leaves nothing behind, killed, interrupted, and ten at once', asyn
     ['SIGINT', 1500],
     ['SIGKILL', 300],
   ] as const) {
-    const child = spawn(portico, [...traceArgs(cluster, target), '--timeout', '20'], { stdio: 'ignore' });
-    const ended = new Promise((resolve) => child.once('exit', resolve));
+    const child = spawn(portico, [...traceArgs(cluster, target), '--timeout', '20'], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let said = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
+    const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
     await eventually('a trace under way', () => (remains(cluster).length > 0 ? true : undefined));
     await sleep(afterMs);
     child.kill(signal);
-    await ended;
+    const code = await ended;
+    if (signal === 'SIGINT') {
+      assert.equal(code, 130, 'at once, and not when the time to wait is over');
+      assert.match(said, /^portico: interrupted before a connection was seen to its end; nothing is left behind\n$/);
+    }
     await eventually(`nothing left after ${signal}`, () => (remains(cluster).length === 0 ? true : undefined), 5000);
   }
   const dropped = JSON.parse(run(portico, [...traceArgs(cluster, target), '--timeout', '1']).stdout) as TraceReport;

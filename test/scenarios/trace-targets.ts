@@ -118,5 +118,14 @@ export async function checkTargets(cluster: Cluster): Promise<void> {
   fails(/default\/empty has no ready endpoint: refused on node-1 by /, 'node/node-1', 'empty');
   fails(/no address outside the cluster|has no route to 10\./, 'external', 'deaf');
   fails(/there is no namespace nons, so there is no pod x in it/, 'nons/x', 'web');
+  fails(/there is no pod default\/nobody, and no node of that name/, 'nobody', 'web');
+  fails(/there is no node node-9/, 'node/node-9', 'web');
+  fails(/Service default\/web has no port 81; it has 80\/TCP/, 'shell', 'web:81');
+  fails(/"web:http": a port is a number from 1 to 65535/, 'shell', 'web:http');
+  fails(/give FROM and TO, as in /, 'shell');
+  fails(/choose --udp or --tcp/, 'shell', 'web', '--udp', '--tcp');
+  fails(/--count 0: give a whole number of 1 or more/, 'shell', 'web', '--count', '0');
+  fails(/--timeout 0: give a whole number of 1 or more/, 'shell', 'web', '--timeout', '0');
+  fails(/--pcap \/none\/x: cannot be written: ENOENT/, 'shell', 'web', '--pcap', '/none/x');
   fails(/alias is another name for .* which only DNS resolves/, 'node/node-1', 'alias');
 }
