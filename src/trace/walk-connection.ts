@@ -17,7 +17,7 @@ import { prepareTcpProbe, prepareUdpProbe } from './probe.ts';
 import type { Probe } from './probe.ts';
 import { startRuleTrace } from './rule-trace.ts';
 import type { RuleTrace } from './rule-trace.ts';
-import { readTracked } from './tracked.ts';
+import { trackedOn } from './tracked.ts';
 import { nextDevice, routeProblem } from './route-problem.ts';
 import { judge } from './verdict.ts';
 import { readWalkRules, withChoice } from './walk-rules.ts';
@@ -107,7 +107,7 @@ async function walkOnce(request: WalkRequest, drops?: DropWatch): Promise<WalkRe
   } finally {
     watch.abort();
   }
-  const tracked = request.nodes.flatMap((node) => readTracked(node, tuple));
+  const tracked = trackedOn(request.nodes, tuple);
   const merged = mergeWalk({
     client: tuple,
     onNode: client.kind === 'node',

@@ -55,6 +55,14 @@ export function assertWalk(cluster: Nodes, network: Network, walk: Walk, expecte
     [client, virtual, server, seenBy],
   );
 
+  // The other node knows it as the endpoint does.
+  if (endpoint.node !== clientNode) {
+    const other = walk.tracked.find((e) => e.node === endpoint.node)?.original;
+    assert.ok(other !== undefined, `no entry on ${endpoint.node}`);
+    assert.equal(joinHostPort(other.source, other.sourcePort), seenBy);
+    assert.equal(joinHostPort(other.destination, other.destinationPort), server);
+  }
+
   const snat = expected.masquerade ? [[client, masquerade] as const] : [];
   const there = [`dnat ${virtual} ${server}`, ...snat.map(([from, to]) => `snat ${from} ${to}`)];
   const back = [...snat.map(([from, to]) => `un-snat ${to} ${from}`), `un-dnat ${server} ${virtual}`];
@@ -81,6 +89,13 @@ export function assertWalk(cluster: Nodes, network: Network, walk: Walk, expecte
   );
   assert.deepEqual(after, expected.client === 'node' ? back : []);
   assert.deepEqual(request?.changesAfter, []);
+  const times = walk.legs.flatMap((leg) => leg.hops.map((hop) => hop.atUs));
+  assert.deepEqual(
+    times,
+    times.toSorted((a, b) => a - b),
+    'in the order of the clock',
+  );
+  assert.ok(times[0] === 0 && (times.at(-1) ?? 0) > 0);
 }
 
 /** The devices that the request passes, in order. */

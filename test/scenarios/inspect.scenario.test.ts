@@ -53,6 +53,10 @@ spec: { selector: { app: sick }, ports: [{ port: 80 }] }
       ? true
       : undefined;
   });
+  await eventually('its last events', () => {
+    const { events } = JSON.parse(look('pod', 'sick').stdout) as PodInspection;
+    return events.some((event) => /Warning Unhealthy: Readiness probe failed/.test(event)) ? true : undefined;
+  });
   const service = JSON.parse(look('service', 'sick').stdout) as ServiceInspection;
   assert.match(service.endpoints[0]?.why ?? '', /unready|not ready|ContainersNotReady/i);
   for (const [kind, name, message] of [

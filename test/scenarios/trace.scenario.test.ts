@@ -148,18 +148,25 @@ for (const network of ['native', 'vxlan'] as const) {
         await checkDrift(cluster, network, mode);
       }
 
-      const inspect = (): ServiceInspection =>
-        JSON.parse(
-          run(portico, ['inspect', ...cluster.flags, '-o', 'json', 'service', 'web']).stdout,
-        ) as ServiceInspection;
-      const sound = inspect();
+      const inspect = (status: number): ServiceInspection => {
+        const r = run(portico, ['inspect', ...cluster.flags, '-o', 'json', 'service', 'web']);
+        assert.equal(r.status, status, r.stdout + r.stderr);
+        return JSON.parse(r.stdout) as ServiceInspection;
+      };
+      await tracesTo(cluster, BOTH, 'shell', 'web');
+      const sound = inspect(0);
+      // Those are remembered for a while.
+      assert.ok(
+        sound.endpoints.length === 2 && sound.endpoints.every((e) => e.connections > 0),
+        JSON.stringify(sound.endpoints),
+      );
       assert.equal(sound.drift, false, JSON.stringify(sound.rules, null, 1));
       assert.equal(sound.rules.length, 4, 'the virtual address and the node port, on each node');
       // The proxy would mend it at once.
       const agent = cluster.pid('agent-node-1');
       process.kill(agent, 'SIGSTOP');
       breakRules(cluster, mode, ip, first ?? '');
-      const broken = inspect();
+      const broken = inspect(1);
       process.kill(agent, 'SIGCONT');
       assert.equal(broken.drift, true);
       const wrong = broken.rules.filter((rule) => !rule.ok);
