@@ -1,5 +1,6 @@
 // Asks every peer now and then whether packets of pods come through: an echo from this node's end of the pod network to
 // the peer's, once small and once as large as pods may send. The kernels answer; no agent needs to run there.
+import { errorText } from '../errors/index.ts';
 import { connectTcpIn, echo } from '../linux/index.ts';
 import type { Logger } from '../log/index.ts';
 import type { PeersState } from './contract.ts';
@@ -89,9 +90,27 @@ export function startPeerCheck(options: PeerCheckOptions): PeerCheck {
   const round = async () => {
     running = true;
     const current = network;
+    let found: readonly PeerTrouble[] = [];
+    try {
+      found = await askAll(current);
+    } catch (error) {
+      if (!stopped) log.warn('the way to other nodes could not be tried; trying again', { error: errorText(error) });
+    }
+    running = false;
+    if (stopped) return;
+    // Once may be a host that starts, or a packet lost in a storm.
+    const before = new Set(suspects.map((s) => s.message));
+    const sure = found.filter((trouble) => before.has(trouble.message));
+    suspects = found;
+    const wasAsked = asked;
+    asked = (current?.peers.length ?? 0) > 0;
+    if (tell(sure) || wasAsked !== asked) onChange();
+    plan(current !== network ? SETTLE_MS : found.length > 0 ? againMs : everyMs);
+  };
+
+  const askAll = async (current: CheckedNetwork | undefined): Promise<readonly PeerTrouble[]> => {
     const found: PeerTrouble[] = [];
     const waiting = [...(current?.peers ?? [])];
-    const hasPeers = waiting.length > 0;
     const work = async () => {
       for (let peer = waiting.shift(); peer !== undefined && current !== undefined; peer = waiting.shift()) {
         const trouble = peerTrouble(peer, await ask(peer, current), current.own);
@@ -99,17 +118,7 @@ export function startPeerCheck(options: PeerCheckOptions): PeerCheck {
       }
     };
     await Promise.all(Array.from({ length: AT_A_TIME }, work));
-    running = false;
-    if (stopped) return;
-    found.sort((x, y) => (x.node < y.node ? -1 : 1));
-    // Once may be a host that starts, or a packet lost in a storm.
-    const before = new Set(suspects.map((s) => s.message));
-    const sure = found.filter((trouble) => before.has(trouble.message));
-    suspects = found;
-    const wasAsked = asked;
-    asked = hasPeers;
-    if (tell(sure) || wasAsked !== asked) onChange();
-    plan(current !== network ? SETTLE_MS : found.length > 0 ? againMs : everyMs);
+    return found.toSorted((x, y) => (x.node < y.node ? -1 : 1));
   };
 
   /** True when there is something new. */

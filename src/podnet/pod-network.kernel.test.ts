@@ -524,7 +524,7 @@ test('auto: routes on one link, VXLAN across a router; addresses are followed; a
 test('a node notices when VXLAN does not pass to a peer whose host answers, and when large packets do not', async () => {
   await using lab = createLab(3);
   const reports: { reason: string; message: string }[] = [];
-  const peerCheck = { everyMs: 100, againMs: 50, waitMs: 150 };
+  const peerCheck = { everyMs: 100, againMs: 50, waitMs: 80 };
   for (const n of [1, 2, 3]) {
     const network = await lab.start(n, { network: 'vxlan', peerCheck });
     if (n !== 1) continue;

@@ -317,6 +317,8 @@ test('portico store migrate to an etcd of three members, two servers on it, and 
   await eventually('kubeconfigs and agents to know both servers', () =>
     files.every((file) => urls.every((url) => readFileSync(file, 'utf8').includes(url))) ? true : undefined,
   );
+  const command = hosts.portico('token', 'create').stdout;
+  for (const url of urls) assert.ok(command.includes(` --server ${url} `), command);
 });
 
 test(`faults at random, two servers on etcd, seed ${SEED}: the same holds`, async (t) => {

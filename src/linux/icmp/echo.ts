@@ -61,12 +61,17 @@ export async function echo(options: EchoOptions): Promise<boolean> {
       closeSync(fd);
       resolve(came);
     };
-    const timer = setTimeout(() => end(false), options.timeoutMs);
-    const poll = pollReadable(fd, () => {
+    const hasReply = (): boolean => {
       // A negative length is an ICMP error about the request: the reply may still come by another way, or time runs out.
       for (let length = recv(fd, buffer, 0); length >= 0; length = recv(fd, buffer, 0)) {
-        if (isReply(buffer.subarray(0, length), v6, id)) return end(true);
+        if (isReply(buffer.subarray(0, length), v6, id)) return true;
       }
+      return false;
+    };
+    // A busy event loop hears of the time before it hears of the packet.
+    const timer = setTimeout(() => end(hasReply()), options.timeoutMs);
+    const poll = pollReadable(fd, () => {
+      if (hasReply()) end(true);
     });
     try {
       send(fd, request(v6, id, options.bytes ?? 0), `send an echo request to ${options.to}`);
