@@ -68,5 +68,7 @@ export const isUnauthorized = (e: unknown): boolean => hasReason(e, 'Unauthorize
 export const isAlreadyExists = (e: unknown): boolean => hasReason(e, 'AlreadyExists');
 /** A stale resourceVersion: read again and retry. */
 export const isConflict = (e: unknown): boolean => hasReason(e, 'Conflict');
+/** The server is there and cannot do its work now, or did not in time: its store is away, say. */
+export const isUnavailable = (e: unknown): boolean => hasReason(e, 'ServiceUnavailable', 'Timeout', 'ServerTimeout');
 /** The resourceVersion asked for is no longer (410) retained: list again. */
 export const isExpired = (e: unknown): boolean => hasReason(e, 'Expired', 'Gone');

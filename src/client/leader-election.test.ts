@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { leases } from '../api/objects.ts';
 import { ManualClock } from '../clock/index.ts';
+import type { Client } from './contract.ts';
 import { createFakeClient } from './fake/fake-client.ts';
 import { runLeaderElection } from './leader-election.ts';
 
@@ -66,4 +67,19 @@ test('a leader that cannot renew steps down before the other takes over', async 
   while (!b.isLeader) await pass(1000);
   assert.ok(clock.now() - from <= 18_000);
   await b.stop();
+});
+
+test('a leader whose request is never answered steps down all the same', async () => {
+  const { clock, client, log, pass } = setUp();
+  let hangs = false;
+  const api = client.resource(leases);
+  const get: typeof api.get = (...of) => (hangs ? new Promise(() => {}) : api.get(...of));
+  const slow = { ...client, resource: () => ({ ...api, get }) } as unknown as Client;
+  const onLeading = (signal: AbortSignal) => signal.addEventListener('abort', () => log.push('ends'));
+  const election = runLeaderElection(slow, { namespace: 'kube-system', name: 'lock', identity: 'a', clock, onLeading });
+  await settle();
+  assert.ok(election.isLeader);
+  hangs = true;
+  await pass(13_000);
+  assert.deepEqual([election.isLeader, log], [false, ['ends']]);
 });

@@ -35,7 +35,7 @@ export function runLeaderElection(client: Client, options: LeaderElectionOptions
   const retryPeriodMs = options.retryPeriodMs ?? 2000;
   const api = client.resource(leases);
   let leading: AbortController | undefined;
-  let renewedAt = 0;
+  let deadline: Timer | undefined;
   let stopped = false;
   let timer: Timer;
   let running: Promise<void> = Promise.resolve();
@@ -45,11 +45,14 @@ export function runLeaderElection(client: Client, options: LeaderElectionOptions
   const stepDown = (why: string) => {
     if (leading === undefined) return;
     options.log?.warn('no longer the leader', { lease: name, why });
+    if (deadline !== undefined) clock.clear(deadline);
     leading.abort();
     leading = undefined;
   };
   const lead = () => {
-    renewedAt = clock.monotonic();
+    // Whatever a request waits for meanwhile: others count from the last renewal too.
+    if (deadline !== undefined) clock.clear(deadline);
+    deadline = clock.after(renewDeadlineMs, () => stepDown(`the lease was not renewed for ${renewDeadlineMs} ms`));
     if (leading !== undefined) return;
     leading = new AbortController();
     options.log?.info('leading', { lease: name, identity });
@@ -90,9 +93,6 @@ export function runLeaderElection(client: Client, options: LeaderElectionOptions
       if (isConflict(error) || isAlreadyExists(error)) stepDown('another process was first');
       else options.log?.debug('cannot renew the lease', { lease: name, error: String(error) });
     }
-    if (leading !== undefined && clock.monotonic() - renewedAt >= renewDeadlineMs) {
-      stepDown(`the lease could not be renewed for ${renewDeadlineMs} ms`);
-    }
     if (stopped) return;
     timer = clock.after(retryPeriodMs, () => {
       running = round();
@@ -109,6 +109,7 @@ export function runLeaderElection(client: Client, options: LeaderElectionOptions
       clock.clear(timer);
       await running;
       const held = leading !== undefined;
+      if (deadline !== undefined) clock.clear(deadline);
       leading?.abort();
       leading = undefined;
       if (held) await release(client, options);

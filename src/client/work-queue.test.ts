@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { serviceUnavailable } from '../api/index.ts';
 import { ManualClock } from '../clock/index.ts';
 import { ConnectionError } from './connection-error.ts';
 import { createWorkQueue } from './work-queue.ts';
@@ -77,26 +78,28 @@ test('a failing key comes back after growing waits; success forgets the failures
   assert.deepEqual(at, [0, 10, 30, 55, 100, 110]);
 });
 
-test('while the server is away a key never waits for long', async () => {
-  const clock = new ManualClock();
-  let tries = 0;
-  const queue = createWorkQueue({
-    name: 'q',
-    clock,
-    process: async () => {
-      tries++;
-      throw new ConnectionError('away');
-    },
-  });
-  queue.add('a');
-  await settle();
-  for (let ms = 0; ms < 60_000; ms += 500) {
-    clock.advance(500);
+for (const error of [new ConnectionError('away'), serviceUnavailable('etcd is away')]) {
+  test(`while the server is away a key never waits for long: ${error.name}`, async () => {
+    const clock = new ManualClock();
+    let tries = 0;
+    const queue = createWorkQueue({
+      name: 'q',
+      clock,
+      process: async () => {
+        tries++;
+        throw error;
+      },
+    });
+    queue.add('a');
     await settle();
-  }
-  assert.ok(tries > 30, `${tries} tries in a minute`);
-  await queue.stop();
-});
+    for (let ms = 0; ms < 60_000; ms += 500) {
+      clock.advance(500);
+      await settle();
+    }
+    assert.ok(tries > 30, `${tries} tries in a minute`);
+    await queue.stop();
+  });
+}
 
 test('of several delayed additions the earliest counts, and add() overtakes them', async () => {
   const clock = new ManualClock();

@@ -1,6 +1,6 @@
 // A queue of keys for controllers. A key is worked on by one worker at a time, however often it is added; a key
 // that fails comes back after a growing wait of its own.
-import { isConflict, isNotFound } from '../api/objects.ts';
+import { isConflict, isNotFound, isUnavailable } from '../api/objects.ts';
 import { systemClock } from '../clock/index.ts';
 import type { Clock, Timer } from '../clock/index.ts';
 import type { Logger } from '../log/index.ts';
@@ -83,9 +83,11 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
     const count = failures.get(key) ?? 0;
     failures.set(key, count + 1);
     // Somebody else wrote or deleted first, or the server is away: part of normal life.
-    const expected = isConflict(error) || isNotFound(error) || isConnectionError(error);
-    // A server that is away comes back for all keys at once: none of them should then sleep on for long.
-    const most = isConnectionError(error) ? Math.min(longest, AWAY_MS) : longest;
+    const away = isConnectionError(error) || isUnavailable(error);
+    const expected = isConflict(error) || isNotFound(error) || away;
+    // A server, or the store below it, that is away comes back for all keys at once: none of them should then sleep on
+    // for long.
+    const most = away ? Math.min(longest, AWAY_MS) : longest;
     const waitMs = Math.min(first * 2 ** Math.min(count, 30), most);
     if (stopped) return;
     if (expected) options.log?.debug(`${options.name}: trying again`, { key, waitMs, error: String(error) });

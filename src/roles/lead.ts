@@ -1,5 +1,8 @@
 // What only one server of a cluster may run at a time: controllers and scheduler.
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { StatusError } from '../api/objects.ts';
 import { runLeaderElection, type Client } from '../client/index.ts';
 import type { Logger } from '../log/index.ts';
 import { aborted } from './lifecycle.ts';
@@ -11,8 +14,8 @@ export interface LeadOptions {
   /** How this server is called in the lease. */
   readonly name: string;
   readonly log: Logger;
-  /** Starts the work; the result ends it. */
-  readonly start: () => Promise<Ending>;
+  /** Starts the work; the result ends it. The signal says that the term is over. */
+  readonly start: (signal: AbortSignal) => Promise<Ending>;
 }
 
 export type Ending = () => Promise<void>;
@@ -31,7 +34,7 @@ export function lead({ client, shared, name, log, start }: LeadOptions): Ending 
     // A failure ends the process, as any error that nobody catches: another server takes the lead.
     work = work.then(async () => {
       if (signal.aborted) return;
-      const end = await start();
+      const end = await start(signal);
       await aborted(signal);
       await end();
     });
@@ -56,4 +59,22 @@ export function lead({ client, shared, name, log, start }: LeadOptions): Ending 
     await election.stop();
     await work;
   };
+}
+
+const AGAIN_MS = 1000;
+
+/** Tries until it succeeds or the term is over, while the store takes no writes. @throws what is no passing trouble */
+export async function untilWritten(
+  write: () => Promise<void>,
+  { signal, log }: { signal: AbortSignal; log: Logger },
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      return await write();
+    } catch (error) {
+      if (!(error instanceof StatusError) || error.code < 500) throw error;
+      log.warn('the store takes no writes; it will be tried again', { error });
+    }
+    await sleep(AGAIN_MS);
+  }
 }

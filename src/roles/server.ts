@@ -16,7 +16,7 @@ import { applyClusterInfo } from './cluster-info.ts';
 import { applyClusterDns } from './cluster-dns.ts';
 import { startPodRoutes } from './pod-routes.ts';
 import { openAuditLog } from './audit-log.ts';
-import { lead } from './lead.ts';
+import { lead, untilWritten } from './lead.ts';
 import { aborted, endOnSignal } from './lifecycle.ts';
 import { keepOtherServers } from './server-credentials.ts';
 import { applyStandardStorage } from './standard-storage.ts';
@@ -112,7 +112,7 @@ export async function runServer(options: ServerOptions): Promise<void> {
     shared: options.shared,
     name: joinHostPort(options.advertise.address, options.advertise.port),
     log,
-    start: async () => {
+    start: async (signal) => {
       const controllers = startControllers({
         client: clientFor('system:kube-controller-manager'),
         clientFor: clientForController,
@@ -130,29 +130,32 @@ export async function runServer(options: ServerOptions): Promise<void> {
         log: log.with({ room: 'scheduler' }),
         clock: systemClock,
       });
-      await applyClusterInfo(clientFor('system:cluster-info'), {
-        server: `https://${joinHostPort(options.advertise.address, options.advertise.port)}`,
-        caPem,
-        settings: {
-          clusterName: options.clusterName,
-          clusterDomain: options.clusterDomain,
-          clusterDns: options.clusterDns === undefined ? [] : [options.clusterDns],
-          podCidrs: options.podCidrs,
-          serviceCidrs: options.serviceCidrs,
-          network: options.network,
-          proxyMode: options.proxyMode,
-          heartbeatMs: (options.nodeGraceMs ?? DEFAULT_NODE_GRACE_MS) / BEATS_PER_GRACE,
-        },
-      });
-      const addons = clientFor('system:addons');
-      await applyStandardStorage(addons);
-      if (options.clusterDns !== undefined) {
-        await applyClusterDns(addons, {
-          clusterIp: options.clusterDns,
-          clusterDomain: options.clusterDomain,
-          upstream: options.upstreamDns ?? '/etc/resolv.conf',
+      const write = async () => {
+        await applyClusterInfo(clientFor('system:cluster-info'), {
+          server: `https://${joinHostPort(options.advertise.address, options.advertise.port)}`,
+          caPem,
+          settings: {
+            clusterName: options.clusterName,
+            clusterDomain: options.clusterDomain,
+            clusterDns: options.clusterDns === undefined ? [] : [options.clusterDns],
+            podCidrs: options.podCidrs,
+            serviceCidrs: options.serviceCidrs,
+            network: options.network,
+            proxyMode: options.proxyMode,
+            heartbeatMs: (options.nodeGraceMs ?? DEFAULT_NODE_GRACE_MS) / BEATS_PER_GRACE,
+          },
         });
-      }
+        const addons = clientFor('system:addons');
+        await applyStandardStorage(addons);
+        if (options.clusterDns !== undefined) {
+          await applyClusterDns(addons, {
+            clusterIp: options.clusterDns,
+            clusterDomain: options.clusterDomain,
+            upstream: options.upstreamDns ?? '/etc/resolv.conf',
+          });
+        }
+      };
+      await untilWritten(write, { signal, log });
       return async () => {
         await scheduler.stop();
         await controllers.stop();

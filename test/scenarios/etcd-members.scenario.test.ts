@@ -2,12 +2,17 @@
 // read and watch: nothing acknowledged is lost, no read is stale, no change is missed or told twice.
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import process from 'node:process';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 
 import { connectTcpIn, createNetns, deleteNetns } from '../../src/linux/index.ts';
+import { createCa, issueCert } from '../../src/pki/index.ts';
 import { openEtcdStore, UnavailableError, type Change, type Store } from '../../src/store/index.ts';
+import { must, portico, run } from './cluster-fixture.ts';
 import { startEtcd, until, type EtcdCluster } from '../../src/store/testing/etcd-cluster.ts';
 
 const ns = (name: string) => `test-${process.pid}-etcd-${name}`;
@@ -17,7 +22,7 @@ const address = (i: number) => `172.31.250.${11 + i}`;
 const HISTORY = 500_000;
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-const run = promisify(execFile);
+const runFile = promisify(execFile);
 const ip = (...args: string[]) => execFileSync('ip', args, { encoding: 'utf8' });
 
 /** A switch in one namespace, a host with an address in each of the others. */
@@ -64,7 +69,7 @@ void describe('etcd of three members', () => {
     await until(async () => {
       for (const i of MEMBERS) {
         const args = ['netns', 'exec', ns('client'), 'etcdctl', '--command-timeout=1s', '--endpoints'];
-        const asking = run('ip', [...args, `${address(i)}:2379`, 'endpoint', 'status', '-w', 'json']);
+        const asking = runFile('ip', [...args, `${address(i)}:2379`, 'endpoint', 'status', '-w', 'json']);
         const text = await asking.then(
           ({ stdout }) => stdout,
           // That one is away.
@@ -172,4 +177,54 @@ void describe('etcd of three members', () => {
     assert.deepEqual(told.map(brief), history.map(brief));
     await Promise.all([...stores, fresh].map((store) => store.close()));
   });
+});
+
+void describe('portico up --store etcd://', () => {
+  void it(
+    'keeps its state there, over TLS and plainly; down leaves it, up finds it',
+    { timeout: 150_000 },
+    async () => {
+      const dir = mkdtempSync(path.join(tmpdir(), `test-${process.pid}-etcd-up-`));
+      const file = (name: string, text: string) => {
+        writeFileSync(path.join(dir, name), text, { mode: 0o600 });
+        return path.join(dir, name);
+      };
+      const ca = createCa('etcd-ca');
+      const own = issueCert(ca, { cn: 'etcd', ips: ['127.0.0.1'], usages: ['server', 'client'] });
+      const client = issueCert(ca, { cn: 'portico', usages: ['client'] });
+      const caFile = file('ca.crt', ca.certPem);
+      const secure = await startEtcd({
+        flags: [
+          `--cert-file=${file('etcd.crt', own.certPem)}`,
+          `--key-file=${file('etcd.key', own.keyPem)}`,
+          `--trusted-ca-file=${caFile}`,
+          '--client-cert-auth',
+        ],
+      });
+      const plain = await startEtcd();
+      const tls = `--etcd-cafile ${caFile} --etcd-certfile ${file('client.crt', client.certPem)} --etcd-keyfile ${file('client.key', client.keyPem)}`;
+      const name = `test-${process.pid}-etcd-up`;
+      const cluster = ['--name', name, '--state-dir', path.join(dir, 'state')];
+      const kubectl = (...args: string[]) =>
+        must('kubectl', ['--kubeconfig', path.join(dir, 'state', 'admin.kubeconfig'), ...args]);
+      const up = (url: string, ...more: string[]) =>
+        must(portico, ['up', ...cluster, '--nodes', '1', '--store', url, ...more], { timeoutMs: 120_000 });
+      const down = () => must(portico, ['down', ...cluster]);
+      try {
+        up(secure.url, ...tls.split(' '));
+        kubectl('create', 'configmap', 'kept', '--from-literal=a=b');
+        down();
+        const saved = path.join(dir, 'saved');
+        must(portico, ['store', 'snapshot', saved, '--from', secure.url, ...tls.split(' ')]);
+        must(portico, ['store', 'restore', saved, '--to', plain.url]);
+        up(plain.url);
+        assert.equal(kubectl('get', 'configmap', 'kept', '-o', 'jsonpath={.data.a}'), 'b');
+        assert.equal(kubectl('get', 'nodes', '-o', 'jsonpath={.items[*].metadata.name}'), 'node-1');
+      } finally {
+        run(portico, ['down', ...cluster]);
+        await Promise.all([secure.close(), plain.close()]);
+        rmSync(dir, { recursive: true, force: true });
+      }
+    },
+  );
 });

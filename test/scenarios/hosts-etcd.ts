@@ -27,7 +27,7 @@ export async function moveToEtcd(hosts: Hosts): Promise<{ printed: string; etcd:
   for (const [i, member] of MEMBERS.entries()) {
     const process_ = etcd.members[i];
     if (process_ === undefined) throw new Error(`no ${member}`);
-    hosts.members.set(member, { ...process_, stop: () => process_.kill() });
+    hosts.members.set(member, { ...process_, endedByItself: 0, stop: () => process_.kill() });
   }
   await hosts.server.stop();
   const database = path.join(hosts.dir, 'server-disk', 'server', 'portico.db');

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { nodes } from '../../src/api/index.ts';
 import { cidrContains } from '../../src/ip/index.ts';
 import type { Store } from '../../src/store/index.ts';
-import { checkHistory, startWriters } from './hosts-checker.ts';
+import { checkHistory, startWriters, type Written } from './hosts-checker.ts';
 import { runFaults, seededRandom, type Fault } from './hosts-faults.ts';
 import { AGENTS, type Hosts } from './hosts-fixture.ts';
 import { ask, chosenEndpoint, type Asked } from './hosts-requests.ts';
@@ -27,6 +27,7 @@ export interface FaultRun {
 
 const CONVERGE_MS = 30_000;
 const PAUSE_MS = 50;
+const RESTART_MS = 300;
 const ANSWERS_IN_A_ROW = 20;
 /** A host that was cut off hears after this time at the latest what changed meanwhile. */
 const CATCH_UP_MS = 6000;
@@ -42,6 +43,7 @@ export async function faultsAtRandom(t: TestContext, run: FaultRun): Promise<voi
   const nodeOf = (podIp: string) => items.find((n) => cidrContains(n.spec?.podCIDR ?? '', podIp))?.metadata.name;
   const writers = await startWriters([...hosts.servers.values()].map((s) => s.client));
 
+  let written: Written;
   let asked = 0;
   const failures: Failure[] = [];
   const stop = new AbortController();
@@ -58,19 +60,32 @@ export async function faultsAtRandom(t: TestContext, run: FaultRun): Promise<voi
       await sleep(PAUSE_MS);
     }
   });
-  const faults = await runFaults(hosts, { seconds, random: seededRandom(run.seed) });
-  const lastFault = performance.now();
-  await run.whole();
-  for (const netns of run.clients.values()) {
-    for (let inARow = 0; inARow < ANSWERS_IN_A_ROW;) {
-      inARow = (await ask(netns, vip)).error === '' ? inARow + 1 : 0;
-      assert.ok(performance.now() < lastFault + CONVERGE_MS, `the Service answers again within ${CONVERGE_MS} ms`);
+  // As a service manager would: whoever has ended is started again.
+  const processes = [...hosts.servers.values(), ...AGENTS.map((a) => hosts.agents[a]), ...hosts.members.values()];
+  const keeper = setInterval(() => {
+    for (const process_ of processes) process_.start();
+  }, RESTART_MS);
+  let faults: Fault[];
+  let convergedMs: number;
+  try {
+    faults = await runFaults(hosts, { seconds, random: seededRandom(run.seed) });
+    const lastFault = performance.now();
+    await run.whole();
+    for (const netns of run.clients.values()) {
+      for (let inARow = 0; inARow < ANSWERS_IN_A_ROW;) {
+        inARow = (await ask(netns, vip)).error === '' ? inARow + 1 : 0;
+        assert.ok(performance.now() < lastFault + CONVERGE_MS, `the Service answers again within ${CONVERGE_MS} ms`);
+      }
     }
+    convergedMs = performance.now() - lastFault;
+  } finally {
+    clearInterval(keeper);
+    stop.abort();
+    await Promise.all(asking);
+    const ended = processes.filter((p) => p.endedByItself > 0).length;
+    if (ended > 0) t.diagnostic(`${ended} processes ended by themselves`);
+    written = await writers.stop();
   }
-  const convergedMs = performance.now() - lastFault;
-  stop.abort();
-  await Promise.all(asking);
-  const written = await writers.stop();
 
   const at = (ms: number) => `${((ms - (faults[0]?.from ?? 0)) / 1000).toFixed(1)} s`;
   const story = faults.map((f) => `${at(f.from)} ${f.kind} ${f.host} for ${((f.to - f.from) / 1000).toFixed(1)} s`);

@@ -1,5 +1,5 @@
 // Faults at random, one after the other, repeatable by their seed: kill, freeze, pulled cable, a clock that jumps, a full
-// disk and a slow one; of servers, agents and members of etcd. Who has ended is started again, as a service manager would.
+// disk and a slow one; of servers, agents and members of etcd. Whoever calls starts again who has ended.
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { AGENTS, type Host, type Hosts, type Managed } from './hosts-fixture.ts';
@@ -26,7 +26,6 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
-const RESTART_MS = 300;
 const LONGEST_MS = 3000;
 const PAUSE_MS = 1500;
 /** Below the five minutes by which certificates are dated back, as everywhere in Kubernetes. */
@@ -63,9 +62,7 @@ export async function runFaults(
     const disk = hosts.disks.get(host);
     switch (kind) {
       case 'kill':
-        await process_?.stop('SIGKILL');
-        await sleep(RESTART_MS);
-        return process_?.start();
+        return process_?.stop('SIGKILL');
       case 'freeze':
         process_?.signal('SIGSTOP');
         await sleep(lasts);
@@ -96,7 +93,6 @@ export async function runFaults(
     const pause = random() * PAUSE_MS;
     const from = performance.now();
     await carryOut(kind, host, lasts);
-    for (const process_ of processes.values()) process_.start();
     done.push({ kind, host, from, to: performance.now() });
     await sleep(pause);
   }

@@ -46,6 +46,8 @@ export const addressOf = (host: Exclude<Host, 'gamma'>): string => LINKS[0].host
 export interface Managed {
   readonly pid: number;
   start(): void;
+  /** How often it ended although nobody stopped it. */
+  readonly endedByItself: number;
   /** Resolves when the process has ended. */
   stop(signal?: NodeJS.Signals): Promise<void>;
   /** SIGSTOP or SIGCONT: it must not have ended. */
@@ -97,20 +99,30 @@ interface Command {
 
 function manage({ netns, log, args, fds = [], env }: Command): Managed {
   let child: ChildProcess | undefined;
+  let stopping = false;
+  let endedByItself = 0;
   const running = () => child !== undefined && child.exitCode === null && child.signalCode === null;
   return {
     get pid() {
       return child?.pid ?? 0;
     },
+    get endedByItself() {
+      return endedByItself;
+    },
     start() {
       if (running()) return;
+      stopping = false;
       const out = openSync(log, 'a');
       const stdio: StdioOptions = ['ignore', out, out, ...fds];
       child = spawnIn(netns, portico, args, { stdio, detached: true, cwd: '/', env: { ...process.env, ...env } });
       closeSync(out);
+      child.once('exit', () => {
+        if (!stopping) endedByItself += 1;
+      });
     },
     async stop(signal = 'SIGTERM') {
       if (child === undefined || !running()) return;
+      stopping = true;
       const gone = once(child, 'exit');
       child.kill(signal);
       await gone;

@@ -14,6 +14,7 @@ import { connectTcpIn, listNetns, openRtnl, runCommand } from '../../src/linux/i
 import { eventually, portico } from './cluster-fixture.ts';
 import { openEtcdStore, openSqliteStore } from '../../src/store/index.ts';
 import { moveToEtcd } from './hosts-etcd.ts';
+import { leadersFall } from './hosts-failover.ts';
 import { faultsAtRandom } from './hosts-fault-run.ts';
 import { addressOf, AGENTS, startHosts, type AgentHost, type Hosts } from './hosts-fixture.ts';
 import { ask } from './hosts-requests.ts';
@@ -319,6 +320,12 @@ test('portico store migrate to an etcd of three members, two servers on it, and 
   );
   const command = hosts.portico('token', 'create').stdout;
   for (const url of urls) assert.ok(command.includes(` --server ${url} `), command);
+});
+
+test('controllers and scheduler move to the other server when the leader is killed, frozen or ended', async (t) => {
+  const seconds = await leadersFall(hosts);
+  t.diagnostic(`seconds until the work went on: ${JSON.stringify(seconds)}`);
+  await whole();
 });
 
 test(`faults at random, two servers on etcd, seed ${SEED}: the same holds`, async (t) => {
