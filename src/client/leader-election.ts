@@ -35,7 +35,7 @@ export function runLeaderElection(client: Client, options: LeaderElectionOptions
   const retryPeriodMs = options.retryPeriodMs ?? 2000;
   const api = client.resource(leases);
   let leading: AbortController | undefined;
-  let deadline: Timer | undefined;
+  let deadline: Timer;
   let stopped = false;
   let timer: Timer;
   let running: Promise<void> = Promise.resolve();
@@ -45,13 +45,13 @@ export function runLeaderElection(client: Client, options: LeaderElectionOptions
   const stepDown = (why: string) => {
     if (leading === undefined) return;
     options.log?.warn('no longer the leader', { lease: name, why });
-    if (deadline !== undefined) clock.clear(deadline);
+    clock.clear(deadline);
     leading.abort();
     leading = undefined;
   };
   const lead = () => {
     // Whatever a request waits for meanwhile: others count from the last renewal too.
-    if (deadline !== undefined) clock.clear(deadline);
+    clock.clear(deadline);
     deadline = clock.after(renewDeadlineMs, () => stepDown(`the lease was not renewed for ${renewDeadlineMs} ms`));
     if (leading !== undefined) return;
     leading = new AbortController();
@@ -109,7 +109,7 @@ export function runLeaderElection(client: Client, options: LeaderElectionOptions
       clock.clear(timer);
       await running;
       const held = leading !== undefined;
-      if (deadline !== undefined) clock.clear(deadline);
+      clock.clear(deadline);
       leading?.abort();
       leading = undefined;
       if (held) await release(client, options);

@@ -71,7 +71,7 @@ export async function listObjects(
 }
 
 function selectEntries({ resource }: ListTarget, entries: readonly Entry[], selection: Selection): StoredObject[] {
-  const records = entries.map((entry) => servedObject(resource, entry));
+  const records = entries.filter((e) => selection.mayMatch(e.value)).map((entry) => servedObject(resource, entry));
   // Before the answer begins: text is otherwise handed on without a look at it.
   for (const { unreadable } of records) if (unreadable !== undefined) throw unreadable;
   return selection.all ? records : records.filter((record) => selection.matches(record.object));

@@ -157,11 +157,14 @@ function eventOf({ resource }: WatchTarget, { entry, previous, revision }: Chang
   const now = entry === undefined ? undefined : servedObject(resource, entry);
   const before = previous === undefined ? undefined : servedObject(resource, previous);
   if (now?.unreadable !== undefined) throw now.unreadable;
-  const isIn = now !== undefined && (selection.all || selection.matches(now.object));
+  const isIn = now !== undefined && (selection.all || isSelected(selection, now));
   const wasIn =
-    before !== undefined && before.unreadable === undefined && (selection.all || selection.matches(before.object));
+    before !== undefined && before.unreadable === undefined && (selection.all || isSelected(selection, before));
   if (now !== undefined && isIn) return [{ type: wasIn ? 'MODIFIED' : 'ADDED', stored: now, revision }];
   // Gone, or changed so that it no longer matches: the client sees the last state that did, with the new revision.
   if (before !== undefined && wasIn) return [{ type: 'DELETED', stored: before, revision }];
   return [];
 }
+
+const isSelected = (selection: Selection, stored: StoredObject): boolean =>
+  selection.mayMatch(stored.entry.value) && selection.matches(stored.object);
