@@ -48,12 +48,14 @@ await api.listen([{ host: '127.0.0.1', port: options.port }], {
 });
 await api.ready;
 if (options.controllers === true) {
-  const clientFor = (name: string) =>
-    createInProcessClient((request) => api.handle(request), { name, groups: ['system:authenticated'] });
+  const ACCOUNT = 'system:serviceaccount:kube-system';
+  const clientFor = (name: string, ...groups: string[]) =>
+    createInProcessClient((request) => api.handle(request), { name, groups: [...groups, 'system:authenticated'] });
   const common = { log: silentLogger, clock: systemClock };
   startControllers({
     ...common,
     client: clientFor('system:kube-controller-manager'),
+    clientFor: (controller) => clientFor(`${ACCOUNT}:${controller}`, 'system:serviceaccounts'),
     options: { podCidrs: ['10.244.0.0/16'], caPem: pem('ca.crt') },
   });
   startScheduler({ ...common, client: clientFor('system:kube-scheduler') });
