@@ -1,5 +1,5 @@
 // The Corefile's `hosts` and `autopath`.
-import { parseName, ROOT } from '../../../dnswire/index.ts';
+import { ROOT } from '../../../dnswire/index.ts';
 import type { AutopathConfig, HostsConfig } from '../config.ts';
 import { integerOf } from '../values.ts';
 import { at, zonesOfWords } from './directive.ts';
@@ -24,8 +24,6 @@ export function hosts(d: Directive): HostsConfig {
 
 export function autopath(d: Directive): AutopathConfig {
   // `autopath @kubernetes` takes the node's own search domains from a resolv.conf; here they are arguments.
-  const nodeSearch = d.args
-    .filter((a) => !a.startsWith('@') && !a.startsWith('/'))
-    .map((a) => parseName(a.toLowerCase()));
-  return { nodeSearch };
+  const names = d.args.filter((a) => !a.startsWith('@') && !a.startsWith('/'));
+  return { nodeSearch: zonesOfWords(names, d) };
 }

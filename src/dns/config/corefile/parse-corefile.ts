@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { formatName } from '../../../dnswire/index.ts';
 import type { WireName } from '../../../dnswire/index.ts';
-import { defaultDnsConfig, DnsConfigError } from '../config.ts';
+import { defaultBlock, defaultDnsConfig, DnsConfigError } from '../config.ts';
 import type { BlockConfig, DnsConfig, ForwardBlockConfig, RewriteRule } from '../config.ts';
 import { durationMs, integerOf, zonesOf } from '../values.ts';
 import { view } from './view.ts';
@@ -65,16 +65,11 @@ function parseBlock(block: CoreBlock, global: Global, ports: Set<number>, folder
     ports.add(port === undefined ? 53 : integerOf(port, where, 1, 65535));
     return zonesOf(name === '' ? '.' : name, where);
   });
+  const { kubernetes: _k, cache: _c, ...bare } = defaultBlock({ zones, forward: [], loop: false });
   const draft: Draft = {
-    zones,
+    ...bare,
     forward: [],
     rewrite: [],
-    records: [],
-    templates: [],
-    acl: [],
-    files: [],
-    transfer: [],
-    loop: false,
     root: path.resolve(folder, block.directives.findLast((d) => d.name === 'root')?.args[0] ?? '.'),
   };
   for (const directive of block.directives) apply(directive, draft, global);

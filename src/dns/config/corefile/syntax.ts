@@ -124,8 +124,11 @@ export function parseCorefileSyntax(
       const where = reader.where(reader.next.line);
       const keys: string[] = [];
       // Zones may go over several lines as long as each but the last ends in a comma.
-      do keys.push(...reader.words().map((t) => t.text));
-      while (keys.at(-1)?.endsWith(',') === true);
+      for (let more = true; more;) {
+        const words = reader.words().map((t) => t.text);
+        keys.push(...words);
+        more = words.at(-1)?.endsWith(',') === true;
+      }
       if (keys[0] === 'import' && !isBrace(reader.next, '{')) {
         for (const file of imports.files(keys[1] ?? '', where, depth)) readBlocks(file, depth + 1);
         continue;
