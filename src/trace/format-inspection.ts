@@ -68,6 +68,7 @@ export function formatPodInspection(inspection: PodInspection): string {
       ...s.problems.map((problem) => `        ${problem}`),
     ]),
     'dns',
+    ...(inspection.dns.length === 0 ? ['  no name leads to this pod'] : []),
     ...dnsLines(inspection.dns),
     'counters',
     ...(counters.device === undefined ? [] : [counterText('eth0', counters.device)]),
