@@ -47,10 +47,16 @@ describe('joining', () => {
     dir = mkdtempSync(path.join(tmpdir(), 'portico-join-'));
     await applyClusterInfo(admin, { server: url, caPem: server.ca.certPem, settings: SETTINGS });
     const client = server.client({ cn: 'system:kube-controller-manager' });
-    const controllers = startControllers({ client, options: { signer: server.ca } });
+    const clients = [client];
+    const clientFor = (controller: string) => {
+      const own = server.client({ cn: `system:serviceaccount:kube-system:${controller}` });
+      clients.push(own);
+      return own;
+    };
+    const controllers = startControllers({ client, clientFor, options: { signer: server.ca } });
     ending.push(
+      () => clients.forEach((each) => each.close()),
       () => controllers.stop(),
-      () => client.close(),
     );
   });
   after(async () => {
