@@ -13,7 +13,7 @@ export interface HostFirewallOptions {
   /** Of the whole cluster. */
   readonly podCidrs: readonly string[];
   readonly log: Logger;
-  /** @default 30000 */
+  /** At the most so often. @default 30000 */
   readonly everyMs?: number;
 }
 
@@ -24,6 +24,8 @@ export interface HostFirewall {
 }
 
 const CHAIN = 'PORTICO-FORWARD';
+/** A look may take a hundredth of the time. */
+const SHARE = 100;
 const FAMILIES = ['IPv4', 'IPv6'] as const;
 const JUMP = ['-m', 'comment', '--comment', 'pods of the cluster', '-j', CHAIN];
 
@@ -67,8 +69,8 @@ const isForeign = ({ table }: ForwardChain) => !IPTABLES_TABLES.has(table) && !/
 export function startHostFirewall(options: HostFirewallOptions): HostFirewall {
   const { netns, podCidrs, log, everyMs = 30_000 } = options;
   let told = '';
-  let last: Promise<void> = Promise.resolve();
-  const queue = (work: () => Promise<void>): Promise<void> => (last = last.then(work, work));
+  let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
 
   const look = async () => {
     const chains = await listChains(netns);
@@ -113,18 +115,26 @@ export function startHostFirewall(options: HostFirewallOptions): HostFirewall {
     log.warn(`a firewall of this host may drop packets of pods, in the nftables chain ${text}: ${how}`);
   };
 
-  const guarded = () =>
-    queue(async () => {
-      try {
-        await look();
-      } catch (error) {
-        log.warn("the host's firewall could not be looked at; trying again", { error: errorText(error) });
-      }
-    });
-  void guarded();
-  const timer = setInterval(() => void guarded(), everyMs).unref();
+  const turn = async () => {
+    const startedAt = performance.now();
+    try {
+      await look();
+    } catch (error) {
+      if (!stopped) log.warn("the host's firewall could not be looked at; trying again", { error: errorText(error) });
+    }
+    // With tens of thousands of chains a look is no small matter.
+    const wait = Math.max(everyMs, SHARE * (performance.now() - startedAt));
+    if (!stopped) timer = setTimeout(() => void (turning = turn()), wait).unref();
+  };
+  let turning = turn();
 
-  return { idle: () => last, stop: () => clearInterval(timer) };
+  return {
+    idle: () => turning,
+    stop() {
+      stopped = true;
+      clearTimeout(timer);
+    },
+  };
 }
 
 /** Takes the chain away, wherever it is. */
