@@ -42,6 +42,7 @@ test('one leads, the other takes over at once when the lease is given back', asy
   await pass(60_000);
   assert.deepEqual([a.isLeader, b.isLeader], [true, false]);
   await a.stop();
+  assert.ok(!('holderIdentity' in (client.find(leases, 'kube-system/lock')?.spec ?? {})), 'an empty one is refused');
   await pass(3000);
   assert.deepEqual(log, ['a leads', 'a ends', 'b leads']);
   const lease = client.find(leases, 'kube-system/lock');

@@ -132,9 +132,13 @@ async function release(client: Client, options: LeaderElectionOptions): Promise<
   try {
     const lease = await api.get(options.name, options.namespace);
     if (lease.spec?.holderIdentity !== options.identity) return;
-    await api.update({ ...lease, spec: { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1 } });
+    // Left out: Kubernetes refuses an empty one.
+    const { holderIdentity: _, ...spec } = lease.spec;
+    await api.update({ ...lease, spec: { ...spec, leaseDurationSeconds: 1 } });
   } catch (error) {
-    // The lease then simply runs out.
-    options.log?.debug('cannot give the lease back', { lease: options.name, error: String(error) });
+    options.log?.warn('cannot give the lease back; it runs out by itself', {
+      lease: options.name,
+      error: String(error),
+    });
   }
 }

@@ -93,6 +93,8 @@ export async function leadersFall(hosts: Hosts): Promise<Readonly<Record<string,
   assert.notEqual(third.host, second.host);
 
   await third.server.stop();
+  const left = await third.other.resource(leases).get('portico-server', 'kube-system');
+  assert.ok(left.spec?.holderIdentity?.startsWith(`${addressOf(third.host)}:`) !== true, 'it gave the lease back');
   seconds['ended'] = (await isWorkedOn(third.other, 'ended')) / 1000;
   third.server.start();
   hosts.kubectl('delete', 'namespace', NAMESPACE, '--wait=false');
