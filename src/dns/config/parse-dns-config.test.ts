@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { test } from 'node:test';
 import { formatName, formatRecord } from '../../dnswire/index.ts';
 import { DnsConfigError } from './config.ts';
@@ -252,6 +254,19 @@ views:
       (error) => error instanceof DnsConfigError && message.test(error.message),
       text,
     );
+});
+
+test('the YAML of the README', async () => {
+  const readme = readFileSync(path.join(import.meta.dirname, '..', 'README.md'), 'utf8');
+  const yaml = /```yaml\n([^]*?)```/.exec(readme)?.[1] ?? '';
+  const { blocks } = await parseDnsConfig(yaml);
+  assert.deepEqual(
+    blocks.map((b) => [b.view?.name, b.templates.length, b.files.length]),
+    [
+      ['office', 0, 0],
+      [undefined, 1, 1],
+    ],
+  );
 });
 
 test('the two formats are told apart', () => {

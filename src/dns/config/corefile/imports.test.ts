@@ -53,6 +53,13 @@ test('directives and server blocks of imported files', () => {
   );
 });
 
+test('relative paths begin beside the Corefile, or in root', () => {
+  const fileOf = (text: string) => parseCorefile(`. {\n${text}\n}`, { folder: '/etc/dns' }).blocks[0]?.hosts?.file;
+  assert.equal(fileOf('hosts own'), '/etc/dns/own');
+  assert.equal(fileOf('hosts own\nroot /srv'), '/srv/own');
+  assert.equal(fileOf('hosts'), '/etc/hosts');
+});
+
 test('a mistake in an imported file names the file and its line', () => {
   withFolder({ plain: '\n\nnope\n' }, (folder) => {
     const text = '. {\n import plain\n}';

@@ -1,4 +1,5 @@
 // The Corefile's `hosts` and `autopath`.
+import path from 'node:path';
 import { ROOT } from '../../../dnswire/index.ts';
 import type { AutopathConfig, HostsConfig } from '../config.ts';
 import { integerOf } from '../values.ts';
@@ -6,10 +7,11 @@ import { at, zonesOfWords } from './directive.ts';
 import type { Mutable } from './directive.ts';
 import type { Directive } from './syntax.ts';
 
-export function hosts(d: Directive): HostsConfig {
+/** @param root that a relative path begins in */
+export function hosts(d: Directive, root: string): HostsConfig {
   const [file = '/etc/hosts'] = d.args;
   const inline: string[] = [];
-  const out: Mutable<HostsConfig> = { file, inline, ttlSeconds: 3600, reverse: true };
+  const out: Mutable<HostsConfig> = { file: path.resolve(root, file), inline, ttlSeconds: 3600, reverse: true };
   for (const o of d.block) {
     if (o.name === 'ttl') out.ttlSeconds = integerOf(o.args[0], at(o), 0, 86_400);
     else if (o.name === 'no_reverse') out.reverse = false;

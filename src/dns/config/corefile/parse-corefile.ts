@@ -96,7 +96,7 @@ const DIRECTIVES: Readonly<Record<string, Apply>> = {
     draft.cache = cache(d);
   },
   hosts: (d, draft) => {
-    draft.hosts = hosts(d);
+    draft.hosts = hosts(d, draft.root);
   },
   rewrite: (d, draft) => {
     draft.rewrite.push(...rewrite(d));

@@ -48,12 +48,15 @@ const isAddress = (text: string): boolean => packAddress(text) !== undefined;
 export class ExternalZone {
   readonly config: ExternalConfig;
   readonly #cluster: ClusterZone;
+  /** Longest first. */
+  readonly #zones: readonly WireName[];
   /** Services by external address, as of a version of the index. */
   #reverse: { version: number; services: Map<string, DnsService[]> } | undefined;
 
   constructor(config: ExternalConfig, cluster: ClusterZone) {
     this.config = config;
     this.#cluster = cluster;
+    this.#zones = [...config.zones, ...config.reverseZones].toSorted((a, b) => b.length - a.length);
   }
 
   get synced(): boolean {
@@ -66,8 +69,7 @@ export class ExternalZone {
 
   /** The zone of these that holds the name. */
   zoneOf(key: WireName): WireName | undefined {
-    const { zones, reverseZones } = this.config;
-    return [...zones, ...reverseZones].find((zone) => isBelow(key, zone));
+    return this.#zones.find((zone) => isBelow(key, zone));
   }
 
   /** @param name the question with the client's letters, @param key the same in lower case, in `zone`. */

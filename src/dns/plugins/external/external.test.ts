@@ -146,7 +146,7 @@ test('k8s_external: changes show at once, apex, ttl and fallthrough', async () =
     .find((i) => i?.family === 'IPv4' && !i.internal)?.address;
   assert.ok(own !== undefined, 'this machine has no address besides loopback');
   const block = blockOf(
-    `${KUBERNETES}k8s_external example.com {\n apex names\n ttl 77\n fallthrough x.example.com\n }\nhosts {\n 10.7.7.7 y.x.example.com\n fallthrough\n }`,
+    `${KUBERNETES}k8s_external example.com deep.example.com {\n apex names\n ttl 77\n fallthrough x.example.com\n }\nhosts {\n 10.7.7.7 y.x.example.com\n fallthrough\n }`,
   );
   const objects = [...OBJECTS, outside('testns/dns', '10.0.0.10', '4.4.4.4'), slice('testns/dns', ['http:80'], own)];
   await using running = await startTestServer(objects, { block });
@@ -155,6 +155,10 @@ test('k8s_external: changes show at once, apex, ttl and fallthrough', async () =
   assert.deepEqual(ns.answers, ['example.com. 77 NS ns1.names.example.com.']);
   assert.deepEqual(ns.additionals, ['ns1.names.example.com. 77 A 4.4.4.4']);
   assert.deepEqual((await askUdp(port, 'ns1.names.example.com. A')).answers, ['ns1.names.example.com. 77 A 4.4.4.4']);
+  // The longest of the zones holds the name.
+  assert.deepEqual((await askUdp(port, 'svc1.testns.deep.example.com. A')).answers, [
+    'svc1.testns.deep.example.com. 77 A 1.2.3.4',
+  ]);
   // Without the option headless services are for the inside.
   assert.equal((await askUdp(port, `svc-headless.${Z} A`)).rcode, 'NXDOMAIN');
   assert.equal((await askUdp(port, 'z.x.example.com. A')).rcode, 'REFUSED');
