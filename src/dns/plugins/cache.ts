@@ -194,6 +194,8 @@ class Cache implements DnsPlugin {
     const table = positive ? this.#success : this.#denial;
     const capacity = positive ? this.#config.capacity : this.#config.negativeCapacity;
     const now = this.#clock.monotonic();
+    // What was popular stays so.
+    const seen = this.#known(key)?.seen ?? 0;
     (positive ? this.#denial : this.#success).delete(key);
     table.delete(key);
     if (table.size >= capacity) {
@@ -205,7 +207,6 @@ class Cache implements DnsPlugin {
       this.#metrics.evictions.inc({ ...this.#labels, type: positive ? 'success' : 'denial' });
     }
     const capped = cap(answer, ttl);
-    const seen = this.#known(key)?.seen ?? 0;
     table.set(key, { answer: capped, storedAt: now, endsAt: now + ttl * 1000, seen, seenAt: now });
     this.#metrics.entries.set(this.#success.size, { ...this.#labels, type: 'success' });
     this.#metrics.entries.set(this.#denial.size, { ...this.#labels, type: 'denial' });

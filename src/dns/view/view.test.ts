@@ -80,6 +80,10 @@ test('mistakes in a view name the line', () => {
     /line 3: a block above answers everything in \./,
   );
   assert.throws(() => parseCorefile('. {\n view v {\n }\n}'), /an expression is missing/);
+  assert.throws(
+    () => parseCorefile('. {\n view a"b {\n expr true\n }\n}'),
+    /line 3: expr: the name "a"b" may have letters/,
+  );
 });
 
 test('blocks of one zone: the first whose view takes the question answers', async () => {

@@ -80,6 +80,9 @@ const SAMPLE: QuestionFacts = {
 
 /** @throws ExpressionError for what cannot be read, or is neither true nor false */
 export function compileView(view: ViewConfig): (facts: QuestionFacts) => boolean {
+  // It is a label of metrics.
+  if (!/^[\w.-]+$/.test(view.name))
+    throw new ExpressionError(`the name "${view.name}" may have letters, digits, _, - and . only`);
   const conditions = view.when.map((source) => {
     const condition = parseExpression(source, FUNCTIONS);
     const tried = condition(SAMPLE);
