@@ -103,6 +103,7 @@ test('--runtime cri: a containerd per node runs the pods; it may be killed, and 
   assert.match(ask(), /^web-/);
   const ids = () =>
     c.kubectl('get', 'pods', '-o', 'jsonpath={range .items[*]}{.status.containerStatuses[0].containerID} {end}');
+  assert.match(run(portico, ['trace', ...c.flags, 'shell', 'web']).stdout, /DNAT/, 'a trace enters its pods');
   const before = ids();
   assert.match(before, /^(containerd:\/\/[0-9a-f]{64} ){3}$/);
   const killed = c.pid('containerd-node-1');
