@@ -1,4 +1,5 @@
 // The door of the controllers room.
+export { controllerUser } from './controller-user.ts';
 export { startControllers } from './start-controllers.ts';
 export type { ControllersOptions, StartControllers } from './start-controllers.ts';
 export type { ControllerContext, Running } from './runtime/context.ts';

@@ -4,9 +4,9 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { createApiServer, type ListenAddress, type RequestLimits } from '../apiserver/index.ts';
-import { createInProcessClient, followServers, type Client } from '../client/index.ts';
+import { createInProcessClient, followServers, type Client, type InProcessUser } from '../client/index.ts';
 import { systemClock } from '../clock/index.ts';
-import { startControllers } from '../controllers/index.ts';
+import { controllerUser, startControllers } from '../controllers/index.ts';
 import { joinHostPort } from '../ip/index.ts';
 import type { Logger } from '../log/index.ts';
 import { Registry } from '../metrics/index.ts';
@@ -94,19 +94,13 @@ export async function runServer(options: ServerOptions): Promise<void> {
   log.info('API server ready', { listen: options.listen });
 
   const clients: Client[] = [];
-  const clientAs = (name: string, groups: readonly string[], userAgent: string) => {
-    const user = { name, groups: [...groups, 'system:authenticated'] };
+  const clientAs = (user: InProcessUser, userAgent: string) => {
     const client = createInProcessClient((request) => api.handle(request), user, userAgent);
     clients.push(client);
     return client;
   };
-  const clientFor = (name: string) => clientAs(name, [], name.replace('system:', ''));
-  const clientForController = (name: string) =>
-    clientAs(
-      `system:serviceaccount:kube-system:${name}`,
-      ['system:serviceaccounts', 'system:serviceaccounts:kube-system'],
-      'kube-controller-manager',
-    );
+  const clientFor = (name: string) => clientAs({ name, groups: ['system:authenticated'] }, name.replace('system:', ''));
+  const clientForController = (name: string) => clientAs(controllerUser(name), 'kube-controller-manager');
   const stopLeading = lead({
     client: clientFor('system:kube-controller-manager'),
     shared: options.shared,

@@ -122,6 +122,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
       pending.delete(key);
       unschedulable.delete(key);
       nominations.delete(key);
+      callOff(key);
       return;
     }
     // A promise made before this scheduler began.
