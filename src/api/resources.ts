@@ -111,6 +111,13 @@ export const events = resource<t.CoreEvent>({
   namespaced: true,
   shortNames: ['ev'],
 });
+export const limitRanges = resource<t.LimitRange>({
+  ...core,
+  kind: 'LimitRange',
+  plural: 'limitranges',
+  namespaced: true,
+  shortNames: ['limits'],
+});
 export const persistentVolumes = resource<t.PersistentVolume>({
   ...core,
   kind: 'PersistentVolume',

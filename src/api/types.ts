@@ -45,6 +45,7 @@ export type Node = Stored<core.Node>;
 export type Namespace = Stored<core.Namespace>;
 export type ConfigMap = Stored<core.ConfigMap>;
 export type Secret = Stored<core.Secret>;
+export type LimitRange = Stored<core.LimitRange>;
 export type ServiceAccount = Stored<core.ServiceAccount>;
 export type CoreEvent = Stored<core.Event>;
 export type PersistentVolume = Stored<core.PersistentVolume>;

@@ -34,6 +34,18 @@ kind Secret | Like a ConfigMap, for what must not be shown: passwords, keys, cer
   2 data map[bytes] | Values by key, in base64.
   4 stringData map[string] | Values by key as plain text; written into data, never read back.
   3 type string | What the secret is for, such as Opaque or kubernetes.io/tls.
+kind LimitRange | Bounds and defaults for what pods and claims of a namespace ask for.
+  1 metadata meta.ObjectMeta embedded | Name, namespace, labels and other data that every object has.
+  2 spec LimitRangeSpec embedded | What is wanted.
+type LimitRangeSpec
+  1 limits []LimitRangeItem required atomic | Bounds, by what they are about.
+type LimitRangeItem
+  1 type string required | Container, Pod or PersistentVolumeClaim: what the bounds are about.
+  2 max map[quantity] | The most that may be asked for, by resource.
+  3 min map[quantity] | The least that must be asked for, by resource.
+  4 default map[quantity] | Limits of containers that say none.
+  5 defaultRequest map[quantity] | Requests of containers that say none.
+  6 maxLimitRequestRatio map[quantity] | How many times its request a limit may be at the most.
 kind ServiceAccount | An identity for the programs in pods.
   1 metadata meta.ObjectMeta embedded | Name, namespace, labels and other data that every object has.
   2 secrets []ObjectReference keys=name merge=name | Secrets that pods of this account may use.

@@ -5,6 +5,7 @@ import { certificateStrategies } from './certificates.ts';
 import { batchStrategies } from './batch.ts';
 import { configurationStrategies } from './configuration.ts';
 import { eventStrategies } from './event.ts';
+import { limitRangeStrategy } from './limit-range.ts';
 import { namespaceStrategy } from './namespace.ts';
 import { networkingStrategies } from './networking.ts';
 import { nodeStrategy } from './node.ts';
@@ -24,6 +25,7 @@ const strategies: readonly KindStrategy[] = [
   serviceStrategy,
   ...serviceBackendStrategies,
   ...configurationStrategies,
+  limitRangeStrategy,
   ...eventStrategies,
   ...workloadStrategies,
   ...batchStrategies,

@@ -155,6 +155,11 @@ export const secretColumns: readonly Column<core.Secret>[] = [
   ageColumn,
 ];
 
+export const limitRangeColumns: readonly Column<core.LimitRange>[] = [
+  nameColumn,
+  { name: 'Created At', description: 'When it was made.', cell: (l) => l.metadata?.creationTimestamp ?? '' },
+];
+
 export const serviceAccountColumns: readonly Column<core.ServiceAccount>[] = [
   nameColumn,
   {

@@ -23,6 +23,7 @@ const tables: Readonly<Record<string, readonly AnyColumn[]>> = {
   '/Endpoints': row(core.endpointsColumns),
   '/ConfigMap': row(core.configMapColumns),
   '/Secret': row(core.secretColumns),
+  '/LimitRange': row(core.limitRangeColumns),
   '/ServiceAccount': row(core.serviceAccountColumns),
   '/Event': row(core.eventColumns),
   '/ReplicationController': row(core.replicationControllerColumns),

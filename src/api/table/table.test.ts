@@ -26,6 +26,7 @@ function table(resource: Resource, object: object) {
 }
 
 const rows: readonly [string, Resource, object, string, string?][] = [
+  ['limit range', r.limitRanges, { spec: { limits: [] } }, 'Name=a Created At=2026-01-01T00:55:30Z'],
   [
     'priority class',
     r.priorityClasses,

@@ -196,6 +196,96 @@ void describe('priority', () => {
   });
 });
 
+void describe('limit ranges', () => {
+  const start = async (...limits: object[]) => {
+    const server = await startTestServer();
+    await server.ok('POST', '/api/v1/namespaces/default/serviceaccounts', { metadata: { name: 'default' } });
+    await server.ok('POST', '/api/v1/namespaces/default/limitranges', { metadata: { name: 'l' }, spec: { limits } });
+    const pod = (spec: object) => server.call('POST', PODS, { metadata: { name: 'p' }, spec });
+    return { server, pod };
+  };
+
+  void it('fill in what containers do not say, and say so', async () => {
+    const { server, pod } = await start({
+      type: 'Container',
+      default: { cpu: '1', memory: '64Mi' },
+      defaultRequest: { cpu: '100m' },
+    });
+    await using _ = server;
+    const half = container({ resources: { limits: { cpu: '500m' } } });
+    const { body } = await pod({ containers: [half], initContainers: [{ name: 'i', image: 'i' }] });
+    assert.deepEqual(
+      [body.spec.containers[0].resources, body.spec.initContainers[0].resources],
+      [
+        // A limit that was given is the request, too.
+        { limits: { cpu: '500m', memory: '64Mi' }, requests: { cpu: '500m', memory: '64Mi' } },
+        { limits: { cpu: '1', memory: '64Mi' }, requests: { cpu: '100m', memory: '64Mi' } },
+      ],
+    );
+    assert.equal(
+      body.metadata.annotations['kubernetes.io/limit-ranger'],
+      'LimitRanger plugin set: memory request for container c; memory limit for container c; cpu, memory request for init container i; cpu, memory limit for init container i',
+    );
+  });
+
+  const one = (resources: object) => ({ containers: [container({ resources })] });
+  const rows: readonly [what: string, item: object, spec: object, expected: string | undefined][] = [
+    ['in range', { type: 'Container', max: { cpu: '2' }, min: { cpu: '1' } }, one({ limits: { cpu: '1' } }), undefined],
+    [
+      'a limit above the maximum',
+      { type: 'Container', max: { cpu: '1' } },
+      one({ limits: { cpu: '2' }, requests: { cpu: '1' } }),
+      'maximum cpu usage per Container is 1, but limit is 2',
+    ],
+    [
+      'a request below the minimum',
+      { type: 'Container', min: { memory: '64Mi' } },
+      one({ requests: { memory: '1Mi' } }),
+      'minimum memory usage per Container is 64Mi, but request is 1Mi',
+    ],
+    [
+      'a pod without limits',
+      { type: 'Pod', max: { cpu: '1' } },
+      one({}),
+      'maximum cpu usage per Pod is 1.  No limit is specified',
+    ],
+    [
+      'containers that are too much together',
+      { type: 'Pod', max: { cpu: '1' } },
+      {
+        containers: ['a', 'b'].map((name) => ({ name, image: 'i', resources: { limits: { cpu: '750m' } } })),
+      },
+      'maximum cpu usage per Pod is 1, but limit is 1500m',
+    ],
+    [
+      'a limit many times the request',
+      { type: 'Container', maxLimitRequestRatio: { cpu: '2' } },
+      one({ limits: { cpu: '3' }, requests: { cpu: '1' } }),
+      'cpu max limit to request ratio per Container is 2, but provided ratio is 3.000000',
+    ],
+  ];
+  for (const [what, item, spec, expected] of rows) {
+    void it(`judge ${what}`, async () => {
+      const { server, pod } = await start(item);
+      await using _ = server;
+      const { status, body } = await pod(spec);
+      if (expected === undefined) assert.equal(status, 201);
+      else assert.deepEqual([status, body.message], [403, `pods "p" is forbidden: ${expected}`]);
+    });
+  }
+
+  void it('judge claims by what they request', async () => {
+    const { server } = await start({ type: 'PersistentVolumeClaim', max: { storage: '1Gi' } });
+    await using _ = server;
+    const { status, body } = await server.call('POST', '/api/v1/namespaces/default/persistentvolumeclaims', {
+      metadata: { name: 'c' },
+      spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '2Gi' } } },
+    });
+    assert.equal(status, 403);
+    assert.match(body.message, /maximum storage usage per PersistentVolumeClaim is 1Gi, but request is 2Gi$/);
+  });
+});
+
 void describe('nodes', () => {
   void it('begin with the taint that keeps pods away until they are ready', async () => {
     await using server = await startTestServer();

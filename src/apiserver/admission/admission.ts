@@ -6,6 +6,7 @@ import type { Admission } from '../verbs/deps.ts';
 import { checkNamespace, protectNamespace } from './namespace-lifecycle.ts';
 import { restrictNode } from './node-restriction.ts';
 import { podSecurity } from './pod-security.ts';
+import { limitRanger } from './limit-ranges.ts';
 import { priority } from './priority.ts';
 import { addTolerations, taintNewNode } from './taints.ts';
 import { addServiceAccount } from './service-account.ts';
@@ -25,6 +26,7 @@ export function createAdmission(store: Store, more: readonly AdmissionStep[] = [
     priority,
     { create: addTolerations },
     { create: taintNewNode },
+    limitRanger,
     podSecurity,
     storageAdmission,
     ...more,
