@@ -39,6 +39,9 @@ function normalise(text: string, namespace: string): string {
       .replaceAll(/(?<=\S) {2,}/g, '   ')
       .replaceAll(/[ \t]+$/gm, '')
       .replaceAll(/^-{5,}$/gm, '-----')
+      // What the scheduler says changes with those nodes, and it may have said it more than once.
+      .replaceAll(/^( +Warning +FailedScheduling +AGE)( \(x\d+ over \w+\))?( +default-scheduler +WHY)$/gm, '$1$3')
+      .replaceAll(/^( +Warning +FailedScheduling .*)(\n\1)+$/gm, '$1')
   );
 }
 
