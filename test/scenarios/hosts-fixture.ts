@@ -123,9 +123,19 @@ function manage({ netns, log, args, fds = [], env }: Command): Managed {
     async stop(signal = 'SIGTERM') {
       if (child === undefined || !running()) return;
       stopping = true;
-      const gone = once(child, 'exit');
-      child.kill(signal);
+      const ending = child;
+      const gone = once(ending, 'exit');
+      ending.kill(signal);
+      let late = false;
+      const limit = setTimeout(() => {
+        late = true;
+        ending.kill('SIGKILL');
+      }, LONGEST_END_MS);
       await gone;
+      clearTimeout(limit);
+      if (!late) return;
+      const said = readFileSync(log, 'utf8').split('\n').slice(-15).join('\n');
+      throw new Error(`the process in ${netns} did not end within ${LONGEST_END_MS} ms of ${signal}:\n${said}`);
     },
     signal(signal) {
       if (running()) child?.kill(signal);
@@ -133,6 +143,8 @@ function manage({ netns, log, args, fds = [], env }: Command): Managed {
   };
 }
 
+/** An agent or a server says goodbye within this time. */
+const LONGEST_END_MS = 20_000;
 /** Room for the files that etcd makes in advance. */
 const DISK_MEGABYTES = 400;
 
