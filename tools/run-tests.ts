@@ -119,7 +119,16 @@ async function runFiles(
 }
 
 /** Scenarios that mostly wait, and put no load on what they look at: they share the machine's two cores. */
-const PATIENT = new Set(['captures', 'cri-node', 'etcd-members', 'hosts', 'scheduling', 'seed-listing', 'trace-clean']);
+const PATIENT = new Set([
+  'captures',
+  'cri-node',
+  'dual-stack',
+  'etcd-members',
+  'hosts',
+  'scheduling',
+  'seed-listing',
+  'trace-clean',
+]);
 
 const find = (...patterns: string[]) => globSync(patterns, { cwd: root }).toSorted();
 const isPlain = (f: string) => !/\.(kernel|scenario)\.test\.ts$/.test(f);

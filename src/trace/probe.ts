@@ -51,16 +51,18 @@ function runTcp(
   return new Promise((resolve) => {
     const done = (outcome: ProbeOutcome) => {
       clearTimeout(timer);
+      signal?.removeEventListener('abort', stop);
       socket.destroy();
       resolve(outcome);
     };
     const success = () =>
       done({ kind: 'connected', ms: connectedMs ?? elapsed(), ...(answer === '' ? {} : { answer }) });
+    const stop = () => done(interrupted(elapsed()));
     const timer = setTimeout(() => {
       const what = connectedMs === undefined ? 'no answer' : 'connected, but no answer to the request';
       done({ kind: 'timeout', ms: elapsed(), message: `${what} within ${timeoutMs} ms` });
     }, timeoutMs);
-    signal?.addEventListener('abort', () => done(interrupted(elapsed())), { once: true });
+    signal?.addEventListener('abort', stop);
     socket.on('error', (error) => done(failure(error, elapsed())));
     socket.on('connect', () => {
       connectedMs = elapsed();
@@ -97,13 +99,15 @@ function runUdp(
       if (over) return;
       over = true;
       clearTimeout(timer);
+      signal?.removeEventListener('abort', stop);
       socket.close();
       resolve(outcome);
     };
+    const stop = () => done(interrupted(elapsed()));
     const timer = setTimeout(() => {
       done({ kind: 'timeout', ms: elapsed(), message: `no answer within ${timeoutMs} ms` });
     }, timeoutMs);
-    signal?.addEventListener('abort', () => done(interrupted(elapsed())), { once: true });
+    signal?.addEventListener('abort', stop);
     socket.on('error', (error) => done(failure(error, elapsed())));
     socket.on('message', (message) => done({ kind: 'connected', ms: elapsed(), answer: message.toString('latin1') }));
     socket.bind({ fd }, () => {
