@@ -11,6 +11,7 @@ import {
   nthAddress,
   parseCidr,
   splitHostPort,
+  parseIp,
 } from '../ip/index.ts';
 import { shareClusterKeys } from '../roles/cluster-keys.ts';
 import { roleLogger } from '../roles/lifecycle.ts';
@@ -30,6 +31,17 @@ function cidrs(parsed: Parsed, flag: string, preset: string): readonly string[] 
     if (parseCidr(text) === undefined) throw new UserError(`--${flag} ${text}: not a range such as 10.0.0.0/16`);
   }
   return texts.length === 0 ? [preset] : texts;
+}
+
+/** What Endpoints of the Service `kubernetes` may not hold. @throws UserError */
+function refuseUnreachable(advertise: string): void {
+  if (parseIp(advertise) === undefined)
+    throw new UserError(`--advertise-address ${advertise}: not an address such as 192.168.1.10`);
+  const unusable = ['127.0.0.0/8', '::1/128', '0.0.0.0/32', '::/128'].some((cidr) => cidrContains(cidr, advertise));
+  if (unusable)
+    throw new UserError(
+      `--advertise-address ${advertise}: nodes and pods cannot reach that; give an address of this host that they can`,
+    );
 }
 
 /** Addresses that mean two things lead packets astray long after the mistake. @throws UserError */
@@ -132,6 +144,7 @@ export const command: Command = {
     const address = requiredFlag(parsed, 'advertise-address');
     const podCidrs = cidrs(parsed, 'pod-cidr', '10.244.0.0/16');
     const serviceCidrs = cidrs(parsed, 'service-cidr', '10.96.0.0/12');
+    refuseUnreachable(address);
     refuseOverlap(podCidrs, serviceCidrs, address);
     const clusterName = stringFlag(parsed, 'cluster-name') ?? 'portico';
     const clusterDomain = stringFlag(parsed, 'cluster-domain') ?? 'cluster.local';

@@ -12,6 +12,18 @@ export interface HttpTransportOptions {
   requestTimeoutMs?: number;
   /** Connections for requests; more requests than this wait for one. */
   maxConnections?: number;
+  /** Told of every answer, and of every request that got none. */
+  onAnswer?: (answer: AnswerReport) => void;
+}
+
+export interface AnswerReport {
+  readonly method: TransportRequest['method'];
+  /** Host and port of the server. */
+  readonly host: string;
+  /** Status code; `<error>` without an answer, as client-go has it. */
+  readonly code: string;
+  /** From the request to the head of the answer. */
+  readonly seconds: number;
 }
 
 export function createHttpTransport(config: ClientConfig, options: HttpTransportOptions = {}): Transport {
@@ -37,6 +49,14 @@ export function createHttpTransport(config: ClientConfig, options: HttpTransport
 
   const open = (request: TransportRequest, agent: Agent): Promise<Answer> =>
     new Promise<Answer>((resolve, reject) => {
+      const began = performance.now();
+      const tell = (code: string) =>
+        options.onAnswer?.({
+          method: request.method,
+          host: base.host,
+          code,
+          seconds: (performance.now() - began) / 1000,
+        });
       const payload = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
       const headers: Record<string, string | number> = {
         accept: 'application/json',
@@ -58,9 +78,15 @@ export function createHttpTransport(config: ClientConfig, options: HttpTransport
         ...(config.credentials === undefined ? {} : clientCertificate(config.credentials())),
         ...(request.signal === undefined ? {} : { signal: request.signal }),
       });
-      req.once('response', (response) => resolve({ req, response }));
+      let answered = false;
+      req.once('response', (response) => {
+        answered = true;
+        tell(String(response.statusCode ?? 0));
+        resolve({ req, response });
+      });
       // Stays for the life of the request: an error after the response is also given to the response's reader.
       req.on('error', (cause: NodeJS.ErrnoException) => {
+        if (!answered) tell('<error>');
         reject(Object.assign(failure(request, config.server, cause), { stale: req.reusedSocket }));
       });
       req.end(payload);

@@ -20,7 +20,7 @@ export { ConnectionError, isConnectionError } from './connection-error.ts';
 export { createBackoff } from './backoff.ts';
 export type { Backoff } from './backoff.ts';
 export { createClient } from './create-client.ts';
-export type { HttpTransportOptions } from './http-transport.ts';
+export type { AnswerReport, HttpTransportOptions } from './http-transport.ts';
 export { followServers, serverUrls } from './follow-servers.ts';
 export { createEventRecorder } from './event-recorder.ts';
 export type { EventRecorder, EventRecorderOptions, EventSubject, EventType } from './event-recorder.ts';

@@ -79,6 +79,20 @@ test('before the first list: SERVFAIL with the reason, not ready; then answers, 
   client.close();
 });
 
+test('the server asks for its own health once a second', async () => {
+  const client = createFakeClient();
+  const server = await startCold(client);
+  await until('two questions', async () =>
+    /coredns_health_request_duration_seconds_count [2-9]/.test(
+      await (await page('/metrics', server.httpPorts.metrics)).text(),
+    ),
+  );
+  const text = await (await page('/metrics', server.httpPorts.metrics)).text();
+  assert.doesNotMatch(text, /coredns_health_request_failures_total \d/);
+  await server.stop({ lameduckMs: 0 });
+  client.close();
+});
+
 test('a change in the API is in the answers at once', async () => {
   await using running = await startTestServer(OBJECTS);
   const { port } = running.server;

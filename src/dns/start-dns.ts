@@ -12,6 +12,7 @@ import type { ConfigWatch } from './config/watch-config.ts';
 import { Engine } from './engine.ts';
 import { openCluster } from './plugins/kubernetes/cluster.ts';
 import type { Cluster } from './plugins/kubernetes/cluster.ts';
+import { watchHealth, type HealthCheck } from './server/health-check.ts';
 import type { Pages } from './server/pages.ts';
 import { mergeMetrics } from './server/merge-metrics.ts';
 import { openSockets } from './server/sockets.ts';
@@ -109,6 +110,7 @@ class Server implements DnsServer {
   readonly #workers: Workers | undefined;
   #sockets: Sockets | undefined;
   #pages: Pages | undefined;
+  #health: HealthCheck | undefined;
   #stopping = false;
 
   constructor(options: DnsOptions) {
@@ -272,6 +274,9 @@ class Server implements DnsServer {
       notReady: () => this.notReady(),
       metrics: () => this.#metricsPage(),
     });
+    const { health: port } = this.#pages.ports;
+    if (health !== undefined && port !== undefined)
+      this.#health = watchHealth({ address: health.address, port }, this.#clock, this.#registry);
   }
 
   async #metricsPage(): Promise<string> {
@@ -295,6 +300,7 @@ class Server implements DnsServer {
     if (lameduckMs > 0) await new Promise<void>((resolve) => this.#clock.after(lameduckMs, resolve));
     const limits = { lingerMs: options.lingerMs ?? lameduckMs, drainMs: options.drainMs ?? DRAIN_MS };
     await Promise.all([this.#sockets?.close(limits), this.#workers?.stop(limits)]);
+    this.#health?.stop();
     this.#pages?.close();
     this.#configWatch?.stop();
     for (const cluster of this.#clusters.values()) cluster.stop();

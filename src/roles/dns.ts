@@ -6,6 +6,7 @@ import { systemClock } from '../clock/index.ts';
 import { startDns, type DnsConfig, type DnsListen } from '../dns/index.ts';
 import { Registry } from '../metrics/index.ts';
 import { aborted, endOnSignal, roleLogger } from './lifecycle.ts';
+import { restClientMetrics } from './rest-client-metrics.ts';
 
 export interface DnsRoleOptions {
   /** Absent: the service account of the pod. */
@@ -24,10 +25,12 @@ export async function runDns(options: DnsRoleOptions): Promise<void> {
   const log = roleLogger('dns');
   const ended = endOnSignal();
   const needsApi = options.config.blocks.some((b) => b.kubernetes !== undefined);
+  const metrics = new Registry();
+  const onAnswer = restClientMetrics(metrics, 'coredns_kubernetes_rest_client');
   const client = needsApi
-    ? createClient(kubeconfig === undefined ? inClusterConfig() : loadKubeconfig(kubeconfig))
+    ? createClient(kubeconfig === undefined ? inClusterConfig() : loadKubeconfig(kubeconfig), { onAnswer })
     : undefined;
-  const server = await startDns({ ...more, client, log, clock: systemClock, metrics: new Registry() });
+  const server = await startDns({ ...more, client, log, clock: systemClock, metrics });
   process.on('SIGHUP', () => void server.reload());
   log.info('answering', { port: server.port });
   if (client !== undefined)

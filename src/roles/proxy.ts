@@ -7,6 +7,7 @@ import type { Logger } from '../log/index.ts';
 import { Registry } from '../metrics/index.ts';
 import { applyProxySettings, startProxy, type ProxyConfig } from '../proxy/index.ts';
 import { aborted, endOnSignal, roleLogger } from './lifecycle.ts';
+import { restClientMetrics } from './rest-client-metrics.ts';
 
 export interface ProxyRoleOptions {
   nodeName: string;
@@ -74,12 +75,16 @@ export async function runProxy(options: ProxyRoleOptions): Promise<void> {
   using changed = configFile === undefined ? undefined : watchConfig(configFile, log);
   const ended = changed === undefined ? signalled : AbortSignal.any([signalled, changed]);
   let others: readonly string[] = [];
-  const client = createClient({
-    ...clientConfig(config.kubeconfig, options.master),
-    userAgent: 'kube-proxy',
-    others: () => others,
-    onServer: (server) => log.warn('the API server does not answer: going on with another', { server }),
-  });
+  const metrics = new Registry();
+  const client = createClient(
+    {
+      ...clientConfig(config.kubeconfig, options.master),
+      userAgent: 'kube-proxy',
+      others: () => others,
+      onServer: (server) => log.warn('the API server does not answer: going on with another', { server }),
+    },
+    { onAnswer: restClientMetrics(metrics, 'rest_client') },
+  );
   const following = followServers(client, (urls) => (others = urls), { log });
   const proxy = await startProxy({
     client,
@@ -88,7 +93,7 @@ export async function runProxy(options: ProxyRoleOptions): Promise<void> {
     ...(nftApply === undefined ? {} : { nftApply }),
     log,
     clock: systemClock,
-    metrics: new Registry(),
+    metrics,
   });
   if (options.once) await Promise.race([proxy.synced, aborted(ended)]);
   else await aborted(ended);
