@@ -2,7 +2,7 @@
 // and the page in a browser, one after the other. Ends with a plain line `N passed, N failed`.
 // Usage: node tools/run-tests.ts [check] [unit] [kernel] [api] [scenario] [browser]   (default: all)
 import { spawn } from 'node:child_process';
-import { globSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 
@@ -87,6 +87,16 @@ function failedFiles(output: string): string[] {
   return [...new Set([...output.matchAll(/^test at (\S+?):\d+:\d+$/gm)].map((m) => m[1] ?? ''))];
 }
 
+/** A shared suite runs nothing by itself: in its place the files that use it. */
+function runnable(failed: readonly string[], files: readonly string[]): string[] {
+  const importsOf = (file: string) =>
+    [...readFileSync(path.join(root, file), 'utf8').matchAll(/ from '(\.[^']+)';/g)].map(([, where]) =>
+      path.join(path.dirname(file), where ?? ''),
+    );
+  const usersOf = (suite: string) => files.filter((file) => importsOf(file).includes(suite));
+  return [...new Set(failed.flatMap((file) => (file.endsWith('.suite.ts') ? usersOf(file) : file)))];
+}
+
 /** A whole stage going wrong is no accident of timing. */
 const MOST_SECOND_TRIES = 3;
 
@@ -107,7 +117,7 @@ async function runFiles(
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
     console.log(`${failed === 0 ? 'ok    ' : 'FAILED'} ${what}: ${passed} passed, ${failed} failed (${seconds} s)`);
     if (failed > 0) console.log(result.output);
-    return { passed, failed, again: failedFiles(result.output) };
+    return { passed, failed, again: runnable(failedFiles(result.output), files) };
   };
   const first = await run(name, files, args);
   if (first.failed === 0 || first.again.length === 0 || first.again.length > MOST_SECOND_TRIES) return first;

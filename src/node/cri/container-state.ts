@@ -30,11 +30,13 @@ export function containerOfStatus(status: CriContainerStatus, runtimeName: strin
   if (status.state !== containerState.EXITED) return { ...fixed, ...started, state: 'starting' };
   const { exitCode } = status;
   const own = readTail(record.terminationMessage);
+  // containerd takes the time of the start when the start has returned: of a program that ends at once that is after its end.
+  const startedAt = status.startedAt === 0n ? status.createdAt : status.startedAt;
   const fromLog = own === '' && record.messageFromLog && exitCode !== 0 ? logTail(record.logFile) : own;
   const message = fromLog === '' ? status.message : fromLog;
   return {
     ...fixed,
-    startedAtMs: millis(status.startedAt === 0n ? status.createdAt : status.startedAt),
+    startedAtMs: millis(startedAt < status.finishedAt ? startedAt : status.finishedAt),
     state: 'exited',
     finishedAtMs: millis(status.finishedAt),
     exitCode,

@@ -134,6 +134,8 @@ test('a status becomes a container; one that no agent made is none', () => {
     ],
     [pod, 'c', 2, 2000, 3500, 'Completed'],
   );
+  const atOnce = containerOfStatus({ ...status, startedAt: 3_600_000_000n }, 'containerd');
+  assert.deepEqual([atOnce?.startedAtMs, atOnce?.finishedAtMs], [3500, 3500], 'no end before the start');
   assert.equal(containerOfStatus({ ...status, state: containerState.RUNNING }, 'containerd')?.state, 'running');
   assert.equal(containerOfStatus({ ...status, annotations: {} }, 'containerd'), undefined);
 });

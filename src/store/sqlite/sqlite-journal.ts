@@ -38,6 +38,8 @@ export class SqliteJournal implements Journal {
   #garbage: { first: number; key: string }[] = [];
   /** Up to here history is forgotten; in the file at the latest when the first row of it goes. */
   #compacted: Revision = 0;
+  /** Whether the file says so too. */
+  #compactedKept = true;
   #sweeping = false;
   #closed = false;
 
@@ -97,8 +99,10 @@ export class SqliteJournal implements Journal {
     }
     try {
       this.#setCompacted.run(revision);
+      this.#compactedKept = true;
     } catch {
       // The disk is full: the sweep says it again. Until then the file holds more history than it need.
+      this.#compactedKept = false;
     }
     this.#sweep();
   }
@@ -113,7 +117,7 @@ export class SqliteJournal implements Journal {
   }
 
   #sweep(pauseMs = SWEEP_PAUSE_MS): void {
-    if (this.#sweeping || this.#garbage.length === 0) return;
+    if (this.#sweeping || (this.#garbage.length === 0 && this.#compactedKept)) return;
     this.#sweeping = true;
     const timer = setTimeout(() => {
       this.#sweeping = false;
@@ -124,6 +128,7 @@ export class SqliteJournal implements Journal {
           this.#setCompacted.run(this.#compacted);
           for (const { first, key } of batch) this.#delete.run(first, first + SLOTS, key);
         });
+        this.#compactedKept = true;
       } catch {
         this.#garbage.unshift(...batch);
         return this.#sweep(SWEEP_AGAIN_MS);
