@@ -24,7 +24,7 @@ case "${1:-}" in
   *) fail "there is no argument $1; --test and --bench are" ;;
 esac
 if [ -n "$for_tests" ]; then
-  needs="$needs tcpdump:tcpdump tshark:tshark git:git gcc:gcc musl-gcc:musl-tools chromium:chromium etcd:etcd-server etcdctl:etcd-client"
+  needs="$needs tcpdump:tcpdump tshark:tshark git:git gcc:gcc musl-gcc:musl-tools chromium:chromium etcd:etcd-server etcdctl:etcd-client mkfs.ext4:e2fsprogs losetup:mount"
   # Runtimes that the CNI plugin and the runtime cri are tried with; their images are made by the tests.
   needs="$needs containerd:containerd runc:runc podman:podman busybox:busybox-static"
 fi
