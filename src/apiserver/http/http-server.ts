@@ -74,11 +74,14 @@ function secureServer(
     minVersion: 'TLSv1.2',
     settings: { maxConcurrentStreams: 1000, initialWindowSize: 1024 * 1024 },
   });
-  server.on('secureConnection', (socket) => {
+  const keep = (socket: Socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
     socket.on('error', () => socket.destroy());
-  });
+  };
+  // Before the handshake too: who connects and falls silent, or whose cable is pulled, must not hold up an end.
+  server.on('connection', keep);
+  server.on('secureConnection', keep);
   server.on('session', (session) => {
     sessions.add(session);
     // The default connection window (64 KiB) makes a client with many watches wait for its own acknowledgements.
@@ -112,8 +115,6 @@ function secureServer(
         resolve();
       });
       for (const session of sessions) session.close();
-      // Keep-alive connections of HTTP/1.1 wait for nothing.
-      if (sessions.size === 0 && sockets.size === 0) return;
     });
   return { server, close };
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect as http2Connect, type ClientHttp2Session } from 'node:http2';
 import { createServer as createHttpServer, type RequestListener } from 'node:http';
 import { createServer as createHttpsServer, request as httpsRequest } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { describe, it } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
@@ -250,6 +250,17 @@ void describe('HTTP', () => {
     const ended = once(session, 'close');
     await tls.listening.close();
     await ended;
+  });
+
+  void it('closes beside clients that connected and never said a word', async () => {
+    await using server = await startTestServer();
+    const tls = await listenTls(server);
+    const silent = connect(tls.port, '127.0.0.1');
+    await once(silent, 'connect');
+    silent.on('error', () => undefined);
+    const cut = once(silent, 'close');
+    await tls.listening.close();
+    await cut;
   });
 
   void it('answers 429 when too much is going on', async () => {

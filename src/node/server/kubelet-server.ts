@@ -61,6 +61,12 @@ export async function startKubeletServer(o: KubeletServerOptions): Promise<Kubel
     // Refused with an answer rather than in the handshake, so that the caller learns why.
     rejectUnauthorized: false,
   });
+  // Also those that have not said anything yet, and what was upgraded.
+  const connections = new Set<Duplex>();
+  server.on('connection', (socket: Duplex) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+  });
   const guard = (req: IncomingMessage): void => {
     const socket = req.socket as TLSSocket;
     if (!socket.authorized) throw new HttpError(401, 'Unauthorized: a client certificate of the cluster is needed');
@@ -108,7 +114,7 @@ export async function startKubeletServer(o: KubeletServerOptions): Promise<Kubel
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
-        server.closeAllConnections();
+        for (const socket of connections) socket.destroy();
       }),
   };
 }
