@@ -48,7 +48,9 @@ function tracesOf(cluster: Cluster): string[] {
   for (const pid of readdirSync('/proc').filter((n) => /^\d+$/.test(n) && Number(n) !== process.pid)) {
     try {
       const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
-      if (line.includes(cluster.name)) add('process', [`${pid} ${line}`]);
+      // A container's program is known by its mounts.
+      const mounts = readFileSync(`/proc/${pid}/mountinfo`, 'utf8');
+      if (line.includes(cluster.name) || mounts.includes(cluster.stateDir)) add('process', [`${pid} ${line}`]);
     } catch {
       // It ended meanwhile.
     }

@@ -180,13 +180,16 @@ function ruleBreakages(cluster: Cluster, mode: 'iptables' | 'nftables'): Breakag
   const inNode = (...command: string[]) => cluster.inNode('node-1', ...command);
   const nobody = /10\.96\.7\.7:80\/tcp: no Service has this address/;
   if (mode === 'iptables') {
-    const rule = cluster.natRules('node-1').find((line) => line.includes('KUBE-SEP') && line.includes('-j DNAT')) ?? '';
-    const words = wordsOf(rule);
     const nat = (...args: string[]) => inNode('iptables', '-t', 'nat', ...args);
     const near = cluster.kubectl('get', 'pods', '-l', 'app=web', '-o', NODES_AND_ADDRESSES);
     const local = /^node-1 (\S+)$/m.exec(near)?.[1] ?? '';
     const saved = cluster.natRules('node-1');
-    const hairpin = wordsOf(saved.find((line) => /KUBE-SEP-/.test(line) && line.includes(`-s ${local}/32`)));
+    const ofEndpoint = saved.filter((line) => line.startsWith('-A KUBE-SEP-'));
+    const hairpinRule = ofEndpoint.find((line) => line.includes(`-s ${local}/32`)) ?? '';
+    const hairpin = wordsOf(hairpinRule);
+    // Of another endpoint: one that is not translated to needs no masquerading either.
+    const [, itsChain = ''] = hairpinRule.split(' ');
+    const words = wordsOf(ofEndpoint.find((line) => line.includes('-j DNAT') && !line.includes(itsChain)));
     const wayOut = wordsOf(saved.find((line) => line.startsWith('-A POSTROUTING')));
     const alien = ['KUBE-SERVICES', '-d', '10.96.7.7', '-p', 'tcp', '--dport', '80', '-j', 'KUBE-MARK-MASQ'];
     return [

@@ -14,6 +14,11 @@ export interface SandboxConfigInput {
   readonly cgroupParent: string | undefined;
 }
 
+/** Where a pod's sandbox and containers are to be: runtimes ask for it with each of them. */
+export function podCgroup(cgroupParent: string | undefined, uid: string): { cgroupParent?: string } {
+  return cgroupParent === undefined ? {} : { cgroupParent: path.join(cgroupParent, uid) };
+}
+
 export function sandboxConfig({ node, pod, spec, attempt, cgroupParent }: SandboxConfigInput): PodSandboxConfig {
   return {
     metadata: { name: pod.name, uid: pod.uid, namespace: pod.namespace, attempt },
@@ -21,7 +26,7 @@ export function sandboxConfig({ node, pod, spec, attempt, cgroupParent }: Sandbo
     logDirectory: spec.logDir,
     labels: podLabels(node, pod),
     linux: {
-      ...(cgroupParent === undefined ? {} : { cgroupParent: path.join(cgroupParent, pod.uid) }),
+      ...podCgroup(cgroupParent, pod.uid),
       securityContext: {
         namespaceOptions: {
           network: spec.hostNetwork ? namespaceMode.NODE : namespaceMode.POD,

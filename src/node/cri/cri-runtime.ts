@@ -12,7 +12,7 @@ import type { ExecRequest, ExecSession } from '../runtime/exec-contract.ts';
 import { ensureTmpfs } from '../runtime/tmpfs.ts';
 import { findProgram } from '../runtime/tools.ts';
 import { containerState, cri, type ContainerItem } from './api.ts';
-import { containerConfig, type OwnFile } from './config.ts';
+import { containerConfig, podCgroup, type OwnFile } from './config.ts';
 import { containerOfStatus, lostContainer } from './container-state.ts';
 import { CriSandboxes } from './cri-sandboxes.ts';
 import { watchExits } from './exit-hints.ts';
@@ -166,7 +166,11 @@ export class CriRuntime implements ContainerRuntime {
     mkdirSync(spec.logDir, { recursive: true, mode: 0o755 });
     const { record, files } = this.#ownFiles(spec);
     const config = containerConfig({ node: this.#o.node, spec, record, files });
-    const sandboxConfig = { metadata: { ...spec.pod }, logDirectory: path.dirname(spec.logDir) };
+    const sandboxConfig = {
+      metadata: { ...spec.pod },
+      logDirectory: path.dirname(spec.logDir),
+      linux: podCgroup(this.#o.cgroupParent, spec.pod.uid),
+    };
     const { containerId } = await this.#call(cri.createContainer, { podSandboxId, config, sandboxConfig });
     try {
       await this.#call(cri.startContainer, { containerId });
