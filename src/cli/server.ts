@@ -121,6 +121,7 @@ export const command: Command = {
     'service-cidr': { value: 'CIDR', multiple: true, help: 'Ranges of virtual addresses (default 10.96.0.0/12).' },
     'load-balancer-cidr': { value: 'CIDR', help: 'Addresses for Services of type LoadBalancer.' },
     'cluster-dns': { value: 'IP', help: 'Virtual address of cluster DNS (default the tenth of the service range).' },
+    nodes: { value: 'N', help: 'Nodes that are sure to come (default 1): with two, replicas of DNS wait for both.' },
     'no-dns': { help: 'Do not deploy cluster DNS.' },
     network: { value: 'MODE', help: `For hosts that join: ${NETWORK_MODES.join(', ')} (default auto).` },
     'proxy-mode': { value: 'MODE', help: 'For hosts that join: iptables or nftables (default nftables).' },
@@ -194,6 +195,7 @@ export const command: Command = {
       ...(loadBalancerCidr === undefined ? {} : { loadBalancerCidr }),
       ...(auditLog === undefined ? {} : { auditLog }),
       ...(clusterDns === undefined ? {} : { clusterDns }),
+      nodes: integerFlag(parsed, 'nodes') ?? 1,
       ...(upstreamDns === undefined ? {} : { upstreamDns }),
     });
     return 0;

@@ -130,6 +130,7 @@ function componentsOf(spec: ClusterSpec, paths: StatePaths, api: { fd: number; p
         listen: `${plan.controlPlane}:${api.port}`,
         'advertise-address': plan.controlPlane,
         'upstream-dns': plan.fabric,
+        nodes: String(spec.nodes),
       }),
     ],
   };

@@ -9,6 +9,8 @@ export interface ClusterDnsOptions {
   clusterDomain: string;
   /** Where other names are forwarded: an address, or a resolv.conf. */
   upstream: string;
+  /** Nodes that are sure to come: the second replica waits for the second node. */
+  nodes: number;
 }
 
 const NAMESPACE = 'kube-system';
@@ -16,6 +18,7 @@ const NAME = 'kube-dns';
 const LABELS = { 'k8s-app': NAME };
 const CONFIG_DIR = '/etc/portico-dns';
 const SNAPSHOT_DIR = '/var/lib/portico-dns';
+const REPLICAS = 2;
 
 /** In CoreDNS's own format, so that people who know it are at home. */
 function corefile({ clusterDomain, upstream }: ClusterDnsOptions): string {
@@ -78,7 +81,7 @@ export async function applyClusterDns(client: Client, options: ClusterDnsOptions
     kind: 'Deployment',
     metadata,
     spec: {
-      replicas: 2,
+      replicas: REPLICAS,
       strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 1 } },
       selector: { matchLabels: LABELS },
       template: {
@@ -97,6 +100,7 @@ export async function applyClusterDns(client: Client, options: ClusterDnsOptions
             {
               topologyKey: 'kubernetes.io/hostname',
               maxSkew: 1,
+              minDomains: Math.min(REPLICAS, Math.max(1, options.nodes)),
               whenUnsatisfiable: 'DoNotSchedule',
               labelSelector: { matchLabels: LABELS },
               matchLabelKeys: ['pod-template-hash'],

@@ -45,6 +45,8 @@ export interface ServerOptions {
   nodeGraceMs?: number;
   /** Address of the Service kube-system/kube-dns; absent: cluster DNS is not deployed. */
   clusterDns?: string;
+  /** How many nodes are sure to come. */
+  nodes: number;
   /** Nameserver for names outside the cluster. */
   upstreamDns?: string;
   /** What bounds the requests of clients. */
@@ -144,6 +146,7 @@ export async function runServer(options: ServerOptions): Promise<void> {
         if (options.clusterDns !== undefined) {
           await applyClusterDns(addons, {
             clusterIp: options.clusterDns,
+            nodes: options.nodes,
             clusterDomain: options.clusterDomain,
             upstream: options.upstreamDns ?? '/etc/resolv.conf',
           });
