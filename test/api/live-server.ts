@@ -64,7 +64,7 @@ export async function startLiveServer(
   /** Servers of one cluster share it. */
   ca: CertificateAndKey = createCa('api-test'),
 ): Promise<LiveServer> {
-  const folder = mkdtempSync(path.join(tmpdir(), 'portico-api-'));
+  const folder = mkdtempSync(path.join(tmpdir(), `test-${process.pid}-api-`));
   const port = await freePort();
   const own = issueCert(ca, { cn: 'kube-apiserver', dnsNames: ['localhost'], ips: ['127.0.0.1'], usages: ['server'] });
   const files = {

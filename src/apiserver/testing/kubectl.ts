@@ -39,7 +39,7 @@ export interface Kubectl extends Disposable {
 }
 
 export function kubectl(binary: string, kubeconfig: string, namespace: string): Kubectl {
-  const home = mkdtempSync(join(tmpdir(), 'portico-kubectl-'));
+  const home = mkdtempSync(join(tmpdir(), `test-${process.pid}-kubectl-`));
   const config = join(home, 'config');
   writeFileSync(config, kubeconfig, { mode: 0o600 });
   // Short-lived: collecting its garbage only costs time.
